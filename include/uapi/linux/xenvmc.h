@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * AF_XENVMC: stream sockets between the guests of one Xen host.
+ */
+#ifndef _UAPI_LINUX_XENVMC_H
+#define _UAPI_LINUX_XENVMC_H
+
+#include <linux/types.h>
+#include <linux/socket.h>
+
+/*
+ * An out-of-tree family cannot have a number of its own: every number below
+ * AF_MAX is named. This one belonged to Econet, removed from Linux 3.5; it can
+ * be changed when building, and "xenvmc hook show" tells which one is in use.
+ */
+#ifndef AF_XENVMC
+#define AF_XENVMC	19
+#endif
+#ifndef PF_XENVMC
+#define PF_XENVMC	AF_XENVMC
+#endif
+
+/* Domain ids. Any own id, or XENVMC_DOMID_SELF, is the loopback. */
+#define XENVMC_DOMID_SELF	0x7ff0
+#define XENVMC_DOMID_ANY	0xffff
+
+/* Ports. As in TCP, binding to a low port needs CAP_NET_BIND_SERVICE. */
+#define XENVMC_PORT_ANY			0
+#define XENVMC_LAST_RESERVED_PORT	1023
+#define XENVMC_PORT_MAX			0x7fffffff
+
+/**
+ * struct sockaddr_xenvmc - address of a socket
+ * @svm_family: AF_XENVMC
+ * @svm_domid: domain id; bind() takes XENVMC_DOMID_ANY, _SELF or the own one
+ * @svm_port: port in host byte order, XENVMC_PORT_ANY asks bind() for a free one
+ * @svm_zero: must be zero
+ */
+struct sockaddr_xenvmc {
+	__kernel_sa_family_t svm_family;
+	__u16 svm_domid;
+	__u32 svm_port;
+	__u8 svm_zero[8];
+};
+
+/**
+ * enum xenvmc_reason - why a connection stays on TCP or went back to it
+ *
+ * Counted by reason ("xenvmc stat show"), traced, and sent to the peer.
+ */
+enum xenvmc_reason {
+	XENVMC_REASON_NONE		= 0,
+	XENVMC_REASON_HOOK_OFF		= 1,	/* hook switched off here */
+	XENVMC_REASON_NO_CHANNEL	= 2,	/* peer known, not connected */
+	XENVMC_REASON_NO_RING		= 3,	/* ring pool exhausted */
+	XENVMC_REASON_NO_MEMORY		= 4,
+	XENVMC_REASON_NO_MATCH		= 5,	/* no such connection (NAT?) */
+	XENVMC_REASON_NO_PROOF		= 6,	/* sequence numbers differ */
+	XENVMC_REASON_NO_ANSWER		= 7,	/* peer did not answer in time */
+	XENVMC_REASON_ULP		= 8,	/* TCP_ULP: kTLS and others */
+	XENVMC_REASON_SOCKMAP		= 9,
+	XENVMC_REASON_FASTOPEN		= 10,
+	XENVMC_REASON_REPAIR		= 11,
+	XENVMC_REASON_MD5_AO		= 12,	/* signed segments */
+	XENVMC_REASON_URGENT		= 13,
+	XENVMC_REASON_ZEROCOPY		= 14,
+	XENVMC_REASON_KERNEL		= 15,	/* a socket of the kernel's own */
+	XENVMC_REASON_MPTCP		= 16,
+	XENVMC_REASON_SOCKOPT		= 17,	/* another unsupported option */
+	XENVMC_REASON_PEER_LEFT		= 18,	/* peer's end let go */
+	XENVMC_REASON_CHAN_CLOSED	= 19,	/* revoked, or peer is gone */
+	XENVMC_REASON_CHAN_BROKEN	= 20,	/* protocol violation */
+	XENVMC_REASON_UNLOAD		= 21,	/* module unloaded here */
+	XENVMC_REASON_CLOSED		= 22,	/* socket closed (not a fallback) */
+	XENVMC_REASON_VERSION		= 23,	/* no common version */
+	XENVMC_REASON_IPV6		= 24,	/* real IPv6, not v4-mapped */
+	XENVMC_REASON_RECLAIM		= 25,	/* ring taken for a busier one */
+	__XENVMC_REASON_MAX
+};
+#define XENVMC_REASON_MAX (__XENVMC_REASON_MAX - 1)
+
+#endif /* _UAPI_LINUX_XENVMC_H */

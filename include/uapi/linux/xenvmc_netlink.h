@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * Generic netlink family "xenvmc": peers, connections, counters, the hook.
+ */
+#ifndef _UAPI_LINUX_XENVMC_NETLINK_H
+#define _UAPI_LINUX_XENVMC_NETLINK_H
+
+#define XENVMC_GENL_NAME	"xenvmc"
+#define XENVMC_GENL_VERSION	1
+
+/*
+ * PEER_GET, CONN_GET: dump. STAT_GET, HOOK_GET: do. HOOK_SET: do, needs
+ * CAP_NET_ADMIN in the network namespace.
+ */
+enum xenvmc_cmd {
+	XENVMC_CMD_UNSPEC,
+	XENVMC_CMD_PEER_GET,
+	XENVMC_CMD_CONN_GET,
+	XENVMC_CMD_STAT_GET,
+	XENVMC_CMD_HOOK_GET,
+	XENVMC_CMD_HOOK_SET,
+	__XENVMC_CMD_MAX
+};
+#define XENVMC_CMD_MAX (__XENVMC_CMD_MAX - 1)
+
+/* PEER_GET */
+enum xenvmc_attr_peer {
+	XENVMC_A_PEER_UNSPEC,
+	XENVMC_A_PEER_DOMID,		/* u16 */
+	XENVMC_A_PEER_STATE,		/* string */
+	XENVMC_A_PEER_TRANSPORT,	/* string: "xen" or "loop" */
+	XENVMC_A_PEER_UUID,		/* string, attested by dom0 */
+	XENVMC_A_PEER_ADDR,		/* nested list of 16-byte IPv6/v4-mapped */
+	XENVMC_A_PEER_CONNS,		/* u32: connections on the channel */
+	XENVMC_A_PEER_RX_RINGS,		/* u32: own rings granted */
+	XENVMC_A_PEER_TX_RINGS,		/* u32: peer's rings mapped */
+	XENVMC_A_PEER_RX_BYTES,		/* u64: bytes read from rings */
+	XENVMC_A_PEER_TX_BYTES,		/* u64: bytes written to rings */
+	XENVMC_A_PEER_PAD,
+	__XENVMC_A_PEER_MAX
+};
+#define XENVMC_A_PEER_MAX (__XENVMC_A_PEER_MAX - 1)
+
+/* CONN_GET */
+enum xenvmc_attr_conn {
+	XENVMC_A_CONN_UNSPEC,
+	XENVMC_A_CONN_ID,		/* u32 */
+	XENVMC_A_CONN_DOMID,		/* u16: the peer's */
+	XENVMC_A_CONN_KIND,		/* string: "tcp" or "stream" */
+	XENVMC_A_CONN_STATE,		/* string */
+	XENVMC_A_CONN_LOCAL,		/* 16-byte address; absent for stream */
+	XENVMC_A_CONN_REMOTE,
+	XENVMC_A_CONN_SPORT,		/* u32, host byte order */
+	XENVMC_A_CONN_DPORT,		/* u32, host byte order */
+	XENVMC_A_CONN_TX,		/* string: "tcp", "ring" */
+	XENVMC_A_CONN_RX,		/* string: "tcp", "ring" */
+	XENVMC_A_CONN_TX_BYTES,		/* u64: by rings */
+	XENVMC_A_CONN_RX_BYTES,		/* u64: by rings */
+	XENVMC_A_CONN_INO,		/* u64: inode of the socket, 0 if none */
+	XENVMC_A_CONN_PAD,
+	__XENVMC_A_CONN_MAX
+};
+#define XENVMC_A_CONN_MAX (__XENVMC_A_CONN_MAX - 1)
+
+/* STAT_GET: a nest of STAT_ENTRY, each a name and a value */
+enum xenvmc_attr_stat {
+	XENVMC_A_STAT_UNSPEC,
+	XENVMC_A_STAT_ENTRY,		/* nested, repeated */
+	XENVMC_A_STAT_NAME,		/* string, e.g. "fallback_no_ring" */
+	XENVMC_A_STAT_VALUE,		/* u64 */
+	XENVMC_A_STAT_PAD,
+	__XENVMC_A_STAT_MAX
+};
+#define XENVMC_A_STAT_MAX (__XENVMC_A_STAT_MAX - 1)
+
+/* HOOK_GET, HOOK_SET */
+enum xenvmc_attr_hook {
+	XENVMC_A_HOOK_UNSPEC,
+	XENVMC_A_HOOK_ENABLED,		/* u8: 0 or 1, of this netns */
+	XENVMC_A_HOOK_LOOPBACK,		/* u8: also connections inside the guest */
+	XENVMC_A_HOOK_LOADED,		/* flag, GET only: xenvmc_inet is loaded */
+	XENVMC_A_HOOK_FAMILY,		/* u32, GET only: the borrowed AF number */
+	XENVMC_A_HOOK_DOMID,		/* u16, GET only: own domid, absent off Xen */
+	XENVMC_A_HOOK_DIRECTORY,	/* flag, GET only: xenvmcd has published */
+	__XENVMC_A_HOOK_MAX
+};
+#define XENVMC_A_HOOK_MAX (__XENVMC_A_HOOK_MAX - 1)
+
+#endif /* _UAPI_LINUX_XENVMC_NETLINK_H */

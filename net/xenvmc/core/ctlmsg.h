@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Control messages: encode, decode, validate. Holds no state. */
+#ifndef _XVMC_CORE_CTLMSG_H
+#define _XVMC_CORE_CTLMSG_H
+
+#include "wire.h"
+
+/**
+ * struct xvmc_ctlmsg - a control message in private memory
+ * @type: &enum xvmc_msg_type
+ */
+struct xvmc_ctlmsg {
+	u16 type;
+	union {
+		struct xvmc_msg_hello hello;
+		struct xvmc_msg_bye bye;
+		struct xvmc_msg_ring_add ring_add;
+		struct xvmc_msg_ring ring;
+		struct xvmc_msg_lend lend;
+		struct xvmc_msg_connect connect;
+		struct xvmc_msg_conn conn;
+		struct xvmc_msg_upgrade upgrade;
+	};
+};
+
+/* Bytes of the body of @type, 0 if the type is not known */
+u16 xvmc_ctlmsg_len(u16 type);
+/* Writes the body to @buf (XVMC_CTL_MAX_BODY bytes). Returns its length */
+int xvmc_ctlmsg_encode(const struct xvmc_ctlmsg *msg, void *buf);
+/*
+ * Reads and checks a body that was copied to private memory. A longer body
+ * than this version knows is accepted and its tail ignored. Returns 0,
+ * -EOPNOTSUPP for an unknown type (to be skipped and counted), -EPROTO for a
+ * body that breaks the protocol (short, or a field out of its range).
+ */
+int xvmc_ctlmsg_decode(u16 type, const void *buf, u16 len,
+		       struct xvmc_ctlmsg *msg);
+const char *xvmc_ctlmsg_name(u16 type);
+
+#endif /* _XVMC_CORE_CTLMSG_H */
