@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Channel: what this domain shares with one peer - control rings, doorbells
+ * and the pool of rings that are lent to connections.
+ */
+#ifndef _XVMC_CHAN_H
+#define _XVMC_CHAN_H
+
+#include <linux/interrupt.h>
+#include <linux/kref.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+#include "core/ctlmsg.h"
+#include "core/frame.h"
+#include "transport.h"
+
+struct xvmc_conn;
+struct xvmc_peer;
+
+#define XVMC_RING_ORDER		6	/* 64 data pages, 256 KiB */
+#define XVMC_POOL_RINGS		96	/* own data rings per channel */
+
+/**
+ * struct xvmc_rx_ring - a ring that this end owns and reads
+ * @mem: its pages
+ * @cons: consumer end; moved under the borrower's rx mutex
+ * @lock: protects the event index (want_data) and @conn against it
+ * @conn: borrower, or NULL; RCU, written under @lock
+ * @id: index in the channel's table
+ * @epoch: of the present or last lend
+ * @announced: RING_ADD was sent; chan lock
+ * @node: in the channel's list of free rings; chan lock
+ */
+struct xvmc_rx_ring {
+	struct xvmc_ring_mem mem;
+	struct xvmc_ring_cons cons;
+	spinlock_t lock;
+	struct xvmc_conn __rcu *conn;
+	u32 id;
+	u32 epoch;
+	bool announced;
+	struct list_head node;
+};
+
+/**
+ * struct xvmc_tx_ring - a ring of the peer that this end maps and writes
+ * @mem: its pages
+ * @prod: producer end; moved under the borrower's tx mutex
+ * @lock: protects the event index (want_space) and @conn against it
+ * @conn: borrower, or NULL; RCU, written under @lock
+ * @id: index in the peer's table
+ * @epoch: of the present or last lend
+ * @lent: between LEND and the stop mark; @lock
+ */
+struct xvmc_tx_ring {
+	struct xvmc_ring_mem mem;
+	struct xvmc_ring_prod prod;
+	spinlock_t lock;
+	struct xvmc_conn __rcu *conn;
+	u32 id;
+	u32 epoch;
+	bool lent;
+};
+
+enum xvmc_chan_state {
+	XVMC_CHAN_SETUP,	/* until HELLO and HELLO_ACK */
+	XVMC_CHAN_UP,
+	XVMC_CHAN_CLOSING,
+	XVMC_CHAN_CLOSED,
+};
+
+/**
+ * struct xvmc_chan - a channel
+ * @ref: references: the peer's, one per connection, one while work is queued
+ * @peer: the other end; a reference is held
+ * @ops: the peer's transport
+ * @tpriv: the transport's own (event channel)
+ * @lock: protects all below up to @conns; BH-safe, innermost but the rings'
+ * @state: &enum xvmc_chan_state
+ * @reason: why it is closing, &enum xenvmc_reason
+ * @tx_ctl: control ring to the peer, mapped
+ * @rx_ctl: control ring from the peer, own; read by @work alone
+ * @has_tx_ctl, @has_rx_ctl: which of them exist
+ * @send_list: connections with control messages to send
+ * @gone: tx rings to send RING_GONE for, a bit each
+ * @bye: BYE is to be sent
+ * @free_rx: free rings of the pool
+ * @nr_rx: own rings granted
+ * @nr_tx: rings of the peer mapped
+ * @rx: own rings by id; set once, cleared when closed
+ * @tx: the peer's rings by id; RCU
+ * @conns: connections by own id; own lock
+ * @next_id: cyclic allocation of ids
+ * @nr_conns: connections that hold this channel
+ * @idle: woken when @nr_conns falls
+ * @bells: takes doorbells in softirq context
+ * @work: reads control messages, sends what is queued
+ * @close_work: tears down
+ * @rx_bytes, @tx_bytes: by data rings
+ * @rcu: freed after a grace period
+ */
+struct xvmc_chan {
+	struct kref ref;
+	struct xvmc_peer *peer;
+	const struct xvmc_transport_ops *ops;
+	void *tpriv;
+
+	spinlock_t lock;
+	u8 state;
+	u32 reason;
+	struct xvmc_tx_ring tx_ctl;
+	struct xvmc_rx_ring rx_ctl;
+	bool has_tx_ctl;
+	bool has_rx_ctl;
+	struct list_head send_list;
+	DECLARE_BITMAP(gone, XVMC_MAX_RINGS);
+	bool bye;
+	struct list_head free_rx;
+	u32 nr_rx;
+	u32 nr_tx;
+	struct xvmc_rx_ring *rx[XVMC_MAX_RINGS];
+	struct xvmc_tx_ring __rcu *tx[XVMC_MAX_RINGS];
+
+	struct xarray conns;
+	u32 next_id;
+	atomic_t nr_conns;
+	wait_queue_head_t idle;
+
+	struct tasklet_struct bells;
+	struct work_struct work;
+	struct work_struct close_work;
+	atomic64_t rx_bytes;
+	atomic64_t tx_bytes;
+	struct rcu_head rcu;
+};
+
+int xvmc_chan_init(void);		/* workqueue */
+void xvmc_chan_exit(void);
+extern struct workqueue_struct *xvmc_wq;
+
+/*
+ * Set-up, called by peer.c and the transports in process context. A channel
+ * begins in SETUP with neither control ring.
+ */
+struct xvmc_chan *xvmc_chan_new(struct xvmc_peer *peer);
+int xvmc_chan_add_rx_ctl(struct xvmc_chan *chan);	/* token: rx_ctl.mem */
+int xvmc_chan_add_tx_ctl(struct xvmc_chan *chan, u32 token);
+void xvmc_chan_up(struct xvmc_chan *chan);
+/*
+ * Begins the tear-down and returns; may be called again. Connections go back
+ * to TCP or end. BYE is sent if @bye. When all is unmapped and closed the peer
+ * gets %XVMC_PEV_CLOSED. Any context
+ */
+void xvmc_chan_close(struct xvmc_chan *chan, u32 reason, bool bye);
+
+static inline void xvmc_chan_hold(struct xvmc_chan *chan)
+{
+	kref_get(&chan->ref);
+}
+
+static inline bool xvmc_chan_tryhold(struct xvmc_chan *chan)
+{
+	return kref_get_unless_zero(&chan->ref);
+}
+
+void xvmc_chan_put(struct xvmc_chan *chan);	/* any context */
+
+/* The transport's event came. Any context, also hard interrupt */
+void xvmc_chan_event(struct xvmc_chan *chan);
+
+/* Puts one message if there is room. 0, -EAGAIN, or -EPIPE if not set up */
+int xvmc_chan_send(struct xvmc_chan *chan, const struct xvmc_ctlmsg *msg);
+/* Queues @conn, whose pending messages are then sent in order. Any context */
+void xvmc_chan_queue(struct xvmc_chan *chan, struct xvmc_conn *conn);
+/* A violation by the peer: counts, logs, closes. Any context */
+void xvmc_chan_violation(struct xvmc_chan *chan, const char *what);
+
+/* Pool: a free or new own ring, or NULL. Process context */
+struct xvmc_rx_ring *xvmc_chan_take_rx(struct xvmc_chan *chan);
+/* Back to the pool; drained, stopped and without borrower. Any context */
+void xvmc_chan_give_rx(struct xvmc_chan *chan, struct xvmc_rx_ring *ring);
+
+/* Rings the bell of ring @id at the peer and kicks. Any context */
+void xvmc_chan_ring_bell(struct xvmc_chan *chan, enum xvmc_bell kind, u32 id);
+
+#endif /* _XVMC_CHAN_H */

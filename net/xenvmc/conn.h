@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Connection: the one engine under AF_XENVMC sockets and moved TCP sockets.
+ *
+ * A "door" (stream.c, hook_tcp.c) embeds struct xvmc_conn in its own object,
+ * owns the waiting and the errno of system calls, and is called back through
+ * xvmc_conn_ops. The engine owns ids, control messages, rings, kicks.
+ *
+ * Locks: tx.mutex serialises writing, rx.mutex reading; door code may take the
+ * socket lock inside them, never the other way round. conn->lock is inside both.
+ */
+#ifndef _XVMC_CONN_H
+#define _XVMC_CONN_H
+
+#include <linux/kref.h>
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <linux/uio.h>
+#include <linux/workqueue.h>
+#include <net/sock.h>
+#include "chan.h"
+#include "core/fsm.h"
+#include "core/swover.h"
+
+struct xvmc_conn;
+
+/**
+ * struct xvmc_conn_ops - what a door does for the engine
+ * @kind: "stream" or "tcp", as shown to the user
+ * @ask: fills the CONNECT or UPGRADE message but for its conn id.
+ *	Under the channel's lock, softirq context
+ * @opened: the connection is UP. Process context
+ * @refused: the peer, or a timeout, said no: @why is a positive errno for
+ *	a stream, an &enum xenvmc_reason for TCP. Process context
+ * @down: the peer let go or the channel went: no new byte goes to the ring;
+ *	@why as above. What is in the rx ring can still be read. Process context
+ * @tx_lent: a ring may be written from now on. Process context
+ * @data_ready: bytes or a stop mark came. Softirq or process context, RCU
+ * @write_space: room came. Softirq or process context, RCU
+ * @release: last reference; frees the object after a grace period
+ */
+struct xvmc_conn_ops {
+	const char *kind;
+	void (*ask)(struct xvmc_conn *conn, struct xvmc_ctlmsg *msg);
+	void (*opened)(struct xvmc_conn *conn);
+	void (*refused)(struct xvmc_conn *conn, u32 why);
+	void (*down)(struct xvmc_conn *conn, u32 why);
+	void (*tx_lent)(struct xvmc_conn *conn);
+	void (*data_ready)(struct xvmc_conn *conn);
+	void (*write_space)(struct xvmc_conn *conn);
+	void (*release)(struct xvmc_conn *conn);
+};
+
+/**
+ * struct xvmc_conn_tx - sending direction
+ * @mutex: serialises writers, start and stop
+ * @ring: lent ring, or NULL; changed under @mutex, RCU for poll
+ * @started: the start mark is written; @mutex
+ * @closed: no lend is used any more (DETACH, shutdown); @mutex
+ * @bytes: written to rings; @mutex
+ */
+struct xvmc_conn_tx {
+	struct mutex mutex;
+	struct xvmc_tx_ring __rcu *ring;
+	bool started;
+	bool closed;
+	u64 bytes;
+};
+
+/**
+ * struct xvmc_conn_rx - receiving direction
+ * @mutex: serialises readers and the end of a lend
+ * @ring: lent ring, or NULL; changed under @mutex, RCU for poll
+ * @bytes: read from rings; @mutex
+ * @orphan: nobody reads any more: what comes is discarded; @mutex
+ * @lost: bytes that were discarded so; @mutex
+ */
+struct xvmc_conn_rx {
+	struct mutex mutex;
+	struct xvmc_rx_ring __rcu *ring;
+	u64 bytes;
+	bool orphan;
+	u64 lost;
+};
+
+/**
+ * struct xvmc_conn - a connection
+ * @ref: references: the door's, the id table's, queued work's
+ * @ops: the door
+ * @sk: the socket; a reference is held until release
+ * @chan: the channel; a reference is held until release
+ * @lock: protects the words below up to @work; BH-safe
+ * @state: &enum xvmc_conn_state
+ * @has_id: @id is in the channel's table
+ * @has_peer_id: @peer_id is known
+ * @id: own id
+ * @peer_id: the peer's
+ * @send: control messages to send, a bit per message type
+ * @todo: work for @work
+ * @why: reason or errno that goes with DETACH, RESET, refused or down
+ * @send_node: in the channel's send list; chan lock
+ * @work: runs the callbacks and takes the mutexes, so that a reader or
+ *	writer that is held up holds up its own connection alone
+ * @timer: no answer to ASK or AWAIT
+ * @tx: sending direction
+ * @rx: receiving direction
+ */
+struct xvmc_conn {
+	struct kref ref;
+	const struct xvmc_conn_ops *ops;
+	struct sock *sk;
+	struct xvmc_chan *chan;
+	spinlock_t lock;
+	u8 state;
+	bool has_id;
+	bool has_peer_id;
+	u32 id;
+	u32 peer_id;
+	u32 send;
+	unsigned long todo;
+	u32 why;
+	struct list_head send_node;
+	struct work_struct work;
+	struct delayed_work timer;
+	struct xvmc_conn_tx tx;
+	struct xvmc_conn_rx rx;
+};
+
+/*
+ * Initialises @conn with one reference (the door's) in state NEW and takes
+ * references to @sk and @chan. GFP of the caller's context for the id: any
+ * context. -ENETDOWN if the channel is not up, -ENOMEM.
+ */
+int xvmc_conn_init(struct xvmc_conn *conn, const struct xvmc_conn_ops *ops,
+		   struct sock *sk, struct xvmc_chan *chan);
+
+static inline void xvmc_conn_hold(struct xvmc_conn *conn)
+{
+	kref_get(&conn->ref);
+}
+
+void xvmc_conn_put(struct xvmc_conn *conn);		/* any context */
+/* Returns a reference or NULL */
+struct xvmc_conn *xvmc_conn_get_by_id(struct xvmc_chan *chan, u32 id);
+
+/* Life. Any context; callbacks come later from the connection's work */
+void xvmc_conn_ask(struct xvmc_conn *conn, unsigned long timeout);
+void xvmc_conn_await(struct xvmc_conn *conn, unsigned long timeout);
+/* A matching request came from @peer_id: UP, and the answer is sent */
+int xvmc_conn_accept(struct xvmc_conn *conn, u32 peer_id);
+/*
+ * Local end of the connection: stops the tx ring, recalls the rx ring, sends
+ * DETACH (RESET with errno @why if @reset). The door drops its own reference
+ * afterwards. After xvmc_conn_leave() no callback comes but release, and those
+ * that run already. @orphan: unread and later rx bytes are discarded; else the
+ * door goes on to read until xvmc_rx_poll() says done.
+ */
+void xvmc_conn_leave(struct xvmc_conn *conn, u32 why, bool reset, bool orphan);
+
+/*
+ * Sending; tx.mutex held but for want_space.
+ */
+/* A ring is lent and not stopped */
+bool xvmc_tx_has_ring(struct xvmc_conn *conn);
+/* Writes the start mark with S = @seq. 0 or -EAGAIN without a ring */
+int xvmc_tx_start(struct xvmc_conn *conn, u32 seq);
+/* Copies what fits of @len bytes. Bytes (0: full), -EFAULT or -ECONNRESET */
+ssize_t xvmc_tx_write(struct xvmc_conn *conn, struct iov_iter *from,
+		      size_t len);
+/* Writes the stop mark (with S = @seq if never started); ends the lend */
+void xvmc_tx_stop(struct xvmc_conn *conn, u32 seq);
+/*
+ * Room for a sensible write (half the ring)? If not, a write_space callback
+ * will come. True as well if no ring is in use. Any context, no lock needed
+ */
+bool xvmc_tx_want_space(struct xvmc_conn *conn);
+/* Bytes that the peer has not read yet; any context */
+u32 xvmc_tx_queued(struct xvmc_conn *conn);
+
+/*
+ * Receiving; rx.mutex held but for want_data and queued.
+ */
+/*
+ * Fills @view's lent, mark and used from the ring, in this order; the caller
+ * filled the TCP members before. Returns 0 or -ECONNRESET (violation; the
+ * channel is being closed).
+ */
+int xvmc_rx_view(struct xvmc_conn *conn, struct xvmc_rx_view *view);
+/*
+ * Copies @len bytes that are there, from @skip bytes on, to @to (NULL:
+ * discards); consumes @skip + copied if @consume. Bytes or -EFAULT.
+ */
+ssize_t xvmc_rx_read(struct xvmc_conn *conn, struct iov_iter *to, size_t len,
+		     size_t skip, bool consume);
+/* Stopped and drained: gives the ring back. A new lend may follow */
+void xvmc_rx_done(struct xvmc_conn *conn, bool lend_again);
+/* Asks the peer to stop; the stop mark rings data_ready. Any context */
+void xvmc_rx_recall(struct xvmc_conn *conn, u32 why);
+/*
+ * @n bytes or a stop mark there? If not, data_ready will come. Any context,
+ * no lock needed. False if no ring is lent.
+ */
+bool xvmc_rx_want_data(struct xvmc_conn *conn, u32 n);
+u32 xvmc_rx_queued(struct xvmc_conn *conn);
+
+/* control.c: messages of a channel, from its work */
+void xvmc_control_rx(struct xvmc_chan *chan, const struct xvmc_ctlmsg *msg);
+/* Builds the next pending message of @conn; false if there is none */
+bool xvmc_conn_next_msg(struct xvmc_conn *conn, struct xvmc_ctlmsg *msg);
+/* The channel is closing: every connection gets CHAN_DOWN */
+void xvmc_conn_chan_down(struct xvmc_chan *chan, u32 reason);
+
+/* Requests from peers. Process context; they answer by themselves */
+int xvmc_stream_incoming(struct xvmc_chan *chan,
+			 const struct xvmc_msg_connect *msg);
+/* The hook, when loaded. NULL unregisters and waits for running calls */
+typedef u32 (*xvmc_upgrade_fn)(struct xvmc_chan *chan,
+			       const struct xvmc_msg_upgrade *msg);
+void xvmc_set_upgrade_handler(xvmc_upgrade_fn fn);
+
+#endif /* _XVMC_CONN_H */

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Peers: the other domains of the host that dom0 lets this one see.
+ */
+#ifndef _XVMC_PEER_H
+#define _XVMC_PEER_H
+
+#include <linux/in6.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/rcupdate.h>
+#include "core/ctlmsg.h"
+#include "core/fsm.h"
+#include "transport.h"
+
+#define XVMC_PEER_MAX_ADDRS	16
+
+/**
+ * struct xvmc_peer - another domain
+ * @ref: references; the table holds one while the peer is listed
+ * @domid: its domain id, %XENVMC_DOMID_SELF for the loopback
+ * @ops: transport, for good
+ * @mutex: serialises events; protects @state, @addrs, @uuid, @tpriv
+ * @state: &enum xvmc_peer_state; read without the mutex only to show it
+ * @chan: the present channel, or NULL; a reference is held
+ * @uuid: as dom0 attests it
+ * @addrs: addresses that lead to it, v4-mapped
+ * @naddrs: how many
+ * @tpriv: the transport's own (the offer, the watch)
+ * @node: in the table of peers; RCU
+ * @rcu: freed after a grace period
+ */
+struct xvmc_peer {
+	struct kref ref;
+	u16 domid;
+	const struct xvmc_transport_ops *ops;
+	struct mutex mutex;
+	u8 state;
+	struct xvmc_chan __rcu *chan;
+	char uuid[40];
+	struct in6_addr addrs[XVMC_PEER_MAX_ADDRS];
+	u32 naddrs;
+	void *tpriv;
+	struct list_head node;
+	struct rcu_head rcu;
+};
+
+int xvmc_peer_init(void);
+void xvmc_peer_exit(void);		/* every peer has left and is freed */
+
+/* Adds @domid to the table, in state ABSENT. Returns a reference or ERR_PTR */
+struct xvmc_peer *xvmc_peer_new(u16 domid,
+				const struct xvmc_transport_ops *ops);
+void xvmc_peer_put(struct xvmc_peer *peer);
+/* Returns a reference or NULL. Any context */
+struct xvmc_peer *xvmc_peer_get_by_domid(u16 domid);
+/*
+ * The connected channel that leads to @addr, or NULL: one lookup under RCU, a
+ * hint only (D5). Returns a reference. Any context. @known tells a miss from a
+ * peer that is listed but not connected.
+ */
+struct xvmc_chan *xvmc_peer_chan_by_addr(const struct in6_addr *addr,
+					 bool *known);
+struct xvmc_chan *xvmc_peer_chan_by_domid(u16 domid);
+/* Replaces uuid and addresses, as dom0 published them. Process context */
+int xvmc_peer_set_facts(struct xvmc_peer *peer, const char *uuid,
+			const struct in6_addr *addrs, u32 naddrs);
+/*
+ * Runs the state table and its actions. @msg for HELLO, HELLO_ACK and BYE.
+ * Process context, takes the peer's mutex. Called by the transport (listed,
+ * offers), the channel (control messages, violation, closed), module exit.
+ */
+void xvmc_peer_event(struct xvmc_peer *peer, enum xvmc_peer_event ev,
+		     const struct xvmc_ctlmsg *msg);
+/* Calls @fn for each peer, under RCU, until it returns non-zero */
+int xvmc_peer_for_each(int (*fn)(struct xvmc_peer *peer, void *arg), void *arg);
+
+#endif /* _XVMC_PEER_H */

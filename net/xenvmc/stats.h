@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Counters: one per decision that a user or a test may ask about. */
+#ifndef _XVMC_STATS_H
+#define _XVMC_STATS_H
+
+#include <linux/types.h>
+#include <uapi/linux/xenvmc.h>
+
+/* X(enumerator, name shown) */
+#define XVMC_STATS(X)						\
+	X(CONN_OPENED,		"conn_opened")			\
+	X(CONN_REFUSED,		"conn_refused")			\
+	X(CONN_CLOSED,		"conn_closed")			\
+	X(CTL_RX,		"ctl_rx")			\
+	X(CTL_TX,		"ctl_tx")			\
+	X(CTL_UNKNOWN_TYPE,	"ctl_unknown_type")		\
+	X(CTL_UNKNOWN_CONN,	"ctl_unknown_conn")		\
+	X(CTL_DROPPED,		"ctl_dropped")			\
+	X(EVENTS,		"events")			\
+	X(EVENTS_SPURIOUS,	"events_spurious")		\
+	X(KICKS,		"kicks")			\
+	X(LENDS,		"lends")			\
+	X(RING_STARTS,		"ring_starts")			\
+	X(RING_STOPS,		"ring_stops")			\
+	X(RECALLS,		"recalls")			\
+	X(RX_BYTES,		"rx_bytes")			\
+	X(TX_BYTES,		"tx_bytes")			\
+	X(RX_BYTES_DISCARDED,	"rx_bytes_discarded")		\
+	X(RX_BYTES_TO_TCP,	"rx_bytes_to_tcp")		\
+	X(VIOLATIONS,		"violations")			\
+	X(HOOK_CANDIDATES,	"hook_candidates")		\
+	X(HOOK_MOVED,		"hook_moved")			\
+	X(OFFERS,		"offers")			\
+	X(CHANNELS_UP,		"channels_up")			\
+	X(CHANNELS_DOWN,	"channels_down")
+
+enum xvmc_stat {
+#define X(e, n) XVMC_STAT_##e,
+	XVMC_STATS(X)
+#undef X
+	XVMC_STAT_FALLBACK,	/* + enum xenvmc_reason */
+	XVMC_STAT_COUNT = XVMC_STAT_FALLBACK + XENVMC_REASON_MAX + 1
+};
+
+/* Any context */
+void xvmc_stat_add(enum xvmc_stat stat, u64 n);
+#define xvmc_stat_inc(stat) xvmc_stat_add(stat, 1)
+void xvmc_stat_fallback(u32 reason);	/* unknown reasons count as NONE */
+u64 xvmc_stat_read(enum xvmc_stat stat);
+/* Name of a counter, e.g. "kicks" or "fallback_no_ring" */
+const char *xvmc_stat_name(enum xvmc_stat stat);
+const char *xvmc_reason_name(u32 reason);	/* "?" if unknown */
+int xvmc_stats_init(void);
+void xvmc_stats_exit(void);
+
+#endif /* _XVMC_STATS_H */

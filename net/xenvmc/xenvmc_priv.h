@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the files of xenvmc.ko share beyond their own headers. */
+#ifndef _XVMC_PRIV_H
+#define _XVMC_PRIV_H
+
+#include <linux/atomic.h>
+#include <net/net_namespace.h>
+#include <net/netns/generic.h>
+#include <uapi/linux/xenvmc.h>
+
+/**
+ * struct xvmc_net - per network namespace
+ * @hook_on: TCP connections are moved; hook on|off
+ * @hook_loopback: also those within this guest
+ */
+struct xvmc_net {
+	bool hook_on;
+	bool hook_loopback;
+};
+
+extern unsigned int xvmc_net_id;
+
+static inline struct xvmc_net *xvmc_net(const struct net *net)
+{
+	return net_generic(net, xvmc_net_id);
+}
+
+/*
+ * The hook as netlink sees it. xenvmc_inet.ko registers; set() is called under
+ * RTNL-free process context with the values already stored in struct xvmc_net.
+ */
+struct xvmc_hook_ops {
+	struct module *owner;
+	void (*changed)(struct net *net);
+};
+
+int xvmc_hook_register(const struct xvmc_hook_ops *ops);
+void xvmc_hook_unregister(const struct xvmc_hook_ops *ops);
+bool xvmc_hook_loaded(void);
+void xvmc_hook_changed(struct net *net);
+
+int xvmc_af_init(void);
+void xvmc_af_exit(void);
+int xvmc_netlink_init(void);
+void xvmc_netlink_exit(void);
+
+#endif /* _XVMC_PRIV_H */
