@@ -19,8 +19,15 @@
 struct xvmc_conn;
 struct xvmc_peer;
 
-#define XVMC_RING_ORDER		6	/* 64 data pages, 256 KiB */
-#define XVMC_POOL_RINGS		96	/* own data rings per channel */
+/*
+ * The pool of a channel. The first rings are large; connections beyond them
+ * get small ones, so that many idle connections cost little memory.
+ */
+#define XVMC_POOL_LARGE		64	/* rings of 256 KiB: 16 MiB */
+#define XVMC_ORDER_LARGE	6
+#define XVMC_POOL_RINGS		XVMC_MAX_RINGS
+#define XVMC_ORDER_SMALL	2	/* 16 KiB */
+#define XVMC_MAX_TX_PAGES	16384	/* pages of a peer that are mapped */
 
 /**
  * struct xvmc_rx_ring - a ring that this end owns and reads
@@ -31,6 +38,7 @@ struct xvmc_peer;
  * @id: index in the channel's table
  * @epoch: of the present or last lend
  * @announced: RING_ADD was sent; chan lock
+ * @dead: the peer could not map it; chan lock
  * @node: in the channel's list of free rings; chan lock
  */
 struct xvmc_rx_ring {
@@ -41,6 +49,7 @@ struct xvmc_rx_ring {
 	u32 id;
 	u32 epoch;
 	bool announced;
+	bool dead;
 	struct list_head node;
 };
 
@@ -91,10 +100,14 @@ enum xvmc_chan_state {
  * @nr_tx: rings of the peer mapped
  * @rx: own rings by id; set once, cleared when closed
  * @tx: the peer's rings by id; RCU
+ * @tx_pages: data pages of the peer mapped
+ * @starving: connections that wait for a free ring
+ * @violated: what the peer did, for @work to act on
  * @conns: connections by own id; own lock
  * @next_id: cyclic allocation of ids
- * @nr_conns: connections that hold this channel
- * @idle: woken when @nr_conns falls
+ * @nr_conns: connections in @conns
+ * @borrowed: lent rings of both ends that somebody here may still touch
+ * @idle: woken when @borrowed falls to 0
  * @bells: takes doorbells in softirq context
  * @work: reads control messages, sends what is queued
  * @close_work: tears down
@@ -123,9 +136,14 @@ struct xvmc_chan {
 	struct xvmc_rx_ring *rx[XVMC_MAX_RINGS];
 	struct xvmc_tx_ring __rcu *tx[XVMC_MAX_RINGS];
 
+	u32 tx_pages;
+	struct list_head starving;
+	const char *violated;
+
 	struct xarray conns;
 	u32 next_id;
 	atomic_t nr_conns;
+	atomic_t borrowed;
 	wait_queue_head_t idle;
 
 	struct tasklet_struct bells;
@@ -181,6 +199,23 @@ void xvmc_chan_violation(struct xvmc_chan *chan, const char *what);
 struct xvmc_rx_ring *xvmc_chan_take_rx(struct xvmc_chan *chan);
 /* Back to the pool; drained, stopped and without borrower. Any context */
 void xvmc_chan_give_rx(struct xvmc_chan *chan, struct xvmc_rx_ring *ring);
+
+/* Marks a lent ring as in use here, or no longer. Any context */
+void xvmc_chan_borrow(struct xvmc_chan *chan);
+void xvmc_chan_unborrow(struct xvmc_chan *chan);
+
+/* control.c: one message, from the channel's work */
+void xvmc_control_rx(struct xvmc_chan *chan, const struct xvmc_ctlmsg *msg);
+/* conn.c: what a doorbell of a ring means to its borrower. Softirq, RCU */
+void xvmc_conn_bell(struct xvmc_conn *conn, enum xvmc_bell kind);
+/* conn.c: next pending message, under the channel's lock */
+bool xvmc_conn_next_msg(struct xvmc_conn *conn, struct xvmc_ctlmsg *msg);
+/* conn.c: a ring may be free now. Any context */
+void xvmc_conn_feed(struct xvmc_conn *conn);
+/* conn.c: the channel is closing. Process context */
+void xvmc_conn_chan_down(struct xvmc_chan *chan, u32 reason);
+/* conn.c: the channel goes: unread bytes to private memory. Process context */
+void xvmc_conn_spill(struct xvmc_conn *conn, bool force);
 
 /* Rings the bell of ring @id at the peer and kicks. Any context */
 void xvmc_chan_ring_bell(struct xvmc_chan *chan, enum xvmc_bell kind, u32 id);

@@ -27,6 +27,8 @@ struct xvmc_conn;
 /**
  * struct xvmc_conn_ops - what a door does for the engine
  * @kind: "stream" or "tcp", as shown to the user
+ * @tcp: a moved TCP connection: UPGRADE instead of CONNECT, and reasons
+ *	instead of errno values
  * @ask: fills the CONNECT or UPGRADE message but for its conn id.
  *	Under the channel's lock, softirq context
  * @opened: the connection is UP. Process context
@@ -35,17 +37,24 @@ struct xvmc_conn;
  * @down: the peer let go or the channel went: no new byte goes to the ring;
  *	@why as above. What is in the rx ring can still be read. Process context
  * @tx_lent: a ring may be written from now on. Process context
+ * @recalled: optional: the peer took the tx ring back and it was stopped.
+ *	Process context
+ * @no_ring: optional: there is no ring for the receiving direction now; one
+ *	will be lent when one becomes free. Process context
  * @data_ready: bytes or a stop mark came. Softirq or process context, RCU
  * @write_space: room came. Softirq or process context, RCU
  * @release: last reference; frees the object after a grace period
  */
 struct xvmc_conn_ops {
 	const char *kind;
+	bool tcp;
 	void (*ask)(struct xvmc_conn *conn, struct xvmc_ctlmsg *msg);
 	void (*opened)(struct xvmc_conn *conn);
 	void (*refused)(struct xvmc_conn *conn, u32 why);
 	void (*down)(struct xvmc_conn *conn, u32 why);
 	void (*tx_lent)(struct xvmc_conn *conn);
+	void (*recalled)(struct xvmc_conn *conn, u32 why);
+	void (*no_ring)(struct xvmc_conn *conn);
 	void (*data_ready)(struct xvmc_conn *conn);
 	void (*write_space)(struct xvmc_conn *conn);
 	void (*release)(struct xvmc_conn *conn);
@@ -58,6 +67,7 @@ struct xvmc_conn_ops {
  * @started: the start mark is written; @mutex
  * @closed: no lend is used any more (DETACH, shutdown); @mutex
  * @bytes: written to rings; @mutex
+ * @offered: a ring that was lent and is not yet in @ring; conn lock
  */
 struct xvmc_conn_tx {
 	struct mutex mutex;
@@ -65,6 +75,7 @@ struct xvmc_conn_tx {
 	bool started;
 	bool closed;
 	u64 bytes;
+	struct xvmc_tx_ring *offered;
 };
 
 /**
@@ -74,6 +85,10 @@ struct xvmc_conn_tx {
  * @bytes: read from rings; @mutex
  * @orphan: nobody reads any more: what comes is discarded; @mutex
  * @lost: bytes that were discarded so; @mutex
+ * @spill: unread bytes that were saved when the channel went; @mutex
+ * @spill_len, @spill_off: its size, and how much of it was read; @mutex
+ * @spill_mark: the marks of the ring it came from; @mutex
+ * @torn: bytes may be missing behind those that can be read; @mutex
  */
 struct xvmc_conn_rx {
 	struct mutex mutex;
@@ -81,6 +96,11 @@ struct xvmc_conn_rx {
 	u64 bytes;
 	bool orphan;
 	u64 lost;
+	void *spill;
+	u32 spill_len;
+	u32 spill_off;
+	struct xvmc_ring_mark spill_mark;
+	bool torn;
 };
 
 /**
@@ -98,10 +118,15 @@ struct xvmc_conn_rx {
  * @send: control messages to send, a bit per message type
  * @todo: work for @work
  * @why: reason or errno that goes with DETACH, RESET, refused or down
+ * @recall_why: reason that goes with RECALL
+ * @left: the door has left: no callback but data_ready and release
+ * @reset: RESET instead of DETACH
  * @send_node: in the channel's send list; chan lock
+ * @starve_node: in the channel's list of those without a ring; chan lock
  * @work: runs the callbacks and takes the mutexes, so that a reader or
  *	writer that is held up holds up its own connection alone
  * @timer: no answer to ASK or AWAIT
+ * @rcu: freed after a grace period
  * @tx: sending direction
  * @rx: receiving direction
  */
@@ -119,9 +144,14 @@ struct xvmc_conn {
 	u32 send;
 	unsigned long todo;
 	u32 why;
+	u32 recall_why;
+	bool left;
+	bool reset;
 	struct list_head send_node;
+	struct list_head starve_node;
 	struct work_struct work;
 	struct delayed_work timer;
+	struct rcu_head rcu;
 	struct xvmc_conn_tx tx;
 	struct xvmc_conn_rx rx;
 };
@@ -167,8 +197,8 @@ int xvmc_tx_start(struct xvmc_conn *conn, u32 seq);
 /* Copies what fits of @len bytes. Bytes (0: full), -EFAULT or -ECONNRESET */
 ssize_t xvmc_tx_write(struct xvmc_conn *conn, struct iov_iter *from,
 		      size_t len);
-/* Writes the stop mark (with S = @seq if never started); ends the lend */
-void xvmc_tx_stop(struct xvmc_conn *conn, u32 seq);
+/* Writes the stop mark; ends the lend. Nothing without a ring */
+void xvmc_tx_stop(struct xvmc_conn *conn);
 /*
  * Room for a sensible write (half the ring)? If not, a write_space callback
  * will come. True as well if no ring is in use. Any context, no lock needed
@@ -203,12 +233,14 @@ void xvmc_rx_recall(struct xvmc_conn *conn, u32 why);
 bool xvmc_rx_want_data(struct xvmc_conn *conn, u32 n);
 u32 xvmc_rx_queued(struct xvmc_conn *conn);
 
-/* control.c: messages of a channel, from its work */
-void xvmc_control_rx(struct xvmc_chan *chan, const struct xvmc_ctlmsg *msg);
-/* Builds the next pending message of @conn; false if there is none */
-bool xvmc_conn_next_msg(struct xvmc_conn *conn, struct xvmc_ctlmsg *msg);
-/* The channel is closing: every connection gets CHAN_DOWN */
-void xvmc_conn_chan_down(struct xvmc_chan *chan, u32 reason);
+/* control.c: what arrived for a connection. Process context */
+void xvmc_conn_answer(struct xvmc_conn *conn, u32 peer_id);
+void xvmc_conn_no(struct xvmc_conn *conn, u32 why);
+void xvmc_conn_detached(struct xvmc_conn *conn, u32 why);
+int xvmc_conn_lent(struct xvmc_conn *conn, struct xvmc_tx_ring *ring);
+void xvmc_conn_recall(struct xvmc_conn *conn, u32 why);
+/* The peer could not map the ring that was lent to @conn */
+void xvmc_conn_unlend(struct xvmc_conn *conn, struct xvmc_rx_ring *ring);
 
 /* Requests from peers. Process context; they answer by themselves */
 int xvmc_stream_incoming(struct xvmc_chan *chan,
