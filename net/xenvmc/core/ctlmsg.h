@@ -8,6 +8,7 @@
 /**
  * struct xvmc_ctlmsg - a control message in private memory
  * @type: &enum xvmc_msg_type
+ * @raw: the body, whichever it is; as long as the longest of them
  */
 struct xvmc_ctlmsg {
 	u16 type;
@@ -20,18 +21,23 @@ struct xvmc_ctlmsg {
 		struct xvmc_msg_connect connect;
 		struct xvmc_msg_conn conn;
 		struct xvmc_msg_upgrade upgrade;
+		u8 raw[sizeof(struct xvmc_msg_upgrade)];
 	};
 };
 
 /* Bytes of the body of @type, 0 if the type is not known */
 u16 xvmc_ctlmsg_len(u16 type);
-/* Writes the body to @buf (XVMC_CTL_MAX_BODY bytes). Returns its length */
+/*
+ * Writes the body to @buf (XVMC_CTL_MAX_BODY bytes). Returns its length, or
+ * -EINVAL for an unknown type.
+ */
 int xvmc_ctlmsg_encode(const struct xvmc_ctlmsg *msg, void *buf);
 /*
  * Reads and checks a body that was copied to private memory. A longer body
  * than this version knows is accepted and its tail ignored. Returns 0,
  * -EOPNOTSUPP for an unknown type (to be skipped and counted), -EPROTO for a
- * body that breaks the protocol (short, or a field out of its range).
+ * body that breaks the protocol (short, or a field out of its range). Errors
+ * in REFUSE, RESET and RING_GONE come out as errno values of userspace.
  */
 int xvmc_ctlmsg_decode(u16 type, const void *buf, u16 len,
 		       struct xvmc_ctlmsg *msg);

@@ -11,15 +11,16 @@
 
 #ifdef __KERNEL__
 
+#include <linux/atomic.h>
 #include <linux/build_bug.h>
 #include <linux/errno.h>
 #include <linux/kernel.h>
+#include <linux/limits.h>
 #include <linux/minmax.h>
 #include <linux/stddef.h>
 #include <linux/string.h>
 #include <linux/types.h>
 #include <asm/barrier.h>
-#include <asm/cmpxchg.h>
 #include <asm/sync_bitops.h>
 
 #define xvmc_static_assert(expr)	static_assert(expr)
@@ -59,6 +60,9 @@ typedef uint16_t u16;
 typedef uint32_t u32;
 typedef uint64_t u64;
 typedef int32_t s32;
+
+#define U32_MAX				UINT32_MAX
+#define ARRAY_SIZE(a)			(sizeof(a) / sizeof((a)[0]))
 
 #define xvmc_static_assert(expr)	_Static_assert(expr, #expr)
 #define xvmc_load_acquire(p)		__atomic_load_n(p, __ATOMIC_ACQUIRE)

@@ -3,9 +3,20 @@
  * State tables of peers and connections: (state, event) -> (state, actions).
  *
  * Pure functions over constant tables; the caller holds the object's lock,
- * stores the new state and carries the actions out. A pair that is not in the
- * table yields the state's defined answer to nonsense: a connection resets, a
- * peer breaks. Documentation/protocol.rst draws both machines.
+ * stores the new state and carries the actions out. Every pair that a peer can
+ * bring about is in the table: nonsense that harms nobody is ignored, other
+ * nonsense resets a connection and breaks a peer. A pair that is not in the
+ * table is a bug of our own: it changes nothing and step.known is false, which
+ * may be warned about. Documentation/protocol.rst draws both machines.
+ *
+ * Order of a peer's actions: WITHDRAW, UNWATCH, BYE, then the others. After
+ * FREE the caller looks whether dom0 lists the peer still, or again, and if so
+ * begins anew with LISTED_*.
+ *
+ * Order of a connection's actions: STOP_TX, RECALL_RX (it names the peer's id,
+ * which is free after DETACH), SEND_*, LEND, TELL_*, FREE_ID. A REQUEST whose
+ * step has no SEND_YES is answered with REFUSE or UPGRADE_NO. The peer's id in
+ * a YES counts if the step has TELL_UP (for good) or SEND_DETACH (for that).
  */
 #ifndef _XVMC_CORE_FSM_H
 #define _XVMC_CORE_FSM_H
@@ -27,7 +38,7 @@ enum xvmc_peer_event {
 	XVMC_PEV_LISTED_LOW,	/* listed, and we have the lower domid */
 	XVMC_PEV_LISTED_HIGH,
 	XVMC_PEV_UNLISTED,	/* dom0 took the peer away, or it died */
-	XVMC_PEV_OFFER,		/* a usable offer was read */
+	XVMC_PEV_OFFER,		/* a usable offer; a changed one: GONE before */
 	XVMC_PEV_OFFER_GONE,	/* the offer was withdrawn */
 	XVMC_PEV_HELLO,
 	XVMC_PEV_HELLO_ACK,
@@ -41,7 +52,7 @@ enum xvmc_peer_event {
 
 enum xvmc_peer_action {
 	XVMC_PACT_OFFER		= 1 << 0,	/* make and write an offer */
-	XVMC_PACT_WITHDRAW	= 1 << 1,	/* clear the written offer */
+	XVMC_PACT_WITHDRAW	= 1 << 1,	/* clear the offer, if any */
 	XVMC_PACT_WATCH		= 1 << 2,	/* watch the peer's offer */
 	XVMC_PACT_UNWATCH	= 1 << 3,
 	XVMC_PACT_BIND		= 1 << 4,	/* map, bind, send HELLO */
@@ -91,7 +102,7 @@ enum xvmc_conn_action {
 
 struct xvmc_fsm_step {
 	u8 state;
-	bool known;		/* the pair is in the table */
+	bool known;		/* false: can only be a bug of our own */
 	u16 actions;
 };
 

@@ -4,9 +4,9 @@
  *
  * The only file that touches shared pages, together with ring.c. The caller
  * serialises producers, and consumers, each among themselves. The want_*
- * functions may run beside them, but the caller must serialise want_* calls
- * of one end (they store an event index). Documentation/memory-order.rst
- * names the pairs of barriers.
+ * functions, _space() and _used() may run beside them, but the caller must
+ * serialise want_* calls of one end (they store an event index).
+ * Documentation/memory-order.rst names the pairs of barriers.
  */
 #ifndef _XVMC_CORE_RING_H
 #define _XVMC_CORE_RING_H
@@ -77,10 +77,17 @@ int xvmc_ring_used(struct xvmc_ring_cons *c);
 void *xvmc_ring_get_at(struct xvmc_ring_cons *c, u32 off, u32 *len);
 /* Consumer: gives @n bytes back; true if the producer asked to be kicked */
 bool xvmc_ring_consume(struct xvmc_ring_cons *c, u32 n);
-/* Consumer: asks for a kick once @n bytes are there, then looks again */
+/*
+ * Consumer: asks for a kick once @n bytes are there, then looks again.
+ * Returns the bytes there (>= @n: no need to sleep) or -EPROTO. Both want_*
+ * take an @n above the size as the size.
+ */
 int xvmc_ring_want_data(struct xvmc_ring_cons *c, u32 n);
 
-/* Producer: the marks of an epoch; start before the first publish of it */
+/*
+ * Producer: the marks of an epoch; start before the first publish of it, stop
+ * after the last. A stop is always kicked: the consumer can not ask for it.
+ */
 void xvmc_ring_start(struct xvmc_ring_prod *p, u32 epoch, u32 seq);
 void xvmc_ring_stop(struct xvmc_ring_prod *p, u32 epoch);
 /*

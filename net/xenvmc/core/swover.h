@@ -12,10 +12,10 @@
 #include "ring.h"
 
 enum xvmc_rx_src {
-	XVMC_SRC_TCP,		/* read TCP, at most *limit bytes */
+	XVMC_SRC_TCP,		/* read TCP, at most *limit bytes; 0: wait */
 	XVMC_SRC_RING,		/* read the ring, *limit bytes are there */
 	XVMC_SRC_WAIT_RING,	/* next byte comes by the ring: wait */
-	XVMC_SRC_RING_DONE,	/* stopped and drained: end the lend, ask again */
+	XVMC_SRC_RING_DONE,	/* drained for good: end the lend, ask again */
 	XVMC_SRC_VIOLATION,
 };
 
@@ -38,6 +38,13 @@ struct xvmc_rx_view {
 };
 
 /*
+ * The view is read in this order: @rcv_nxt and @fin, @mark, @used.
+ *
+ * XVMC_SRC_TCP may be read up to *limit and no further before asking again,
+ * for what arrives later may be behind ring bytes. If that is 0, wait for TCP
+ * or for the start mark. It is U32_MAX without a lend, and after @fin: then
+ * TCP also tells end of stream or error.
+ *
  * TCP evidence: a byte or FIN beyond S arrived by TCP, or TCP ended, so the
  * sender has gone back even if its stop mark was lost with it.
  */
