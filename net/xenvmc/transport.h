@@ -8,6 +8,7 @@
 #ifndef _XVMC_TRANSPORT_H
 #define _XVMC_TRANSPORT_H
 
+#include <linux/types.h>
 #include "core/ring.h"
 
 struct xvmc_chan;
@@ -35,7 +36,8 @@ struct xvmc_ring_mem {
  * @ring_grant: allocates zeroed pages, formats the header and lets the peer of
  *	@chan map them; fills @mem. Process context
  * @ring_end: takes the ring back; pages that the peer still maps are freed
- *	later, never reused before. Accepts what ring_grant made. Process context
+ *	later, never reused before. Accepts what ring_grant made. Process
+ *	context
  * @ring_map: maps the peer's ring @token and checks its header; fills @mem.
  *	%-EPROTO if the peer is at fault, else own trouble. Process context
  * @ring_unmap: undoes it; nobody uses the ring any more. Process context
@@ -70,7 +72,6 @@ struct xvmc_transport_ops {
 };
 
 extern const struct xvmc_transport_ops xvmc_loop_ops;
-extern const struct xvmc_transport_ops xvmc_xen_ops;
 
 /* trans_loop.c: this guest as its own peer, a channel end for each role */
 int xvmc_loop_init(void);
@@ -78,10 +79,33 @@ void xvmc_loop_exit(void);
 /* The end that connects (passive false) or listens. Returns a reference */
 struct xvmc_chan *xvmc_loop_chan_get(bool passive);
 
+#ifdef CONFIG_XEN
+extern const struct xvmc_transport_ops xvmc_xen_ops;
+
 /* trans_xen.c: announces this guest and watches dom0's directory */
 int xvmc_xen_init(void);
 void xvmc_xen_exit(void);
 bool xvmc_xen_own_domid(u16 *domid);	/* false: not on Xen, or not known */
 bool xvmc_xen_has_directory(void);	/* xenvmcd has published */
+#else
+static inline int xvmc_xen_init(void)
+{
+	return 0;
+}
+
+static inline void xvmc_xen_exit(void)
+{
+}
+
+static inline bool xvmc_xen_own_domid(u16 *domid)
+{
+	return false;
+}
+
+static inline bool xvmc_xen_has_directory(void)
+{
+	return false;
+}
+#endif /* CONFIG_XEN */
 
 #endif /* _XVMC_TRANSPORT_H */
