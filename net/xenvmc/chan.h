@@ -8,6 +8,7 @@
 
 #include <linux/interrupt.h>
 #include <linux/kref.h>
+#include <linux/mutex.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -94,7 +95,11 @@ enum xvmc_chan_state {
  * @has_tx_ctl, @has_rx_ctl: which of them exist
  * @send_list: connections with control messages to send
  * @gone: tx rings to send RING_GONE for, a bit each
+ * @gone_status: and with which status
+ * @has_gone: a hint that @gone is not empty
  * @bye: BYE is to be sent
+ * @bye_seen: the peer's last message has come
+ * @was_up: the channel has been usable
  * @free_rx: free rings of the pool
  * @nr_rx: own rings granted
  * @nr_tx: rings of the peer mapped
@@ -103,6 +108,8 @@ enum xvmc_chan_state {
  * @tx_pages: data pages of the peer mapped
  * @starving: connections that wait for a free ring
  * @violated: what the peer did, for @work to act on
+ * @reported: that has been done
+ * @grow_mutex: one adds a ring at a time; outside @lock
  * @conns: connections by own id; own lock
  * @next_id: cyclic allocation of ids
  * @nr_conns: connections in @conns
@@ -129,7 +136,11 @@ struct xvmc_chan {
 	bool has_rx_ctl;
 	struct list_head send_list;
 	DECLARE_BITMAP(gone, XVMC_MAX_RINGS);
+	u8 gone_status[XVMC_MAX_RINGS];
+	bool has_gone;
 	bool bye;
+	bool bye_seen;
+	bool was_up;
 	struct list_head free_rx;
 	u32 nr_rx;
 	u32 nr_tx;
@@ -139,6 +150,8 @@ struct xvmc_chan {
 	u32 tx_pages;
 	struct list_head starving;
 	const char *violated;
+	bool reported;
+	struct mutex grow_mutex;
 
 	struct xarray conns;
 	u32 next_id;
@@ -185,6 +198,13 @@ static inline bool xvmc_chan_tryhold(struct xvmc_chan *chan)
 
 void xvmc_chan_put(struct xvmc_chan *chan);	/* any context */
 
+/* Between chan.c, chan_io.c and pool.c */
+void xvmc_chan_queue_work(struct xvmc_chan *chan, struct work_struct *work);
+void xvmc_chan_bells(struct tasklet_struct *tasklet);
+void xvmc_chan_work(struct work_struct *work);
+void xvmc_chan_unqueue(struct xvmc_chan *chan, struct xvmc_conn *conn);
+void xvmc_rx_ring_init(struct xvmc_rx_ring *ring);
+
 /* The transport's event came. Any context, also hard interrupt */
 void xvmc_chan_event(struct xvmc_chan *chan);
 
@@ -200,6 +220,9 @@ struct xvmc_rx_ring *xvmc_chan_take_rx(struct xvmc_chan *chan);
 /* Back to the pool; drained, stopped and without borrower. Any context */
 void xvmc_chan_give_rx(struct xvmc_chan *chan, struct xvmc_rx_ring *ring);
 
+/* The peer's BYE came: it sends nothing after it. Process context */
+void xvmc_chan_bye_seen(struct xvmc_chan *chan);
+
 /* Marks a lent ring as in use here, or no longer. Any context */
 void xvmc_chan_borrow(struct xvmc_chan *chan);
 void xvmc_chan_unborrow(struct xvmc_chan *chan);
@@ -214,8 +237,8 @@ bool xvmc_conn_next_msg(struct xvmc_conn *conn, struct xvmc_ctlmsg *msg);
 void xvmc_conn_feed(struct xvmc_conn *conn);
 /* conn.c: the channel is closing. Process context */
 void xvmc_conn_chan_down(struct xvmc_chan *chan, u32 reason);
-/* conn.c: the channel goes: unread bytes to private memory. Process context */
-void xvmc_conn_spill(struct xvmc_conn *conn, bool force);
+/* conn.c: the channel goes: have unread bytes saved. Any context */
+void xvmc_conn_save(struct xvmc_conn *conn, bool force);
 
 /* Rings the bell of ring @id at the peer and kicks. Any context */
 void xvmc_chan_ring_bell(struct xvmc_chan *chan, enum xvmc_bell kind, u32 id);

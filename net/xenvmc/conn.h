@@ -85,6 +85,7 @@ struct xvmc_conn_tx {
  * @bytes: read from rings; @mutex
  * @orphan: nobody reads any more: what comes is discarded; @mutex
  * @lost: bytes that were discarded so; @mutex
+ * @ring_id, @epoch: the lend, for messages; conn lock
  * @spill: unread bytes that were saved when the channel went; @mutex
  * @spill_len, @spill_off: its size, and how much of it was read; @mutex
  * @spill_mark: the marks of the ring it came from; @mutex
@@ -96,6 +97,8 @@ struct xvmc_conn_rx {
 	u64 bytes;
 	bool orphan;
 	u64 lost;
+	u32 ring_id;
+	u32 epoch;
 	void *spill;
 	u32 spill_len;
 	u32 spill_off;
@@ -119,9 +122,11 @@ struct xvmc_conn_rx {
  * @todo: work for @work
  * @why: reason or errno that goes with DETACH, RESET, refused or down
  * @recall_why: reason that goes with RECALL
+ * @recalled_why: reason that came with the peer's
  * @left: the door has left: no callback but data_ready and release
  * @reset: RESET instead of DETACH
  * @send_node: in the channel's send list; chan lock
+ * @queued: it is there; chan lock
  * @starve_node: in the channel's list of those without a ring; chan lock
  * @work: runs the callbacks and takes the mutexes, so that a reader or
  *	writer that is held up holds up its own connection alone
@@ -145,9 +150,11 @@ struct xvmc_conn {
 	unsigned long todo;
 	u32 why;
 	u32 recall_why;
+	u32 recalled_why;
 	bool left;
 	bool reset;
 	struct list_head send_node;
+	bool queued;
 	struct list_head starve_node;
 	struct work_struct work;
 	struct delayed_work timer;
@@ -232,6 +239,11 @@ void xvmc_rx_recall(struct xvmc_conn *conn, u32 why);
  */
 bool xvmc_rx_want_data(struct xvmc_conn *conn, u32 n);
 u32 xvmc_rx_queued(struct xvmc_conn *conn);
+/*
+ * For poll: bytes of the ring are behind bytes that TCP still owes. Any
+ * context, no lock needed.
+ */
+bool xvmc_rx_tcp_first(struct xvmc_conn *conn, u32 copied_seq);
 
 /* control.c: what arrived for a connection. Process context */
 void xvmc_conn_answer(struct xvmc_conn *conn, u32 peer_id);

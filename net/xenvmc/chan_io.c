@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Channel: doorbells and the control ring.
+ *
+ * The transport's event runs xvmc_chan_bells() in softirq context, which only
+ * wakes: it looks at the doorbells and queues the work. The work reads control
+ * messages, one channel's at a time, and sends what is queued.
+ */
+#include <linux/slab.h>
+#include "chan.h"
+#include "conn.h"
+#include "peer.h"
+#include "stats.h"
+
+#define CHAN_BATCH	64	/* messages served before others get a turn */
+
+/**
+ * xvmc_chan_event() - the transport's event came
+ * @chan: channel
+ *
+ * Context: any, also hard interrupt.
+ */
+void xvmc_chan_event(struct xvmc_chan *chan)
+{
+	tasklet_schedule(&chan->bells);
+}
+
+static void chan_bell_rx(struct xvmc_chan *chan, u32 id)
+{
+	struct xvmc_rx_ring *ring = READ_ONCE(chan->rx[id]);
+	struct xvmc_conn *conn;
+
+	if (!ring)
+		return;
+	conn = rcu_dereference(ring->conn);
+	if (conn)
+		xvmc_conn_bell(conn, XVMC_BELL_DATA);
+}
+
+static void chan_bell_tx(struct xvmc_chan *chan, u32 id)
+{
+	struct xvmc_tx_ring *ring = rcu_dereference(chan->tx[id]);
+	struct xvmc_conn *conn;
+
+	if (!ring)
+		return;
+	conn = rcu_dereference(ring->conn);
+	if (conn)
+		xvmc_conn_bell(conn, XVMC_BELL_SPACE);
+}
+
+/* Takes every rung bell of one kind. Returns how many there were */
+static u32 chan_take_bells(struct xvmc_chan *chan, enum xvmc_bell kind)
+{
+	struct xvmc_ring_hdr *hdr = chan->rx_ctl.mem.hdr;
+	unsigned long bits;
+	u32 word, bit, n = 0;
+
+	for (word = 0; word < XVMC_BELL_WORDS; word++) {
+		bits = xvmc_bell_take(hdr, kind, word);
+		for_each_set_bit(bit, &bits, 32) {
+			if (kind == XVMC_BELL_DATA)
+				chan_bell_rx(chan, word * 32 + bit);
+			else
+				chan_bell_tx(chan, word * 32 + bit);
+			n++;
+		}
+	}
+	return n;
+}
+
+/* Anything for the work? A stale answer is harmless: an event follows */
+static bool chan_wants_work(struct xvmc_chan *chan)
+{
+	return xvmc_ring_used(&chan->rx_ctl.cons) ||
+	       !list_empty_careful(&chan->send_list) ||
+	       READ_ONCE(chan->has_gone);
+}
+
+/* Softirq: bounded by the number of bells, whatever the peer does */
+void xvmc_chan_bells(struct tasklet_struct *tasklet)
+{
+	struct xvmc_chan *chan = from_tasklet(chan, tasklet, bells);
+	bool work;
+	u32 n;
+
+	rcu_read_lock();
+	n = chan_take_bells(chan, XVMC_BELL_DATA);
+	n += chan_take_bells(chan, XVMC_BELL_SPACE);
+	rcu_read_unlock();
+
+	work = chan_wants_work(chan);
+	if (work)
+		xvmc_chan_queue_work(chan, &chan->work);
+
+	xvmc_stat_inc(XVMC_STAT_EVENTS);
+	if (!n && !work)
+		xvmc_stat_inc(XVMC_STAT_EVENTS_SPURIOUS);
+	if (chan->ops->eoi)
+		chan->ops->eoi(chan, !n && !work);
+}
+
+/**
+ * xvmc_chan_ring_bell() - tell the peer about one of the data rings
+ * @chan: channel; the caller borrows a ring of it
+ * @kind: what happened
+ * @id: ring
+ *
+ * Context: any.
+ */
+void xvmc_chan_ring_bell(struct xvmc_chan *chan, enum xvmc_bell kind, u32 id)
+{
+	xvmc_bell_set(chan->tx_ctl.mem.hdr, kind, id);
+	xvmc_stat_inc(XVMC_STAT_KICKS);
+	chan->ops->kick(chan);
+}
+
+/* Control ring: a frame goes out. The caller saw that there is room */
+static int chan_put_frame(struct xvmc_chan *chan, const struct xvmc_ctlmsg *msg)
+{
+	u8 body[XVMC_CTL_MAX_BODY];
+	int len, ret;
+
+	lockdep_assert_held(&chan->lock);
+	len = xvmc_ctlmsg_encode(msg, body);
+	if (len < 0)
+		return len;
+	ret = xvmc_frame_put(&chan->tx_ctl.prod, msg->type, body, len);
+	if (ret < 0)
+		return ret;
+	xvmc_stat_inc(XVMC_STAT_CTL_TX);
+	if (ret)
+		chan->ops->kick(chan);
+	return 0;
+}
+
+/* Room for any message, else an event comes when there is. Errors: broken */
+static int chan_has_room(struct xvmc_chan *chan)
+{
+	u32 need = xvmc_frame_bytes(XVMC_CTL_MAX_BODY);
+	int space;
+
+	lockdep_assert_held(&chan->lock);
+	if (!chan->has_tx_ctl || chan->state == XVMC_CHAN_CLOSED)
+		return 0;
+	space = xvmc_ring_space(&chan->tx_ctl.prod);
+	if (space >= 0 && space < need)
+		space = xvmc_ring_want_space(&chan->tx_ctl.prod, need);
+	return space < 0 ? space : space >= need;
+}
+
+static void chan_violation_locked(struct xvmc_chan *chan, const char *what)
+{
+	lockdep_assert_held(&chan->lock);
+	if (!chan->violated)
+		chan->violated = what;
+}
+
+/**
+ * xvmc_chan_send() - send one control message, if there is room
+ * @chan: channel
+ * @msg: message
+ *
+ * Context: any.
+ * Return: 0, -EAGAIN without room, -EPIPE if the control ring does not exist
+ * or is broken.
+ */
+int xvmc_chan_send(struct xvmc_chan *chan, const struct xvmc_ctlmsg *msg)
+{
+	int ret;
+
+	spin_lock_bh(&chan->lock);
+	ret = chan_has_room(chan);
+	if (ret > 0)
+		ret = chan_put_frame(chan, msg);
+	else if (ret < 0 || !chan->has_tx_ctl)
+		ret = -EPIPE;
+	else
+		ret = -EAGAIN;
+	spin_unlock_bh(&chan->lock);
+	return ret;
+}
+
+/* The next message of the channel itself */
+static bool chan_next_gone(struct xvmc_chan *chan, struct xvmc_ctlmsg *msg)
+{
+	u32 id = find_first_bit(chan->gone, XVMC_MAX_RINGS);
+
+	if (id >= XVMC_MAX_RINGS) {
+		WRITE_ONCE(chan->has_gone, false);
+		return false;
+	}
+	__clear_bit(id, chan->gone);
+	msg->type = XVMC_MSG_RING_GONE;
+	msg->ring.ring = id;
+	msg->ring.status = chan->gone_status[id];
+	return true;
+}
+
+/* Takes a connection off the send list, and the list's reference with it */
+void xvmc_chan_unqueue(struct xvmc_chan *chan, struct xvmc_conn *conn)
+{
+	lockdep_assert_held(&chan->lock);
+	list_del_init(&conn->send_node);
+	conn->queued = false;
+	xvmc_conn_put(conn);
+}
+
+/* The next message of any connection that has one */
+static bool chan_next_conn(struct xvmc_chan *chan, struct xvmc_ctlmsg *msg)
+{
+	struct xvmc_conn *conn;
+
+	/* BYE is the last message, see chan_close_work() */
+	while (chan->state == XVMC_CHAN_UP && !list_empty(&chan->send_list)) {
+		conn = list_first_entry(&chan->send_list, struct xvmc_conn,
+					send_node);
+		if (xvmc_conn_next_msg(conn, msg))
+			return true;
+		xvmc_chan_unqueue(chan, conn);
+	}
+	return false;
+}
+
+/* Sends what is queued, as far as there is room */
+static void chan_flush(struct xvmc_chan *chan)
+{
+	struct xvmc_ctlmsg msg;
+	int room;
+
+	spin_lock_bh(&chan->lock);
+	while ((room = chan_has_room(chan)) > 0) {
+		if (!chan_next_gone(chan, &msg) && !chan_next_conn(chan, &msg))
+			break;
+		chan_put_frame(chan, &msg);
+	}
+	if (room < 0)
+		chan_violation_locked(chan, "control ring index");
+	spin_unlock_bh(&chan->lock);
+}
+
+/**
+ * xvmc_chan_queue() - send the pending messages of a connection
+ * @chan: its channel
+ * @conn: connection; a reference is taken while it is queued
+ *
+ * Context: any; conn->lock not held.
+ */
+void xvmc_chan_queue(struct xvmc_chan *chan, struct xvmc_conn *conn)
+{
+	bool queued;
+
+	spin_lock_bh(&chan->lock);
+	queued = chan->state == XVMC_CHAN_UP && !conn->queued;
+	if (queued) {
+		xvmc_conn_hold(conn);
+		conn->queued = true;
+		list_add_tail(&conn->send_node, &chan->send_list);
+	}
+	spin_unlock_bh(&chan->lock);
+	if (queued)
+		chan_flush(chan);
+}
+
+/**
+ * xvmc_chan_violation() - the peer broke the protocol
+ * @chan: channel
+ * @what: for the log, a constant
+ *
+ * Sending goes on until the channel's work has closed it.
+ * Context: any.
+ */
+void xvmc_chan_violation(struct xvmc_chan *chan, const char *what)
+{
+	spin_lock_bh(&chan->lock);
+	chan_violation_locked(chan, what);
+	spin_unlock_bh(&chan->lock);
+	xvmc_chan_queue_work(chan, &chan->work);
+}
+EXPORT_SYMBOL_GPL(xvmc_chan_violation);
+
+/* Reports a violation once; the peer's state machine then closes */
+static void chan_check_violated(struct xvmc_chan *chan)
+{
+	const char *what;
+
+	spin_lock_bh(&chan->lock);
+	what = chan->violated;
+	if (what && chan->reported)
+		what = NULL;
+	if (what)
+		chan->reported = true;
+	spin_unlock_bh(&chan->lock);
+	if (!what)
+		return;
+	xvmc_stat_inc(XVMC_STAT_VIOLATIONS);
+	net_warn_ratelimited("xenvmc: domain %u broke the protocol: %s\n",
+			     chan->peer->domid, what);
+	xvmc_peer_event(chan->peer, XVMC_PEV_VIOLATION, NULL);
+}
+
+/* One message. Returns false if there is none or the ring is of no use */
+static bool chan_rx_one(struct xvmc_chan *chan)
+{
+	u8 body[XVMC_CTL_MAX_BODY];
+	struct xvmc_ctlmsg msg;
+	bool kick = false;
+	u16 type;
+	int ret;
+
+	ret = xvmc_frame_get(&chan->rx_ctl.cons, &type, body, sizeof(body),
+			     &kick);
+	if (ret == -EAGAIN)
+		return false;
+	if (kick)
+		chan->ops->kick(chan);
+	if (ret >= 0)
+		ret = xvmc_ctlmsg_decode(type, body, ret, &msg);
+	if (ret == -EOPNOTSUPP) {
+		xvmc_stat_inc(XVMC_STAT_CTL_UNKNOWN_TYPE);
+		return true;
+	}
+	if (ret < 0) {
+		xvmc_chan_violation(chan, "malformed control message");
+		return false;
+	}
+	xvmc_stat_inc(XVMC_STAT_CTL_RX);
+	xvmc_control_rx(chan, &msg);
+	return true;
+}
+
+/* Reads until the ring is empty and a kick is asked for. True: more to do */
+static bool chan_rx(struct xvmc_chan *chan)
+{
+	int n = CHAN_BATCH;
+	int used;
+
+	while (n--) {
+		if (READ_ONCE(chan->violated))
+			return false;
+		if (chan_rx_one(chan))
+			continue;
+		used = xvmc_ring_want_data(&chan->rx_ctl.cons, 1);
+		if (used < 0)
+			xvmc_chan_violation(chan, "control ring index");
+		if (used <= 0)
+			return false;
+	}
+	return true;
+}
+
+void xvmc_chan_work(struct work_struct *work)
+{
+	struct xvmc_chan *chan = container_of(work, struct xvmc_chan, work);
+	bool more;
+
+	more = chan_rx(chan);
+	chan_flush(chan);
+	chan_check_violated(chan);
+	if (more)
+		xvmc_chan_queue_work(chan, &chan->work);
+	xvmc_chan_put(chan);
+}

@@ -1,0 +1,667 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Connection: ids, references, the state table's actions, control messages.
+ *
+ * Implementation notes
+ *
+ * References. The door holds one from xvmc_conn_init() to its xvmc_conn_put();
+ * the channel's id table holds one until the id is freed; queued work, the send
+ * list and the list of starving connections hold one each. Rings point back
+ * without a reference: RCU protects the way from a doorbell to its borrower.
+ * The socket and the channel are held until the object is freed.
+ *
+ * Locks, outermost first: tx.mutex or rx.mutex (never both), chan->lock,
+ * conn->lock, ring->lock. Events arrive in any context and change the state
+ * under conn->lock; whatever takes a mutex or calls the door is left to the
+ * connection's own work, so a reader that sleeps in a page fault with rx.mutex
+ * held delays its connection alone.
+ *
+ * The moving of bytes is in rings.c.
+ */
+#include <linux/slab.h>
+#include "conn.h"
+#include "peer.h"
+#include "rings.h"
+#include "stats.h"
+
+/* Bits of conn->todo, served in this order */
+enum conn_todo {
+	TODO_TAKE,		/* a tx ring was offered */
+	TODO_RECALLED,		/* the peer wants its ring back */
+	TODO_STOP,		/* no more sending by ring */
+	TODO_UP,
+	TODO_LEND,
+	TODO_RECALL_RX,
+	TODO_DISCARD,		/* an orphan's rx ring has news */
+	TODO_SAVE,		/* the channel closes: keep unread bytes */
+	TODO_SAVE_NOW,		/* it cannot wait for the stop mark any more */
+	TODO_DETACH,		/* after TODO_STOP: stopped first, said then */
+	TODO_NO,
+	TODO_DOWN,
+};
+
+static void conn_work(struct work_struct *work);
+static void conn_timer(struct work_struct *work);
+
+static void conn_rcu(struct rcu_head *rcu)
+{
+	struct xvmc_conn *conn = container_of(rcu, struct xvmc_conn, rcu);
+	struct xvmc_chan *chan = conn->chan;
+	struct sock *sk = conn->sk;
+
+	xvmc_rx_free_spill(conn);
+	conn->ops->release(conn);
+	sock_put(sk);
+	xvmc_chan_put(chan);
+}
+
+static void conn_release(struct kref *ref)
+{
+	struct xvmc_conn *conn = container_of(ref, struct xvmc_conn, ref);
+
+	DEBUG_NET_WARN_ON_ONCE(rcu_access_pointer(conn->tx.ring));
+	DEBUG_NET_WARN_ON_ONCE(rcu_access_pointer(conn->rx.ring));
+	DEBUG_NET_WARN_ON_ONCE(conn->has_id || conn->queued);
+	call_rcu(&conn->rcu, conn_rcu);
+}
+
+/**
+ * xvmc_conn_put() - drop a reference
+ * @conn: connection
+ *
+ * Context: any.
+ */
+void xvmc_conn_put(struct xvmc_conn *conn)
+{
+	kref_put(&conn->ref, conn_release);
+}
+EXPORT_SYMBOL_GPL(xvmc_conn_put);
+
+/* The id counts from now on. Fails if the channel is not up, or closes */
+static int conn_enter(struct xvmc_conn *conn)
+{
+	struct xvmc_chan *chan = conn->chan;
+	int err;
+
+	kref_get(&conn->ref);
+	err = xa_alloc_cyclic_bh(&chan->conns, &conn->id, conn,
+				 XA_LIMIT(1, S32_MAX), &chan->next_id,
+				 GFP_ATOMIC);
+	if (err < 0) {
+		kref_put(&conn->ref, conn_release);
+		return -ENOMEM;
+	}
+	conn->has_id = true;
+	atomic_inc(&chan->nr_conns);
+	/* The closer sets the state first and walks the table then */
+	smp_mb__after_atomic();
+	if (READ_ONCE(chan->state) == XVMC_CHAN_UP)
+		return 0;
+	xa_erase_bh(&chan->conns, conn->id);
+	conn->has_id = false;
+	atomic_dec(&chan->nr_conns);
+	kref_put(&conn->ref, conn_release);
+	return -ENETDOWN;
+}
+
+/**
+ * xvmc_conn_init() - begin a connection
+ * @conn: object in zeroed memory, embedded in the door's
+ * @ops: the door
+ * @sk: socket; a reference is taken
+ * @chan: channel; a reference is taken
+ *
+ * Context: any.
+ * Return: 0 with one reference, the caller's. -ENETDOWN or -ENOMEM: the caller
+ * frees its object at once, no callback comes.
+ */
+int xvmc_conn_init(struct xvmc_conn *conn, const struct xvmc_conn_ops *ops,
+		   struct sock *sk, struct xvmc_chan *chan)
+{
+	int err;
+
+	kref_init(&conn->ref);
+	conn->ops = ops;
+	conn->sk = sk;
+	conn->chan = chan;
+	spin_lock_init(&conn->lock);
+	conn->state = XVMC_CONN_NEW;
+	INIT_LIST_HEAD(&conn->send_node);
+	INIT_LIST_HEAD(&conn->starve_node);
+	INIT_WORK(&conn->work, conn_work);
+	INIT_DELAYED_WORK(&conn->timer, conn_timer);
+	mutex_init(&conn->tx.mutex);
+	mutex_init(&conn->rx.mutex);
+	/* The channel may close at once and call back: hold what it needs */
+	sock_hold(sk);
+	xvmc_chan_hold(chan);
+	err = conn_enter(conn);
+	if (err) {
+		sock_put(sk);
+		xvmc_chan_put(chan);
+	}
+	return err;
+}
+EXPORT_SYMBOL_GPL(xvmc_conn_init);
+
+/**
+ * xvmc_conn_get_by_id() - look a connection up
+ * @chan: channel
+ * @id: own id
+ *
+ * Context: any.
+ * Return: a reference, or NULL.
+ */
+struct xvmc_conn *xvmc_conn_get_by_id(struct xvmc_chan *chan, u32 id)
+{
+	struct xvmc_conn *conn;
+
+	rcu_read_lock();
+	conn = xa_load(&chan->conns, id);
+	if (conn && !kref_get_unless_zero(&conn->ref))
+		conn = NULL;
+	rcu_read_unlock();
+	return conn;
+}
+EXPORT_SYMBOL_GPL(xvmc_conn_get_by_id);
+
+static void conn_free_id(struct xvmc_conn *conn)
+{
+	struct xvmc_chan *chan = conn->chan;
+	bool had;
+
+	spin_lock_bh(&conn->lock);
+	had = conn->has_id;
+	conn->has_id = false;
+	spin_unlock_bh(&conn->lock);
+	if (!had)
+		return;
+	xa_erase_bh(&chan->conns, conn->id);
+	atomic_dec(&chan->nr_conns);
+	if (cancel_delayed_work(&conn->timer))
+		xvmc_conn_put(conn);
+	xvmc_conn_put(conn);
+}
+
+/* Context: any */
+static void conn_do(struct xvmc_conn *conn, enum conn_todo todo)
+{
+	set_bit(todo, &conn->todo);
+	xvmc_conn_hold(conn);
+	if (!queue_work(xvmc_wq, &conn->work))
+		xvmc_conn_put(conn);
+}
+
+static void conn_send(struct xvmc_conn *conn, u16 type)
+{
+	spin_lock_bh(&conn->lock);
+	conn->send |= BIT(type);
+	spin_unlock_bh(&conn->lock);
+	xvmc_chan_queue(conn->chan, conn);
+}
+
+/* Carries out what the state table said. The id goes last */
+static void conn_act(struct xvmc_conn *conn, u16 actions)
+{
+	bool tcp = conn->ops->tcp;
+
+	if (actions & XVMC_CACT_STOP_TX)
+		conn_do(conn, TODO_STOP);
+	if (actions & XVMC_CACT_SEND_ASK)
+		conn_send(conn, tcp ? XVMC_MSG_UPGRADE : XVMC_MSG_CONNECT);
+	if (actions & XVMC_CACT_SEND_YES)
+		conn_send(conn, tcp ? XVMC_MSG_UPGRADE_OK : XVMC_MSG_ACCEPT);
+	if (actions & XVMC_CACT_LEND)
+		conn_do(conn, TODO_LEND);
+	if (actions & XVMC_CACT_RECALL_RX)
+		conn_do(conn, TODO_RECALL_RX);
+	if (actions & XVMC_CACT_SEND_DETACH)
+		conn_do(conn, TODO_DETACH);
+	if (actions & XVMC_CACT_TELL_UP)
+		conn_do(conn, TODO_UP);
+	if (actions & XVMC_CACT_TELL_NO)
+		conn_do(conn, TODO_NO);
+	if (actions & XVMC_CACT_TELL_DOWN)
+		conn_do(conn, TODO_DOWN);
+	if (actions & XVMC_CACT_FREE_ID)
+		conn_free_id(conn);
+}
+
+/*
+ * Runs the state table. @why is kept if this event is the first to end the
+ * connection. @peer_id is taken with REQUEST and YES.
+ */
+static struct xvmc_fsm_step conn_event(struct xvmc_conn *conn, u8 event,
+				       u32 why, u32 peer_id)
+{
+	struct xvmc_fsm_step step;
+	u8 old;
+
+	spin_lock_bh(&conn->lock);
+	old = conn->state;
+	step = xvmc_conn_step(old, event);
+	WRITE_ONCE(conn->state, step.state);
+	if ((event == XVMC_CEV_REQUEST || event == XVMC_CEV_YES) &&
+	    !conn->has_peer_id) {
+		conn->peer_id = peer_id;
+		conn->has_peer_id = true;
+	}
+	if (old <= XVMC_CONN_UP && step.state > XVMC_CONN_UP)
+		conn->why = why;
+	spin_unlock_bh(&conn->lock);
+
+	if (old < XVMC_CONN_UP && step.state == XVMC_CONN_UP)
+		xvmc_stat_inc(XVMC_STAT_CONN_OPENED);
+	if (old == XVMC_CONN_UP && step.state > XVMC_CONN_UP)
+		xvmc_stat_inc(XVMC_STAT_CONN_CLOSED);
+	if (step.actions & XVMC_CACT_TELL_NO)
+		xvmc_stat_inc(XVMC_STAT_CONN_REFUSED);
+	conn_act(conn, step.actions);
+	return step;
+}
+
+static void conn_start_timer(struct xvmc_conn *conn, unsigned long timeout)
+{
+	xvmc_conn_hold(conn);
+	if (!queue_delayed_work(xvmc_wq, &conn->timer, timeout))
+		xvmc_conn_put(conn);
+}
+
+static void conn_timer(struct work_struct *work)
+{
+	struct xvmc_conn *conn = container_of(to_delayed_work(work),
+					      struct xvmc_conn, timer);
+
+	conn_event(conn, XVMC_CEV_TIMEOUT, conn->ops->tcp ?
+		   XENVMC_REASON_NO_ANSWER : ETIMEDOUT, 0);
+	xvmc_conn_put(conn);
+}
+
+/**
+ * xvmc_conn_ask() - send CONNECT or UPGRADE
+ * @conn: connection in state NEW
+ * @timeout: jiffies to wait for the answer
+ *
+ * Context: any.
+ */
+void xvmc_conn_ask(struct xvmc_conn *conn, unsigned long timeout)
+{
+	conn_start_timer(conn, timeout);
+	conn_event(conn, XVMC_CEV_ASK, 0, 0);
+}
+EXPORT_SYMBOL_GPL(xvmc_conn_ask);
+
+/**
+ * xvmc_conn_await() - wait for the peer's UPGRADE
+ * @conn: connection in state NEW
+ * @timeout: jiffies
+ *
+ * Context: any.
+ */
+void xvmc_conn_await(struct xvmc_conn *conn, unsigned long timeout)
+{
+	conn_start_timer(conn, timeout);
+	conn_event(conn, XVMC_CEV_AWAIT, 0, 0);
+}
+EXPORT_SYMBOL_GPL(xvmc_conn_await);
+
+/**
+ * xvmc_conn_accept() - a matching request came
+ * @conn: connection in state NEW (a stream's) or AWAIT (TCP's)
+ * @peer_id: the asking end's id
+ *
+ * Context: any.
+ * Return: 0, or -EALREADY if the connection does not wait any more.
+ */
+int xvmc_conn_accept(struct xvmc_conn *conn, u32 peer_id)
+{
+	struct xvmc_fsm_step step;
+
+	step = conn_event(conn, XVMC_CEV_REQUEST, 0, peer_id);
+	return step.actions & XVMC_CACT_SEND_YES ? 0 : -EALREADY;
+}
+EXPORT_SYMBOL_GPL(xvmc_conn_accept);
+
+/**
+ * xvmc_conn_leave() - the local end is over
+ * @conn: connection; the caller's reference stays the caller's
+ * @why: reason or errno for the peer
+ * @reset: RESET instead of DETACH
+ * @orphan: nobody reads any more
+ *
+ * Context: any.
+ */
+void xvmc_conn_leave(struct xvmc_conn *conn, u32 why, bool reset, bool orphan)
+{
+	spin_lock_bh(&conn->lock);
+	conn->left = true;
+	if (conn->state <= XVMC_CONN_UP)
+		conn->reset = reset;
+	spin_unlock_bh(&conn->lock);
+	if (orphan) {
+		WRITE_ONCE(conn->rx.orphan, true);
+		conn_do(conn, TODO_DISCARD);
+	}
+	conn_event(conn, XVMC_CEV_LEAVE, why, 0);
+}
+EXPORT_SYMBOL_GPL(xvmc_conn_leave);
+
+/* ---- what the control work has for a connection ------------------------- */
+
+/* ACCEPT or UPGRADE_OK came */
+void xvmc_conn_answer(struct xvmc_conn *conn, u32 peer_id)
+{
+	conn_event(conn, XVMC_CEV_YES,
+		   conn->ops->tcp ? XENVMC_REASON_PEER_LEFT : ECONNRESET,
+		   peer_id);
+}
+
+/* REFUSE or UPGRADE_NO came */
+void xvmc_conn_no(struct xvmc_conn *conn, u32 why)
+{
+	conn_event(conn, XVMC_CEV_NO, why, 0);
+}
+
+/* DETACH or RESET came */
+void xvmc_conn_detached(struct xvmc_conn *conn, u32 why)
+{
+	conn_event(conn, XVMC_CEV_DETACH, why, 0);
+}
+
+/*
+ * LEND came. The ring is marked lent and counted as borrowed. Returns -ENOENT
+ * if the connection has no use for it, -EPROTO if it has one already.
+ */
+int xvmc_conn_lent(struct xvmc_conn *conn, struct xvmc_tx_ring *ring)
+{
+	int err = 0;
+
+	spin_lock_bh(&conn->lock);
+	if (conn->state != XVMC_CONN_UP)
+		err = -ENOENT;
+	else if (conn->tx.offered || rcu_access_pointer(conn->tx.ring))
+		err = -EPROTO;
+	else
+		conn->tx.offered = ring;
+	spin_unlock_bh(&conn->lock);
+	if (!err)
+		conn_do(conn, TODO_TAKE);
+	return err;
+}
+
+/* RECALL came */
+void xvmc_conn_recall(struct xvmc_conn *conn, u32 why)
+{
+	WRITE_ONCE(conn->recalled_why, why);
+	conn_do(conn, TODO_RECALLED);
+}
+
+/* A ring may be free. Consumes the reference of the starving list */
+void xvmc_conn_feed(struct xvmc_conn *conn)
+{
+	conn_do(conn, TODO_LEND);
+	xvmc_conn_put(conn);
+}
+
+/* Every connection of a closing channel. Process context */
+void xvmc_conn_chan_down(struct xvmc_chan *chan, u32 reason)
+{
+	struct xvmc_conn *conn;
+	unsigned long id;
+
+	xa_for_each(&chan->conns, id, conn) {
+		conn = xvmc_conn_get_by_id(chan, id);
+		if (!conn)
+			continue;
+		conn_event(conn, XVMC_CEV_CHAN_DOWN,
+			   conn->ops->tcp ? reason : ECONNRESET, 0);
+		xvmc_conn_put(conn);
+	}
+}
+
+/* A doorbell of a ring that @conn borrows. Softirq, RCU */
+void xvmc_conn_bell(struct xvmc_conn *conn, enum xvmc_bell kind)
+{
+	bool closing = READ_ONCE(conn->chan->state) >= XVMC_CHAN_CLOSING;
+	bool orphan = READ_ONCE(conn->rx.orphan);
+
+	if (kind == XVMC_BELL_SPACE) {
+		conn->ops->write_space(conn);
+		return;
+	}
+	if (!orphan)
+		conn->ops->data_ready(conn);
+	if ((orphan || closing) && kref_get_unless_zero(&conn->ref)) {
+		conn_do(conn, closing ? TODO_SAVE : TODO_DISCARD);
+		xvmc_conn_put(conn);
+	}
+}
+
+/* The channel closes: what is unread goes to private memory. Any context */
+void xvmc_conn_save(struct xvmc_conn *conn, bool force)
+{
+	conn_do(conn, force ? TODO_SAVE_NOW : TODO_SAVE);
+}
+
+/* ---- messages ----------------------------------------------------------- */
+
+static void conn_fill(struct xvmc_conn *conn, struct xvmc_ctlmsg *msg, u16 type)
+{
+	msg->type = type;
+	switch (type) {
+	case XVMC_MSG_CONNECT:
+	case XVMC_MSG_UPGRADE:
+		conn->ops->ask(conn, msg);
+		/* The asking id is the first word of both */
+		msg->connect.conn = conn->id;
+		break;
+	case XVMC_MSG_ACCEPT:
+	case XVMC_MSG_UPGRADE_OK:
+		msg->conn.conn = conn->peer_id;
+		msg->conn.arg = conn->id;
+		break;
+	default:
+		msg->conn.conn = conn->peer_id;
+		msg->conn.arg = conn->why;
+	}
+}
+
+/*
+ * Builds the next pending message, in the order in which the peer must see
+ * them. Under chan->lock. False if there is none.
+ */
+bool xvmc_conn_next_msg(struct xvmc_conn *conn, struct xvmc_ctlmsg *msg)
+{
+	static const u16 order[] = {
+		XVMC_MSG_CONNECT, XVMC_MSG_UPGRADE, XVMC_MSG_ACCEPT,
+		XVMC_MSG_UPGRADE_OK, XVMC_MSG_LEND, XVMC_MSG_RECALL,
+		XVMC_MSG_RESET, XVMC_MSG_DETACH,
+	};
+	bool found = false;
+	u32 i;
+
+	lockdep_assert_held(&conn->chan->lock);
+	memset(msg, 0, sizeof(*msg));
+	spin_lock_bh(&conn->lock);
+	for (i = 0; i < ARRAY_SIZE(order) && !found; i++) {
+		if (!(conn->send & BIT(order[i])))
+			continue;
+		if (order[i] == XVMC_MSG_LEND || order[i] == XVMC_MSG_RECALL) {
+			found = xvmc_rx_fill(conn, msg, order[i]);
+			/* RING_ADD goes first and leaves LEND pending */
+			if (found && msg->type != order[i])
+				break;
+		} else {
+			conn_fill(conn, msg, order[i]);
+			found = true;
+		}
+		conn->send &= ~BIT(order[i]);
+	}
+	spin_unlock_bh(&conn->lock);
+	return found;
+}
+
+/* ---- the connection's work ---------------------------------------------- */
+
+/* Takes the offered ring, or gives it back at once */
+static void conn_take(struct xvmc_conn *conn)
+{
+	bool taken;
+
+	mutex_lock(&conn->tx.mutex);
+	taken = xvmc_tx_take(conn);
+	mutex_unlock(&conn->tx.mutex);
+	if (taken && !READ_ONCE(conn->left))
+		conn->ops->tx_lent(conn);
+}
+
+static void conn_recalled(struct xvmc_conn *conn)
+{
+	bool had;
+
+	mutex_lock(&conn->tx.mutex);
+	had = xvmc_tx_has_ring(conn);
+	xvmc_tx_stop(conn);
+	mutex_unlock(&conn->tx.mutex);
+	if (had && conn->ops->recalled && !READ_ONCE(conn->left))
+		conn->ops->recalled(conn, READ_ONCE(conn->recalled_why));
+}
+
+static void conn_stop(struct xvmc_conn *conn)
+{
+	mutex_lock(&conn->tx.mutex);
+	conn->tx.closed = true;
+	xvmc_tx_stop(conn);
+	mutex_unlock(&conn->tx.mutex);
+}
+
+/* Waits for a ring until one is given back */
+static void conn_starve(struct xvmc_conn *conn)
+{
+	struct xvmc_chan *chan = conn->chan;
+	bool first = false;
+
+	spin_lock_bh(&chan->lock);
+	if (chan->state == XVMC_CHAN_UP && list_empty(&conn->starve_node)) {
+		xvmc_conn_hold(conn);
+		list_add_tail(&conn->starve_node, &chan->starving);
+		first = true;
+	}
+	spin_unlock_bh(&chan->lock);
+	if (first && conn->ops->no_ring && !READ_ONCE(conn->left))
+		conn->ops->no_ring(conn);
+}
+
+static void conn_unstarve(struct xvmc_conn *conn)
+{
+	struct xvmc_chan *chan = conn->chan;
+	bool was;
+
+	spin_lock_bh(&chan->lock);
+	was = !list_empty(&conn->starve_node);
+	list_del_init(&conn->starve_node);
+	spin_unlock_bh(&chan->lock);
+	if (was)
+		xvmc_conn_put(conn);
+}
+
+/*
+ * Lends a ring to the peer's sending side. The state is looked at again after
+ * the ring is in place: an end that came meanwhile recalls it.
+ */
+static void conn_lend(struct xvmc_conn *conn)
+{
+	struct xvmc_rx_ring *ring;
+
+	if (READ_ONCE(conn->state) != XVMC_CONN_UP ||
+	    READ_ONCE(conn->rx.orphan) || rcu_access_pointer(conn->rx.ring))
+		return;
+	ring = xvmc_chan_take_rx(conn->chan);
+	if (!ring) {
+		conn_starve(conn);
+		return;
+	}
+	mutex_lock(&conn->rx.mutex);
+	xvmc_rx_install(conn, ring);
+	mutex_unlock(&conn->rx.mutex);
+	xvmc_stat_inc(XVMC_STAT_LENDS);
+	conn_send(conn, XVMC_MSG_LEND);
+	if (READ_ONCE(conn->state) != XVMC_CONN_UP)
+		conn_do(conn, TODO_RECALL_RX);
+}
+
+static void conn_discard(struct xvmc_conn *conn)
+{
+	mutex_lock(&conn->rx.mutex);
+	xvmc_rx_discard(conn);
+	mutex_unlock(&conn->rx.mutex);
+}
+
+static void conn_tell(struct xvmc_conn *conn, unsigned long todo)
+{
+	if (READ_ONCE(conn->left))
+		return;
+	if (todo & BIT(TODO_UP))
+		conn->ops->opened(conn);
+	if (todo & BIT(TODO_NO))
+		conn->ops->refused(conn, conn->why);
+	if (todo & BIT(TODO_DOWN))
+		conn->ops->down(conn, conn->why);
+}
+
+static void conn_work(struct work_struct *work)
+{
+	struct xvmc_conn *conn = container_of(work, struct xvmc_conn, work);
+	unsigned long todo = xchg(&conn->todo, 0);
+
+	if (todo & BIT(TODO_TAKE))
+		conn_take(conn);
+	if (todo & BIT(TODO_RECALLED))
+		conn_recalled(conn);
+	if (todo & BIT(TODO_STOP)) {
+		conn_stop(conn);
+		conn_unstarve(conn);
+	}
+	if (todo & BIT(TODO_LEND))
+		conn_lend(conn);
+	if (todo & BIT(TODO_RECALL_RX))
+		xvmc_rx_recall(conn, conn->why);
+	if (todo & BIT(TODO_DISCARD))
+		conn_discard(conn);
+	if (todo & (BIT(TODO_SAVE) | BIT(TODO_SAVE_NOW)))
+		xvmc_conn_spill(conn, todo & BIT(TODO_SAVE_NOW));
+	if (todo & BIT(TODO_DETACH))
+		conn_send(conn, conn->reset && !conn->ops->tcp ?
+			  XVMC_MSG_RESET : XVMC_MSG_DETACH);
+	conn_tell(conn, todo);
+	xvmc_conn_put(conn);
+}
+
+/**
+ * xvmc_rx_recall() - ask the peer to stop sending by ring
+ * @conn: connection
+ * @why: &enum xenvmc_reason
+ *
+ * Its stop mark comes as data_ready. Nothing without a lent ring.
+ * Context: any.
+ */
+void xvmc_rx_recall(struct xvmc_conn *conn, u32 why)
+{
+	if (!rcu_access_pointer(conn->rx.ring))
+		return;
+	xvmc_stat_inc(XVMC_STAT_RECALLS);
+	WRITE_ONCE(conn->recall_why, why);
+	conn_send(conn, XVMC_MSG_RECALL);
+}
+EXPORT_SYMBOL_GPL(xvmc_rx_recall);
+
+/**
+ * xvmc_conn_lend_again() - a lend is over and another may follow
+ * @conn: connection
+ *
+ * Context: any.
+ */
+void xvmc_conn_lend_again(struct xvmc_conn *conn)
+{
+	conn_do(conn, TODO_LEND);
+}

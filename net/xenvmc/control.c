@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Control messages: what each one means. Called by the channel's work alone.
+ *
+ * The fields are in private memory and within the ranges of the protocol; here
+ * they are checked against what exists. A message for a connection that is not
+ * known has crossed with its end and is ignored; one that names a ring which is
+ * not in the state for it breaks the channel.
+ */
+#include <linux/rwsem.h>
+#include <linux/slab.h>
+#include "conn.h"
+#include "peer.h"
+#include "rings.h"
+#include "stats.h"
+
+/* Held for reading while the hook's handler runs, so that it can be unloaded */
+static DECLARE_RWSEM(upgrade_rwsem);
+static xvmc_upgrade_fn upgrade_fn;
+
+/**
+ * xvmc_set_upgrade_handler() - who answers UPGRADE
+ * @fn: handler, or NULL; no call of the former one runs after the return
+ *
+ * Context: process.
+ */
+void xvmc_set_upgrade_handler(xvmc_upgrade_fn fn)
+{
+	down_write(&upgrade_rwsem);
+	upgrade_fn = fn;
+	up_write(&upgrade_rwsem);
+}
+EXPORT_SYMBOL_GPL(xvmc_set_upgrade_handler);
+
+static void control_upgrade(struct xvmc_chan *chan,
+			    const struct xvmc_msg_upgrade *upgrade)
+{
+	struct xvmc_ctlmsg msg = { .type = XVMC_MSG_UPGRADE_NO };
+	u32 reason = XENVMC_REASON_HOOK_OFF;
+
+	down_read(&upgrade_rwsem);
+	if (upgrade_fn)
+		reason = upgrade_fn(chan, upgrade);
+	up_read(&upgrade_rwsem);
+	if (!reason)
+		return;
+	msg.conn.conn = upgrade->conn;
+	msg.conn.arg = reason;
+	/* Without room the asking end finds out by its own timeout */
+	if (xvmc_chan_send(chan, &msg))
+		xvmc_stat_inc(XVMC_STAT_CTL_DROPPED);
+}
+
+static struct xvmc_tx_ring *control_tx_ring(struct xvmc_chan *chan, u32 id)
+{
+	/* Changed by the channel's work, which is where we are, and at the end */
+	return rcu_dereference_protected(chan->tx[id], true);
+}
+
+static void control_gone(struct xvmc_chan *chan, u32 id, int err)
+{
+	spin_lock_bh(&chan->lock);
+	__set_bit(id, chan->gone);
+	chan->gone_status[id] = min(-err, 255);
+	WRITE_ONCE(chan->has_gone, true);
+	spin_unlock_bh(&chan->lock);
+}
+
+static int control_map(struct xvmc_chan *chan, struct xvmc_tx_ring *ring,
+		       const struct xvmc_msg_ring_add *add)
+{
+	int err;
+
+	if (chan->tx_pages + (1 << add->order) > XVMC_MAX_TX_PAGES)
+		return -ENOSPC;
+	err = chan->ops->ring_map(chan, &ring->mem, add->order, add->token);
+	if (err)
+		return err;
+	spin_lock_init(&ring->lock);
+	xvmc_ring_prod_init(&ring->prod, ring->mem.hdr, ring->mem.page,
+			    ring->mem.order);
+	ring->id = add->ring;
+	chan->tx_pages += 1 << add->order;
+	chan->nr_tx++;
+	return 0;
+}
+
+static void control_ring_add(struct xvmc_chan *chan,
+			     const struct xvmc_msg_ring_add *add)
+{
+	struct xvmc_tx_ring *ring;
+	int err = -ENOMEM;
+
+	if (control_tx_ring(chan, add->ring)) {
+		xvmc_chan_violation(chan, "RING_ADD of a ring that exists");
+		return;
+	}
+	ring = kzalloc(sizeof(*ring), GFP_KERNEL);
+	if (ring)
+		err = control_map(chan, ring, add);
+	if (!err) {
+		rcu_assign_pointer(chan->tx[add->ring], ring);
+		return;
+	}
+	kfree(ring);
+	if (err == -EPROTO)
+		xvmc_chan_violation(chan, "RING_ADD that cannot be mapped");
+	else
+		control_gone(chan, add->ring, err);
+}
+
+static void control_ring_del(struct xvmc_chan *chan, u32 id)
+{
+	struct xvmc_tx_ring *ring = control_tx_ring(chan, id);
+
+	if (!ring || READ_ONCE(ring->lent)) {
+		xvmc_chan_violation(chan, "RING_DEL of a ring in use");
+		return;
+	}
+	rcu_assign_pointer(chan->tx[id], NULL);
+	synchronize_rcu();
+	chan->tx_pages -= 1 << ring->mem.order;
+	chan->nr_tx--;
+	chan->ops->ring_unmap(chan, &ring->mem);
+	kfree(ring);
+	control_gone(chan, id, 0);
+}
+
+/* The peer could not map a ring of ours. It is of no use to this channel */
+static void control_ring_gone(struct xvmc_chan *chan, u32 id, u32 status)
+{
+	struct xvmc_rx_ring *ring = READ_ONCE(chan->rx[id]);
+	struct xvmc_conn *conn = NULL;
+
+	if (!ring || !status || ring->dead) {
+		xvmc_chan_violation(chan, "RING_GONE of no such ring");
+		return;
+	}
+	spin_lock_bh(&chan->lock);
+	ring->dead = true;
+	list_del_init(&ring->node);
+	spin_unlock_bh(&chan->lock);
+	rcu_read_lock();
+	conn = rcu_dereference(ring->conn);
+	if (conn && !kref_get_unless_zero(&conn->ref))
+		conn = NULL;
+	rcu_read_unlock();
+	if (conn) {
+		xvmc_conn_unlend(conn, ring);
+		xvmc_conn_put(conn);
+	}
+}
+
+/* Marks the ring as lent and counted. False: a violation */
+static bool control_borrow(struct xvmc_chan *chan, struct xvmc_tx_ring *ring,
+			   u32 epoch)
+{
+	bool ok;
+
+	spin_lock_bh(&ring->lock);
+	ok = !ring->lent;
+	if (ok) {
+		ring->lent = true;
+		ring->epoch = epoch;
+		xvmc_chan_borrow(chan);
+	}
+	spin_unlock_bh(&ring->lock);
+	return ok;
+}
+
+static void control_lend(struct xvmc_chan *chan,
+			 const struct xvmc_msg_lend *lend)
+{
+	struct xvmc_tx_ring *ring = control_tx_ring(chan, lend->ring);
+	struct xvmc_conn *conn;
+	int err = -ENOENT;
+
+	/* We said RING_GONE, and the two crossed */
+	if (!ring)
+		return;
+	if (!control_borrow(chan, ring, lend->epoch)) {
+		xvmc_chan_violation(chan, "LEND of a lent ring");
+		return;
+	}
+	conn = xvmc_conn_get_by_id(chan, lend->conn);
+	if (conn) {
+		err = xvmc_conn_lent(conn, ring);
+		xvmc_conn_put(conn);
+	}
+	if (!err)
+		return;
+	/* Nobody has use for it: stopped at once, as the protocol wants */
+	xvmc_tx_return(chan, ring);
+	if (err == -EPROTO)
+		xvmc_chan_violation(chan, "LEND to a connection with a ring");
+}
+
+static bool control_is_ours(struct xvmc_chan *chan,
+			    const struct xvmc_msg_lend *recall)
+{
+	struct xvmc_tx_ring *ring = control_tx_ring(chan, recall->ring);
+	bool ours;
+
+	if (!ring)
+		return false;
+	spin_lock_bh(&ring->lock);
+	ours = ring->lent && ring->epoch == recall->epoch;
+	spin_unlock_bh(&ring->lock);
+	return ours;
+}
+
+/* A reason that TCP doors understand; whatever else is a peer that left */
+static u32 control_reason(u32 reason)
+{
+	return reason && reason <= XENVMC_REASON_MAX ? reason :
+						       XENVMC_REASON_PEER_LEFT;
+}
+
+/* Is @type a message for a connection of that kind? */
+static bool control_fits(const struct xvmc_conn *conn, u16 type)
+{
+	switch (type) {
+	case XVMC_MSG_ACCEPT:
+	case XVMC_MSG_REFUSE:
+	case XVMC_MSG_RESET:
+		return !conn->ops->tcp;
+	case XVMC_MSG_UPGRADE_OK:
+	case XVMC_MSG_UPGRADE_NO:
+		return conn->ops->tcp;
+	default:
+		return true;
+	}
+}
+
+static void control_conn(struct xvmc_conn *conn, const struct xvmc_ctlmsg *msg)
+{
+	switch (msg->type) {
+	case XVMC_MSG_ACCEPT:
+	case XVMC_MSG_UPGRADE_OK:
+		xvmc_conn_answer(conn, msg->conn.arg);
+		break;
+	case XVMC_MSG_REFUSE:
+		xvmc_conn_no(conn, msg->conn.arg);
+		break;
+	case XVMC_MSG_UPGRADE_NO:
+		xvmc_conn_no(conn, control_reason(msg->conn.arg));
+		break;
+	case XVMC_MSG_RESET:
+		xvmc_conn_detached(conn, msg->conn.arg);
+		break;
+	case XVMC_MSG_DETACH:
+		xvmc_conn_detached(conn, conn->ops->tcp ?
+				   control_reason(msg->conn.arg) : 0);
+		break;
+	case XVMC_MSG_RECALL:
+		if (control_is_ours(conn->chan, &msg->lend))
+			xvmc_conn_recall(conn, control_reason(msg->lend.reason));
+		break;
+	}
+}
+
+/* Messages that name a connection of ours */
+static void control_to_conn(struct xvmc_chan *chan,
+			    const struct xvmc_ctlmsg *msg)
+{
+	u32 id = msg->type == XVMC_MSG_RECALL ? msg->lend.conn : msg->conn.conn;
+	struct xvmc_conn *conn = xvmc_conn_get_by_id(chan, id);
+
+	if (!conn) {
+		xvmc_stat_inc(XVMC_STAT_CTL_UNKNOWN_CONN);
+		return;
+	}
+	if (control_fits(conn, msg->type))
+		control_conn(conn, msg);
+	else
+		xvmc_chan_violation(chan, "message for the other kind");
+	xvmc_conn_put(conn);
+}
+
+static void control_peer(struct xvmc_chan *chan, const struct xvmc_ctlmsg *msg)
+{
+	switch (msg->type) {
+	case XVMC_MSG_HELLO:
+		xvmc_peer_event(chan->peer, XVMC_PEV_HELLO, msg);
+		break;
+	case XVMC_MSG_HELLO_ACK:
+		xvmc_peer_event(chan->peer, XVMC_PEV_HELLO_ACK, msg);
+		break;
+	case XVMC_MSG_BYE:
+		xvmc_chan_bye_seen(chan);
+		xvmc_peer_event(chan->peer, XVMC_PEV_BYE, msg);
+		break;
+	}
+}
+
+/* Messages about rings. RECALL names a connection and goes there */
+static void control_rings(struct xvmc_chan *chan, const struct xvmc_ctlmsg *msg)
+{
+	switch (msg->type) {
+	case XVMC_MSG_RING_ADD:
+		control_ring_add(chan, &msg->ring_add);
+		break;
+	case XVMC_MSG_RING_DEL:
+		control_ring_del(chan, msg->ring.ring);
+		break;
+	case XVMC_MSG_RING_GONE:
+		control_ring_gone(chan, msg->ring.ring, msg->ring.status);
+		break;
+	case XVMC_MSG_LEND:
+		control_lend(chan, &msg->lend);
+		break;
+	}
+}
+
+/**
+ * xvmc_control_rx() - act on one message
+ * @chan: channel
+ * @msg: message, decoded and checked
+ *
+ * While a channel closes, lends are still answered (the peer waits for their
+ * stop marks); new connections are not begun.
+ * Context: process, the channel's work.
+ */
+void xvmc_control_rx(struct xvmc_chan *chan, const struct xvmc_ctlmsg *msg)
+{
+	u8 state = READ_ONCE(chan->state);
+
+	if (msg->type <= XVMC_MSG_BYE) {
+		control_peer(chan, msg);
+		return;
+	}
+	if (state == XVMC_CHAN_SETUP) {
+		xvmc_chan_violation(chan, "message before HELLO");
+		return;
+	}
+	switch (msg->type) {
+	case XVMC_MSG_RING_ADD ... XVMC_MSG_LEND:
+		control_rings(chan, msg);
+		break;
+	case XVMC_MSG_CONNECT:
+		if (state == XVMC_CHAN_UP)
+			xvmc_stream_incoming(chan, &msg->connect);
+		break;
+	case XVMC_MSG_UPGRADE:
+		if (state == XVMC_CHAN_UP)
+			control_upgrade(chan, &msg->upgrade);
+		break;
+	default:
+		control_to_conn(chan, msg);
+	}
+}

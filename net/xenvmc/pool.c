@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Pool: a channel's own rings, granted once and lent to connections.
+ *
+ * Rings are granted as connections need them and stay granted until the
+ * channel closes. A ring is counted as borrowed from the moment it leaves the
+ * pool until its borrower touches it no more.
+ */
+#include <linux/slab.h>
+#include "chan.h"
+#include "conn.h"
+
+/**
+ * xvmc_chan_borrow() - a lent ring is in use here
+ * @chan: channel
+ *
+ * Context: any.
+ */
+void xvmc_chan_borrow(struct xvmc_chan *chan)
+{
+	atomic_inc(&chan->borrowed);
+}
+
+/**
+ * xvmc_chan_unborrow() - a ring is not touched any more by its borrower
+ * @chan: channel; the caller keeps a reference
+ *
+ * Context: any.
+ */
+void xvmc_chan_unborrow(struct xvmc_chan *chan)
+{
+	if (atomic_dec_and_test(&chan->borrowed))
+		wake_up(&chan->idle);
+}
+
+static struct xvmc_rx_ring *chan_pop_free(struct xvmc_chan *chan)
+{
+	struct xvmc_rx_ring *ring;
+
+	lockdep_assert_held(&chan->lock);
+	ring = list_first_entry_or_null(&chan->free_rx, struct xvmc_rx_ring,
+					node);
+	if (ring)
+		list_del_init(&ring->node);
+	return ring;
+}
+
+/* The consumer end of a ring that was just granted */
+void xvmc_rx_ring_init(struct xvmc_rx_ring *ring)
+{
+	spin_lock_init(&ring->lock);
+	INIT_LIST_HEAD(&ring->node);
+	xvmc_ring_cons_init(&ring->cons, ring->mem.hdr, ring->mem.page,
+			    ring->mem.order);
+}
+
+/* Grants one more ring. Ids are given in order and never taken back */
+static struct xvmc_rx_ring *chan_grow(struct xvmc_chan *chan, u32 id)
+{
+	u32 order = id < XVMC_POOL_LARGE ? XVMC_ORDER_LARGE : XVMC_ORDER_SMALL;
+	struct xvmc_rx_ring *ring;
+
+	ring = kzalloc(sizeof(*ring), GFP_KERNEL);
+	if (!ring)
+		return NULL;
+	if (chan->ops->ring_grant(chan, &ring->mem, order)) {
+		kfree(ring);
+		return NULL;
+	}
+	ring->id = id;
+	xvmc_rx_ring_init(ring);
+	return ring;
+}
+
+/* Enters a new ring, unless the channel began to close meanwhile */
+static bool chan_enter_rx(struct xvmc_chan *chan, struct xvmc_rx_ring *ring)
+{
+	bool ok;
+
+	spin_lock_bh(&chan->lock);
+	ok = chan->state == XVMC_CHAN_UP;
+	if (ok)
+		WRITE_ONCE(chan->rx[ring->id], ring);
+	else
+		chan->nr_rx--;
+	spin_unlock_bh(&chan->lock);
+	return ok;
+}
+
+/* A failure to grow gives the id back: one grows at a time */
+static void chan_grow_failed(struct xvmc_chan *chan)
+{
+	spin_lock_bh(&chan->lock);
+	chan->nr_rx--;
+	spin_unlock_bh(&chan->lock);
+}
+
+/**
+ * xvmc_chan_take_rx() - take an own ring out of the pool
+ * @chan: channel
+ *
+ * Grants a new one if none is free and the pool may grow.
+ * Context: process.
+ * Return: a ring without borrower, counted as borrowed, or NULL.
+ */
+struct xvmc_rx_ring *xvmc_chan_take_rx(struct xvmc_chan *chan)
+{
+	struct xvmc_rx_ring *ring = NULL;
+	bool grow = false;
+	u32 id = 0;
+
+	mutex_lock(&chan->grow_mutex);
+	spin_lock_bh(&chan->lock);
+	if (chan->state == XVMC_CHAN_UP) {
+		xvmc_chan_borrow(chan);
+		ring = chan_pop_free(chan);
+		grow = !ring && chan->nr_rx < XVMC_POOL_RINGS;
+		if (grow)
+			id = chan->nr_rx++;
+		else if (!ring)
+			xvmc_chan_unborrow(chan);
+	}
+	spin_unlock_bh(&chan->lock);
+	if (grow) {
+		ring = chan_grow(chan, id);
+		if (!ring) {
+			chan_grow_failed(chan);
+			xvmc_chan_unborrow(chan);
+		} else if (!chan_enter_rx(chan, ring)) {
+			chan->ops->ring_end(chan, &ring->mem);
+			kfree(ring);
+			ring = NULL;
+			xvmc_chan_unborrow(chan);
+		}
+	}
+	mutex_unlock(&chan->grow_mutex);
+	return ring;
+}
+
+/**
+ * xvmc_chan_give_rx() - put an own ring back into the pool
+ * @chan: channel
+ * @ring: ring, drained and stopped, without borrower
+ *
+ * If connections wait for a ring, the first of them gets a turn.
+ * Context: any.
+ */
+void xvmc_chan_give_rx(struct xvmc_chan *chan, struct xvmc_rx_ring *ring)
+{
+	struct xvmc_conn *conn;
+
+	spin_lock_bh(&chan->lock);
+	if (!ring->dead)
+		list_add(&ring->node, &chan->free_rx);
+	conn = list_first_entry_or_null(&chan->starving, struct xvmc_conn,
+					starve_node);
+	if (conn)
+		list_del_init(&conn->starve_node);
+	spin_unlock_bh(&chan->lock);
+	xvmc_chan_unborrow(chan);
+	if (conn)
+		xvmc_conn_feed(conn);
+}

@@ -1,0 +1,695 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The data path of a connection: bytes into and out of lent rings.
+ *
+ * Two copies and no allocation: from the writer's memory into the ring that
+ * the peer owns, and from our own ring into the reader's memory. The peer can
+ * change ring pages at any time; what it may spoil so is only the bytes of its
+ * own stream. Indices are checked by core/ring.c on private copies.
+ *
+ * A sender that stops writes its marks after the last byte; a receiver looks at
+ * the marks before it looks at the index. A ring is counted as borrowed from
+ * its lend until the last touch of its pages, which includes the doorbell, so
+ * a channel that waits for the count may unmap afterwards.
+ */
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include "conn.h"
+#include "rings.h"
+#include "stats.h"
+
+/* A reader that waits is woken after so many bytes of a longer write */
+#define RINGS_CHUNK	(64 * 1024)
+
+static struct xvmc_tx_ring *tx_ring(struct xvmc_conn *conn)
+{
+	return rcu_dereference_protected(conn->tx.ring,
+					 lockdep_is_held(&conn->tx.mutex));
+}
+
+static struct xvmc_rx_ring *rx_ring(struct xvmc_conn *conn)
+{
+	return rcu_dereference_protected(conn->rx.ring,
+					 lockdep_is_held(&conn->rx.mutex));
+}
+
+/* ---- sending ------------------------------------------------------------ */
+
+/* The marks of a lend that ends. Nobody else writes to the ring by now */
+static void tx_end(struct xvmc_chan *chan, struct xvmc_tx_ring *ring,
+		   bool started)
+{
+	u32 epoch;
+
+	/* The peer may lend it again as soon as it sees the mark */
+	spin_lock_bh(&ring->lock);
+	RCU_INIT_POINTER(ring->conn, NULL);
+	ring->lent = false;
+	epoch = ring->epoch;
+	spin_unlock_bh(&ring->lock);
+
+	if (!started)
+		xvmc_ring_start(&ring->prod, epoch, 0);
+	xvmc_ring_stop(&ring->prod, epoch);
+	xvmc_chan_ring_bell(chan, XVMC_BELL_DATA, ring->id);
+	xvmc_chan_unborrow(chan);
+}
+
+/* A lend that no connection has use for */
+void xvmc_tx_return(struct xvmc_chan *chan, struct xvmc_tx_ring *ring)
+{
+	tx_end(chan, ring, false);
+}
+
+/* tx.mutex held. The ring is counted as borrowed already */
+bool xvmc_tx_take(struct xvmc_conn *conn)
+{
+	struct xvmc_tx_ring *ring;
+
+	lockdep_assert_held(&conn->tx.mutex);
+	spin_lock_bh(&conn->lock);
+	ring = conn->tx.offered;
+	conn->tx.offered = NULL;
+	spin_unlock_bh(&conn->lock);
+	if (!ring)
+		return false;
+	if (conn->tx.closed || tx_ring(conn)) {
+		xvmc_tx_return(conn->chan, ring);
+		return false;
+	}
+	spin_lock_bh(&ring->lock);
+	rcu_assign_pointer(ring->conn, conn);
+	spin_unlock_bh(&ring->lock);
+	conn->tx.started = false;
+	rcu_assign_pointer(conn->tx.ring, ring);
+	return true;
+}
+
+/**
+ * xvmc_tx_has_ring() - is there a ring to write to?
+ * @conn: connection
+ *
+ * Context: tx.mutex held.
+ */
+bool xvmc_tx_has_ring(struct xvmc_conn *conn)
+{
+	lockdep_assert_held(&conn->tx.mutex);
+	return tx_ring(conn);
+}
+EXPORT_SYMBOL_GPL(xvmc_tx_has_ring);
+
+/**
+ * xvmc_tx_start() - bytes go to the ring from now on
+ * @conn: connection
+ * @seq: S, the TCP sequence number that the next byte would have; 0 without TCP
+ *
+ * Context: tx.mutex held, and for TCP whatever keeps write_seq where it is.
+ * Return: 0, also if it was started before; -EAGAIN without a ring.
+ */
+int xvmc_tx_start(struct xvmc_conn *conn, u32 seq)
+{
+	struct xvmc_tx_ring *ring;
+
+	lockdep_assert_held(&conn->tx.mutex);
+	ring = tx_ring(conn);
+	if (!ring)
+		return -EAGAIN;
+	if (conn->tx.started)
+		return 0;
+	xvmc_ring_start(&ring->prod, ring->epoch, seq);
+	conn->tx.started = true;
+	xvmc_stat_inc(XVMC_STAT_RING_STARTS);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(xvmc_tx_start);
+
+/* Copies @len bytes, for which there is room. Fewer if the source faults */
+static u32 tx_copy(struct xvmc_tx_ring *ring, struct iov_iter *from, u32 len)
+{
+	u32 done = 0;
+
+	while (done < len) {
+		u32 n = len - done;
+		void *to = xvmc_ring_put_at(&ring->prod, done, &n);
+		u32 copied = copy_from_iter(to, n, from);
+
+		done += copied;
+		if (copied < n)
+			break;
+	}
+	return done;
+}
+
+/* Up to one chunk. Bytes, 0 if the ring is full, -EFAULT, -ECONNRESET */
+static ssize_t tx_write_chunk(struct xvmc_conn *conn, struct xvmc_tx_ring *ring,
+			      struct iov_iter *from, size_t len)
+{
+	int space = xvmc_ring_space(&ring->prod);
+	u32 n;
+
+	if (space < 0) {
+		xvmc_chan_violation(conn->chan, "consumer index");
+		return -ECONNRESET;
+	}
+	len = min3(len, (size_t)space, (size_t)RINGS_CHUNK);
+	if (!len)
+		return 0;
+	n = tx_copy(ring, from, len);
+	if (!n)
+		return -EFAULT;
+	if (xvmc_ring_publish(&ring->prod, n))
+		xvmc_chan_ring_bell(conn->chan, XVMC_BELL_DATA, ring->id);
+	return n;
+}
+
+/**
+ * xvmc_tx_write() - copy bytes into the ring
+ * @conn: connection, started
+ * @from: source; advanced by what was copied
+ * @len: bytes wanted
+ *
+ * Context: process, tx.mutex held; may fault.
+ * Return: bytes, 0 if the ring is full or gone; -EFAULT or -ECONNRESET if
+ * nothing was copied.
+ */
+ssize_t xvmc_tx_write(struct xvmc_conn *conn, struct iov_iter *from, size_t len)
+{
+	struct xvmc_tx_ring *ring;
+	ssize_t total = 0, n = 0;
+
+	lockdep_assert_held(&conn->tx.mutex);
+	ring = tx_ring(conn);
+	if (!ring || !conn->tx.started)
+		return 0;
+	while (total < len) {
+		n = tx_write_chunk(conn, ring, from, len - total);
+		if (n <= 0)
+			break;
+		total += n;
+	}
+	if (total) {
+		WRITE_ONCE(conn->tx.bytes, conn->tx.bytes + total);
+		atomic64_add(total, &conn->chan->tx_bytes);
+		xvmc_stat_add(XVMC_STAT_TX_BYTES, total);
+	}
+	return total ? total : n;
+}
+EXPORT_SYMBOL_GPL(xvmc_tx_write);
+
+/**
+ * xvmc_tx_stop() - end the lend at the present index
+ * @conn: connection
+ *
+ * Nothing without a ring.
+ * Context: tx.mutex held.
+ */
+void xvmc_tx_stop(struct xvmc_conn *conn)
+{
+	struct xvmc_tx_ring *ring;
+
+	lockdep_assert_held(&conn->tx.mutex);
+	ring = tx_ring(conn);
+	if (!ring)
+		return;
+	RCU_INIT_POINTER(conn->tx.ring, NULL);
+	xvmc_stat_inc(XVMC_STAT_RING_STOPS);
+	tx_end(conn->chan, ring, conn->tx.started);
+	conn->tx.started = false;
+	/* Whoever waits for room is to look where to write now */
+	conn->ops->write_space(conn);
+}
+EXPORT_SYMBOL_GPL(xvmc_tx_stop);
+
+/* Runs @fn on the ring unless its lend is over. Poll and ioctl come by here */
+static int tx_peek(struct xvmc_conn *conn,
+		   int (*fn)(struct xvmc_tx_ring *ring), int none)
+{
+	struct xvmc_tx_ring *ring;
+	int ret = none;
+
+	rcu_read_lock();
+	ring = rcu_dereference(conn->tx.ring);
+	if (ring) {
+		spin_lock_bh(&ring->lock);
+		if (rcu_access_pointer(ring->conn) == conn)
+			ret = fn(ring);
+		spin_unlock_bh(&ring->lock);
+	}
+	rcu_read_unlock();
+	return ret;
+}
+
+static int tx_want_half(struct xvmc_tx_ring *ring)
+{
+	u32 half = ring->prod.size / 2;
+	int space = xvmc_ring_space(&ring->prod);
+
+	if (space >= 0 && space < half)
+		space = xvmc_ring_want_space(&ring->prod, half);
+	/* Broken counts as room: the writer finds the error */
+	return space < 0 || space >= half;
+}
+
+/**
+ * xvmc_tx_want_space() - room for a sensible write?
+ * @conn: connection
+ *
+ * If not, the write_space callback comes when half the ring is free.
+ * Context: any; no lock needed.
+ * Return: true if there is, or if no ring is in use.
+ */
+bool xvmc_tx_want_space(struct xvmc_conn *conn)
+{
+	return tx_peek(conn, tx_want_half, 1);
+}
+EXPORT_SYMBOL_GPL(xvmc_tx_want_space);
+
+static int tx_unread(struct xvmc_tx_ring *ring)
+{
+	int space = xvmc_ring_space(&ring->prod);
+
+	return space < 0 ? 0 : ring->prod.size - space;
+}
+
+/**
+ * xvmc_tx_queued() - bytes that the peer has not read yet
+ * @conn: connection
+ *
+ * Context: any; no lock needed.
+ */
+u32 xvmc_tx_queued(struct xvmc_conn *conn)
+{
+	return tx_peek(conn, tx_unread, 0);
+}
+EXPORT_SYMBOL_GPL(xvmc_tx_queued);
+
+/* ---- receiving ---------------------------------------------------------- */
+
+/* rx.mutex held: @ring, just taken from the pool, is lent under a new epoch */
+void xvmc_rx_install(struct xvmc_conn *conn, struct xvmc_rx_ring *ring)
+{
+	lockdep_assert_held(&conn->rx.mutex);
+	if (!++ring->epoch)
+		ring->epoch = 1;
+	spin_lock_bh(&conn->lock);
+	conn->rx.ring_id = ring->id;
+	conn->rx.epoch = ring->epoch;
+	spin_unlock_bh(&conn->lock);
+	spin_lock_bh(&ring->lock);
+	rcu_assign_pointer(ring->conn, conn);
+	spin_unlock_bh(&ring->lock);
+	rcu_assign_pointer(conn->rx.ring, ring);
+}
+
+/* conn->lock and chan->lock held */
+bool xvmc_rx_fill(struct xvmc_conn *conn, struct xvmc_ctlmsg *msg, u16 type)
+{
+	struct xvmc_rx_ring *ring = conn->chan->rx[conn->rx.ring_id];
+
+	lockdep_assert_held(&conn->lock);
+	lockdep_assert_held(&conn->chan->lock);
+	if (!ring)
+		return false;
+	if (type == XVMC_MSG_LEND && !ring->announced) {
+		ring->announced = true;
+		msg->type = XVMC_MSG_RING_ADD;
+		msg->ring_add.ring = ring->id;
+		msg->ring_add.order = ring->mem.order;
+		msg->ring_add.token = ring->mem.token;
+		return true;
+	}
+	msg->type = type;
+	msg->lend.ring = conn->rx.ring_id;
+	msg->lend.epoch = conn->rx.epoch;
+	msg->lend.conn = conn->peer_id;
+	msg->lend.reason = type == XVMC_MSG_RECALL ? conn->recall_why : 0;
+	return true;
+}
+
+/* Ends the lend here and gives the ring back */
+static void rx_end(struct xvmc_conn *conn, struct xvmc_rx_ring *ring)
+{
+	lockdep_assert_held(&conn->rx.mutex);
+	spin_lock_bh(&conn->lock);
+	conn->send &= ~(BIT(XVMC_MSG_LEND) | BIT(XVMC_MSG_RECALL));
+	spin_unlock_bh(&conn->lock);
+	spin_lock_bh(&ring->lock);
+	RCU_INIT_POINTER(ring->conn, NULL);
+	spin_unlock_bh(&ring->lock);
+	RCU_INIT_POINTER(conn->rx.ring, NULL);
+	xvmc_chan_give_rx(conn->chan, ring);
+}
+
+void xvmc_rx_free_spill(struct xvmc_conn *conn)
+{
+	kvfree(conn->rx.spill);
+	WRITE_ONCE(conn->rx.spill, NULL);
+}
+
+/**
+ * xvmc_rx_view() - look at the ring for the switch-over
+ * @conn: connection
+ * @view: its TCP members were filled before
+ *
+ * Context: rx.mutex held.
+ * Return: 0, or -ECONNRESET: the peer broke the ring, or bytes were lost with
+ * it and all that are there have been read.
+ */
+int xvmc_rx_view(struct xvmc_conn *conn, struct xvmc_rx_view *view)
+{
+	struct xvmc_rx_ring *ring;
+	int used;
+
+	lockdep_assert_held(&conn->rx.mutex);
+	if (conn->rx.spill) {
+		view->lent = true;
+		view->mark = conn->rx.spill_mark;
+		view->used = conn->rx.spill_len - conn->rx.spill_off;
+		if (!view->used && conn->rx.torn)
+			return -ECONNRESET;
+		return 0;
+	}
+	if (conn->rx.torn)
+		return -ECONNRESET;
+	ring = rx_ring(conn);
+	view->lent = ring;
+	view->used = 0;
+	if (!ring)
+		return 0;
+	xvmc_ring_mark(&ring->cons, ring->epoch, &view->mark);
+	used = xvmc_ring_used(&ring->cons);
+	if (used < 0) {
+		xvmc_chan_violation(conn->chan, "producer index");
+		return -ECONNRESET;
+	}
+	view->used = used;
+	return 0;
+}
+EXPORT_SYMBOL_GPL(xvmc_rx_view);
+
+/* Copies @len bytes at @off that are there. Fewer if the target faults */
+static u32 rx_copy(struct xvmc_rx_ring *ring, struct iov_iter *to, u32 off,
+		   u32 len)
+{
+	u32 done = 0;
+
+	while (done < len) {
+		u32 n = len - done;
+		void *from = xvmc_ring_get_at(&ring->cons, off + done, &n);
+		u32 copied = to ? copy_to_iter(from, n, to) : n;
+
+		done += copied;
+		if (copied < n)
+			break;
+	}
+	return done;
+}
+
+static void rx_consume(struct xvmc_conn *conn, struct xvmc_rx_ring *ring, u32 n)
+{
+	if (xvmc_ring_consume(&ring->cons, n))
+		xvmc_chan_ring_bell(conn->chan, XVMC_BELL_SPACE, ring->id);
+}
+
+static ssize_t rx_read_spill(struct xvmc_conn *conn, struct iov_iter *to,
+			     size_t len, size_t skip, bool consume)
+{
+	u32 off = conn->rx.spill_off + skip;
+	size_t done = to ? copy_to_iter(conn->rx.spill + off, len, to) : len;
+
+	if (consume)
+		conn->rx.spill_off += skip + done;
+	return done;
+}
+
+/* In chunks, so that a writer that waits for room goes on meanwhile */
+static ssize_t rx_read_ring(struct xvmc_conn *conn, struct xvmc_rx_ring *ring,
+			    struct iov_iter *to, size_t len, size_t skip,
+			    bool consume)
+{
+	size_t total = 0;
+
+	while (total < len) {
+		u32 n = min_t(size_t, len - total, RINGS_CHUNK);
+		u32 done = rx_copy(ring, to, skip, n);
+
+		total += done;
+		if (consume)
+			rx_consume(conn, ring, skip + done);
+		skip = consume ? 0 : skip + done;
+		if (done < n)
+			break;
+	}
+	return total;
+}
+
+/**
+ * xvmc_rx_read() - copy bytes out of the ring
+ * @conn: connection
+ * @to: target, or NULL to discard
+ * @len: bytes, as many as xvmc_rx_view() said or fewer, without @skip
+ * @skip: bytes to pass over first
+ * @consume: give all that back to the sender
+ *
+ * Context: process, rx.mutex held; may fault.
+ * Return: bytes, or -EFAULT if none could be copied.
+ */
+ssize_t xvmc_rx_read(struct xvmc_conn *conn, struct iov_iter *to, size_t len,
+		     size_t skip, bool consume)
+{
+	struct xvmc_rx_ring *ring;
+	ssize_t total;
+
+	lockdep_assert_held(&conn->rx.mutex);
+	ring = rx_ring(conn);
+	if (conn->rx.spill)
+		total = rx_read_spill(conn, to, len, skip, consume);
+	else if (ring)
+		total = rx_read_ring(conn, ring, to, len, skip, consume);
+	else
+		return 0;
+	if (!total && len)
+		return -EFAULT;
+	if (consume) {
+		WRITE_ONCE(conn->rx.bytes, conn->rx.bytes + total);
+		atomic64_add(total, &conn->chan->rx_bytes);
+		xvmc_stat_add(XVMC_STAT_RX_BYTES, total);
+	}
+	return total;
+}
+EXPORT_SYMBOL_GPL(xvmc_rx_read);
+
+/**
+ * xvmc_rx_done() - the ring is stopped and drained
+ * @conn: connection
+ * @lend_again: lend the peer another one
+ *
+ * Context: rx.mutex held.
+ */
+void xvmc_rx_done(struct xvmc_conn *conn, bool lend_again)
+{
+	struct xvmc_rx_ring *ring;
+
+	lockdep_assert_held(&conn->rx.mutex);
+	ring = rx_ring(conn);
+	if (conn->rx.spill)
+		xvmc_rx_free_spill(conn);
+	else if (ring)
+		rx_end(conn, ring);
+	if (lend_again)
+		xvmc_conn_lend_again(conn);
+}
+EXPORT_SYMBOL_GPL(xvmc_rx_done);
+
+/* rx.mutex held: nobody reads any more */
+void xvmc_rx_discard(struct xvmc_conn *conn)
+{
+	struct xvmc_rx_view view = {};
+
+	lockdep_assert_held(&conn->rx.mutex);
+	if (xvmc_rx_view(conn, &view) || !view.lent)
+		return;
+	if (view.used) {
+		xvmc_rx_read(conn, NULL, view.used, 0, true);
+		conn->rx.lost += view.used;
+		xvmc_stat_add(XVMC_STAT_RX_BYTES_DISCARDED, view.used);
+	}
+	if (view.mark.stopped)
+		xvmc_rx_done(conn, false);
+}
+
+/* Is all that the peer will ever write to this ring there? */
+static bool rx_final(struct xvmc_conn *conn, struct xvmc_rx_ring *ring,
+		     struct xvmc_ring_mark *mark)
+{
+	bool untold;
+
+	spin_lock_bh(&conn->lock);
+	untold = conn->send & BIT(XVMC_MSG_LEND);
+	conn->send &= ~BIT(XVMC_MSG_LEND);
+	spin_unlock_bh(&conn->lock);
+	xvmc_ring_mark(&ring->cons, ring->epoch, mark);
+	return untold || mark->stopped;
+}
+
+/* Copies what is unread to private memory; without memory the rest is torn */
+static void rx_save(struct xvmc_conn *conn, struct xvmc_rx_ring *ring,
+		    const struct xvmc_ring_mark *mark)
+{
+	int used = xvmc_ring_used(&ring->cons);
+	void *spill = NULL;
+
+	if (used < 0) {
+		xvmc_chan_violation(conn->chan, "producer index");
+		conn->rx.torn = true;
+		return;
+	}
+	if (!used || !mark->started)
+		return;
+	spill = kvmalloc(used, GFP_KERNEL);
+	if (!spill) {
+		conn->rx.torn = true;
+		return;
+	}
+	xvmc_ring_copy_out(&ring->cons, 0, spill, used);
+	xvmc_ring_consume(&ring->cons, used);
+	conn->rx.spill_len = used;
+	conn->rx.spill_off = 0;
+	conn->rx.spill_mark = *mark;
+	conn->rx.spill_mark.stopped = true;
+	WRITE_ONCE(conn->rx.spill, spill);
+}
+
+/**
+ * xvmc_conn_spill() - the channel goes: save unread bytes, give the ring back
+ * @conn: connection
+ * @force: even if the peer has not said that it stopped; then nobody knows
+ *	whether bytes are missing, and the reader is told so after the last one
+ *
+ * Context: process; takes rx.mutex.
+ */
+void xvmc_conn_spill(struct xvmc_conn *conn, bool force)
+{
+	struct xvmc_ring_mark mark;
+	struct xvmc_rx_ring *ring;
+	bool final, gone = false;
+
+	mutex_lock(&conn->rx.mutex);
+	ring = rx_ring(conn);
+	if (ring) {
+		final = rx_final(conn, ring, &mark);
+		gone = final || force;
+		if (!final && force)
+			conn->rx.torn = true;
+		if (gone) {
+			if (!conn->rx.orphan)
+				rx_save(conn, ring, &mark);
+			rx_end(conn, ring);
+		}
+	}
+	mutex_unlock(&conn->rx.mutex);
+	if (gone && !READ_ONCE(conn->rx.orphan))
+		conn->ops->data_ready(conn);
+}
+
+/* The peer could not map @ring: nothing was or will be written to it */
+void xvmc_conn_unlend(struct xvmc_conn *conn, struct xvmc_rx_ring *ring)
+{
+	bool had;
+
+	mutex_lock(&conn->rx.mutex);
+	had = rx_ring(conn) == ring;
+	if (had)
+		rx_end(conn, ring);
+	mutex_unlock(&conn->rx.mutex);
+	if (had && conn->ops->no_ring && !READ_ONCE(conn->left))
+		conn->ops->no_ring(conn);
+}
+
+/* Runs @fn on the ring unless its lend is over */
+static int rx_peek(struct xvmc_conn *conn,
+		   int (*fn)(struct xvmc_rx_ring *ring, u32 arg), u32 arg)
+{
+	struct xvmc_rx_ring *ring;
+	int ret = 0;
+
+	rcu_read_lock();
+	ring = rcu_dereference(conn->rx.ring);
+	if (ring) {
+		spin_lock_bh(&ring->lock);
+		if (rcu_access_pointer(ring->conn) == conn)
+			ret = fn(ring, arg);
+		spin_unlock_bh(&ring->lock);
+	}
+	rcu_read_unlock();
+	return ret;
+}
+
+static int rx_want(struct xvmc_rx_ring *ring, u32 n)
+{
+	int used = xvmc_ring_want_data(&ring->cons, n);
+	struct xvmc_ring_mark mark;
+
+	xvmc_ring_mark(&ring->cons, ring->epoch, &mark);
+	return used < 0 || used >= min(n, ring->cons.size) || mark.stopped;
+}
+
+/**
+ * xvmc_rx_want_data() - something to read?
+ * @conn: connection
+ * @n: so many bytes, at least 1
+ *
+ * If not, data_ready comes with them or with the stop mark.
+ * Context: any; no lock needed.
+ * Return: true if there is, or an error or the end of the lend to be found.
+ */
+bool xvmc_rx_want_data(struct xvmc_conn *conn, u32 n)
+{
+	if (READ_ONCE(conn->rx.spill) || READ_ONCE(conn->rx.torn))
+		return true;
+	return rx_peek(conn, rx_want, n);
+}
+EXPORT_SYMBOL_GPL(xvmc_rx_want_data);
+
+static int rx_unread(struct xvmc_rx_ring *ring, u32 unused)
+{
+	int used = xvmc_ring_used(&ring->cons);
+
+	return max(used, 0);
+}
+
+/**
+ * xvmc_rx_queued() - bytes in the ring
+ * @conn: connection
+ *
+ * Context: any; no lock needed.
+ */
+u32 xvmc_rx_queued(struct xvmc_conn *conn)
+{
+	if (READ_ONCE(conn->rx.spill))
+		return READ_ONCE(conn->rx.spill_len) -
+		       READ_ONCE(conn->rx.spill_off);
+	return rx_peek(conn, rx_unread, 0);
+}
+EXPORT_SYMBOL_GPL(xvmc_rx_queued);
+
+static int rx_before(struct xvmc_rx_ring *ring, u32 copied_seq)
+{
+	struct xvmc_ring_mark mark;
+
+	xvmc_ring_mark(&ring->cons, ring->epoch, &mark);
+	return mark.started && xvmc_seq_cmp(copied_seq, mark.seq) < 0;
+}
+
+/**
+ * xvmc_rx_tcp_first() - must bytes that TCP still owes be read before the ring?
+ * @conn: connection
+ * @copied_seq: TCP sequence number of the next byte to be read
+ *
+ * Context: any; no lock needed. For poll.
+ */
+bool xvmc_rx_tcp_first(struct xvmc_conn *conn, u32 copied_seq)
+{
+	return rx_peek(conn, rx_before, copied_seq);
+}
+EXPORT_SYMBOL_GPL(xvmc_rx_tcp_first);

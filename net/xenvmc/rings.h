@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What conn.c needs of rings.c beyond the door's functions in conn.h. */
+#ifndef _XVMC_RINGS_H
+#define _XVMC_RINGS_H
+
+#include "conn.h"
+
+/* tx.mutex held: takes the offered ring. False if it was given back unused */
+bool xvmc_tx_take(struct xvmc_conn *conn);
+/* Returns a lent ring that no connection has use for. Process context */
+void xvmc_tx_return(struct xvmc_chan *chan, struct xvmc_tx_ring *ring);
+/* rx.mutex held: @ring is lent from now on, with a new epoch */
+void xvmc_rx_install(struct xvmc_conn *conn, struct xvmc_rx_ring *ring);
+/* rx.mutex held: an orphan's bytes are consumed, its ring given back if over */
+void xvmc_rx_discard(struct xvmc_conn *conn);
+/* conn->lock held: fills LEND (RING_ADD first) or RECALL; false if no ring */
+bool xvmc_rx_fill(struct xvmc_conn *conn, struct xvmc_ctlmsg *msg, u16 type);
+void xvmc_rx_free_spill(struct xvmc_conn *conn);
+/* Saves unread bytes, gives the ring back. Takes rx.mutex */
+void xvmc_conn_spill(struct xvmc_conn *conn, bool force);
+/* conn.c */
+void xvmc_conn_lend_again(struct xvmc_conn *conn);
+
+#endif /* _XVMC_RINGS_H */
