@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Generic netlink: the socket, the family "xenvmc", requests and their answers.
+ *
+ * With XENVMC_NL_FILE in the environment the kernel's answers are read from
+ * that file, as ss(8) does with TCPDIAG_FILE, and requests go to the file named
+ * by XENVMC_NL_SENT. This is for tests of the output and is in no manual page.
+ *
+ * Every function that returns a status has printed why if it is not ST_OK.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <linux/xenvmc_netlink.h>
+
+#include "attr.h"
+#include "nl.h"
+
+/* A dump that keeps being overtaken by changes is shown as it is at last. */
+#define NL_DUMP_TRIES	5
+
+/*
+ * The kernel's own words about the last error. libmnl hands the callbacks below
+ * nothing but what belongs to the caller's one; there is one request at a time.
+ */
+static const char *extack;
+
+static enum status nl_perror(const char *what)
+{
+	fprintf(stderr, "xenvmc: %s: %s (errno %d)\n", what, strerror(errno),
+		errno);
+	return ST_KERNEL;
+}
+
+/* Finds the kernel's own words behind an error or at the end of a dump. */
+static void find_extack(const struct nlmsghdr *nlh, unsigned int offset)
+{
+	const struct nlattr *attr;
+
+	if (!(nlh->nlmsg_flags & NLM_F_ACK_TLVS) ||
+	    nlh->nlmsg_len < NLMSG_HDRLEN + MNL_ALIGN(offset))
+		return;
+	mnl_attr_for_each(attr, nlh, offset) {
+		if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_MSG &&
+		    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
+			extack = mnl_attr_get_str(attr);
+	}
+}
+
+static int error_cb(const struct nlmsghdr *nlh, void *data)
+{
+	const struct nlmsgerr *err = mnl_nlmsg_get_payload(nlh);
+	unsigned int offset = sizeof(*err);
+
+	(void)data;
+	if (nlh->nlmsg_len < mnl_nlmsg_size(sizeof(*err))) {
+		errno = EBADMSG;
+		return MNL_CB_ERROR;
+	}
+	if (!(nlh->nlmsg_flags & NLM_F_CAPPED) &&
+	    err->msg.nlmsg_len >= NLMSG_HDRLEN)
+		offset += err->msg.nlmsg_len - NLMSG_HDRLEN;
+	if (!err->error)
+		return MNL_CB_STOP;
+	find_extack(nlh, offset);
+	errno = -err->error;
+	return MNL_CB_ERROR;
+}
+
+/* The end of a dump carries an error number too. */
+static int done_cb(const struct nlmsghdr *nlh, void *data)
+{
+	const int *error = mnl_nlmsg_get_payload(nlh);
+
+	(void)data;
+	if (nlh->nlmsg_len < mnl_nlmsg_size(sizeof(*error)) || *error >= 0)
+		return MNL_CB_STOP;
+	find_extack(nlh, sizeof(*error));
+	errno = -*error;
+	return MNL_CB_ERROR;
+}
+
+/* Not const only because libmnl does not say that it leaves it alone. */
+static mnl_cb_t control_cbs[NLMSG_MIN_TYPE] = {
+	[NLMSG_ERROR] = error_cb,
+	[NLMSG_DONE] = done_cb,
+};
+
+/* A recording holds whole messages, one after another. */
+static ssize_t replay_recv(struct nl *nl)
+{
+	struct nlmsghdr *nlh = (struct nlmsghdr *)nl->buf;
+	size_t more;
+
+	if (fread(nlh, 1, sizeof(*nlh), nl->replay) != sizeof(*nlh) ||
+	    nlh->nlmsg_len < sizeof(*nlh) || nlh->nlmsg_len > NL_BUF_SIZE) {
+		errno = EBADMSG;
+		return -1;
+	}
+	more = nlh->nlmsg_len - sizeof(*nlh);
+	if (fread(nlh + 1, 1, more, nl->replay) != more) {
+		errno = EBADMSG;
+		return -1;
+	}
+	return nlh->nlmsg_len;
+}
+
+static int nl_send(struct nl *nl, const struct nlmsghdr *nlh)
+{
+	if (nl->sock)
+		return mnl_socket_sendto(nl->sock, nlh, nlh->nlmsg_len) < 0 ?
+			-1 : 0;
+	if (nl->sent && fwrite(nlh, 1, nlh->nlmsg_len, nl->sent) !=
+	    nlh->nlmsg_len)
+		return -1;
+	return 0;
+}
+
+/* One request and all its answers. Return: 0, or -1 with errno. */
+static int nl_talk(struct nl *nl, const struct nlmsghdr *nlh, mnl_cb_t cb,
+		   void *data)
+{
+	ssize_t len;
+	int ret;
+
+	extack = NULL;
+	if (nl_send(nl, nlh))
+		return -1;
+	do {
+		len = nl->sock ? mnl_socket_recvfrom(nl->sock, nl->buf,
+						     sizeof(nl->buf)) :
+				 replay_recv(nl);
+		if (len < 0)
+			return -1;
+		ret = mnl_cb_run2(nl->buf, (size_t)len, nl->seq, nl->portid,
+				  cb, data, control_cbs, NLMSG_MIN_TYPE);
+	} while (ret > MNL_CB_STOP);
+	return ret < 0 ? -1 : 0;
+}
+
+static enum status kernel_error(void)
+{
+	fprintf(stderr, "Kernel answers: %s (errno %d)%s%s\n", strerror(errno),
+		errno, extack ? ": " : "", extack ? extack : "");
+	return ST_KERNEL;
+}
+
+/**
+ * nl_prepare() - begin a request
+ * @nl: connection
+ * @cmd: command of the family
+ * @flags: netlink flags besides NLM_F_REQUEST and NLM_F_ACK
+ *
+ * Return: the message, in the buffer of @nl; attributes can be added to it.
+ */
+struct nlmsghdr *nl_prepare(struct nl *nl, uint8_t cmd, uint16_t flags)
+{
+	struct genlmsghdr *genl;
+	struct nlmsghdr *nlh;
+
+	/* libmnl before 1.0.5 leaves what was received in the padding */
+	memset(nl->buf, 0, sizeof(nl->buf));
+	nlh = mnl_nlmsg_put_header(nl->buf);
+	nlh->nlmsg_type = nl->family;
+	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | flags;
+	if (nl->sock)
+		nl->seq++;
+	nlh->nlmsg_seq = nl->seq;
+	genl = mnl_nlmsg_put_extra_header(nlh, sizeof(*genl));
+	genl->cmd = cmd;
+	genl->version = nl->family == GENL_ID_CTRL ? 1 : XENVMC_GENL_VERSION;
+	return nlh;
+}
+
+/**
+ * nl_request() - send a request and handle its answers
+ * @nl: connection
+ * @nlh: request, from nl_prepare()
+ * @cb: called for each message of the answer
+ * @data: for @cb
+ *
+ * Return: ST_OK or ST_KERNEL.
+ */
+enum status nl_request(struct nl *nl, struct nlmsghdr *nlh, mnl_cb_t cb,
+		       void *data)
+{
+	return nl_talk(nl, nlh, cb, data) ? kernel_error() : ST_OK;
+}
+
+static const struct attr_policy ctrl_policy[CTRL_ATTR_MAX + 1] = {
+	[CTRL_ATTR_FAMILY_ID] = { .type = MNL_TYPE_U16 },
+};
+
+static int family_cb(const struct nlmsghdr *nlh, void *data)
+{
+	const struct nlattr *tb[CTRL_ATTR_MAX + 1];
+	uint16_t *family = data;
+
+	if (!attr_parse(nlh, ctrl_policy, CTRL_ATTR_MAX, tb) ||
+	    !tb[CTRL_ATTR_FAMILY_ID])
+		return MNL_CB_ERROR;
+	*family = mnl_attr_get_u16(tb[CTRL_ATTR_FAMILY_ID]);
+	return MNL_CB_OK;
+}
+
+/* Asking by name also makes the kernel try to load the module. */
+static enum status nl_resolve(struct nl *nl)
+{
+	struct nlmsghdr *nlh;
+	uint16_t family = 0;
+
+	nl->family = GENL_ID_CTRL;
+	nlh = nl_prepare(nl, CTRL_CMD_GETFAMILY, 0);
+	mnl_attr_put_strz(nlh, CTRL_ATTR_FAMILY_NAME, XENVMC_GENL_NAME);
+	if (nl_talk(nl, nlh, family_cb, &family)) {
+		if (errno != ENOENT)
+			return kernel_error();
+		fprintf(stderr,
+			"xenvmc: the kernel module xenvmc is not loaded (generic netlink family \"%s\" not found)\n",
+			XENVMC_GENL_NAME);
+		return ST_KERNEL;
+	}
+	nl->family = family;
+	return ST_OK;
+}
+
+static enum status nl_open_socket(struct nl *nl)
+{
+	int one = 1;
+
+	nl->sock = mnl_socket_open(NETLINK_GENERIC);
+	if (!nl->sock)
+		return nl_perror("netlink socket");
+	if (mnl_socket_bind(nl->sock, 0, MNL_SOCKET_AUTOPID) < 0)
+		return nl_perror("netlink socket");
+	/* Older kernels lack these; answers are then less talkative. */
+	mnl_socket_setsockopt(nl->sock, NETLINK_EXT_ACK, &one, sizeof(one));
+	mnl_socket_setsockopt(nl->sock, NETLINK_CAP_ACK, &one, sizeof(one));
+	mnl_socket_setsockopt(nl->sock, NETLINK_GET_STRICT_CHK, &one,
+			      sizeof(one));
+	nl->portid = mnl_socket_get_portid(nl->sock);
+	nl->seq = (uint32_t)time(NULL);
+	return ST_OK;
+}
+
+static enum status nl_open_replay(struct nl *nl, const char *file)
+{
+	const char *sent = secure_getenv("XENVMC_NL_SENT");
+
+	nl->replay = fopen(file, "r");
+	if (!nl->replay)
+		return nl_perror(file);
+	if (!sent)
+		return ST_OK;
+	nl->sent = fopen(sent, "w");
+	return nl->sent ? ST_OK : nl_perror(sent);
+}
+
+/**
+ * nl_open() - connect to the kernel and find the family
+ * @nl: out: connection; to be closed with nl_close() whatever is returned
+ *
+ * Return: ST_OK or ST_KERNEL.
+ */
+enum status nl_open(struct nl *nl)
+{
+	const char *file = secure_getenv("XENVMC_NL_FILE");
+	enum status st;
+
+	memset(nl, 0, sizeof(*nl));
+	st = file ? nl_open_replay(nl, file) : nl_open_socket(nl);
+	return st ? st : nl_resolve(nl);
+}
+
+/**
+ * nl_close() - disconnect
+ * @nl: connection, after nl_open()
+ */
+void nl_close(struct nl *nl)
+{
+	if (nl->sock)
+		mnl_socket_close(nl->sock);
+	if (nl->replay)
+		fclose(nl->replay);
+	if (nl->sent && fclose(nl->sent))
+		nl_perror("XENVMC_NL_SENT");
+}
+
+static enum status show_flush(struct print *out)
+{
+	int err = print_flush(out);
+
+	if (!err)
+		return ST_OK;
+	errno = -err;
+	return nl_perror("output");
+}
+
+/* libmnl reports an interrupted dump as EINTR. */
+static enum status dump_retry(struct nl *nl, uint8_t cmd, mnl_cb_t cb,
+			      void *data, struct print *out)
+{
+	struct nlmsghdr *nlh;
+	int tries;
+
+	for (tries = 0; tries < NL_DUMP_TRIES; tries++) {
+		if (tries && print_discard(out))
+			return nl_perror("output");
+		print_list(out);
+		nlh = nl_prepare(nl, cmd, NLM_F_DUMP);
+		if (!nl_talk(nl, nlh, cb, data))
+			return show_flush(out);
+		if (errno != EINTR)
+			return kernel_error();
+	}
+	fputs("xenvmc: the list changed each time while it was read, try again\n",
+	      stderr);
+	return ST_KERNEL;
+}
+
+/**
+ * nl_show_list() - dump something and print a list
+ * @cmd: command of the family
+ * @cb: called for each message, prints an object to @out
+ * @data: for @cb
+ * @out: output, flushed if all went well
+ *
+ * Return: ST_OK or ST_KERNEL.
+ */
+enum status nl_show_list(uint8_t cmd, mnl_cb_t cb, void *data,
+			 struct print *out)
+{
+	struct nl nl;
+	enum status st;
+
+	st = nl_open(&nl);
+	if (!st)
+		st = dump_retry(&nl, cmd, cb, data, out);
+	nl_close(&nl);
+	return st;
+}
+
+/**
+ * nl_show_one() - get something and print it
+ * @cmd: command of the family
+ * @cb: called for the answer, prints to @out
+ * @data: for @cb
+ * @out: output, flushed if all went well
+ *
+ * Return: ST_OK or ST_KERNEL.
+ */
+enum status nl_show_one(uint8_t cmd, mnl_cb_t cb, void *data,
+			struct print *out)
+{
+	struct nl nl;
+	enum status st;
+
+	st = nl_open(&nl);
+	if (!st)
+		st = nl_request(&nl, nl_prepare(&nl, cmd, 0), cb, data);
+	if (!st)
+		st = show_flush(out);
+	nl_close(&nl);
+	return st;
+}
