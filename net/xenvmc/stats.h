@@ -34,6 +34,35 @@
 	X(CHANNELS_UP,		"channels_up")			\
 	X(CHANNELS_DOWN,	"channels_down")
 
+/* X(reason, name shown): why a connection is on TCP, enum xenvmc_reason */
+#define XVMC_REASONS(X)						\
+	X(NONE,			"none")				\
+	X(HOOK_OFF,		"hook_off")			\
+	X(NO_CHANNEL,		"no_channel")			\
+	X(NO_RING,		"no_ring")			\
+	X(NO_MEMORY,		"no_memory")			\
+	X(NO_MATCH,		"no_match")			\
+	X(NO_PROOF,		"no_proof")			\
+	X(NO_ANSWER,		"no_answer")			\
+	X(ULP,			"ulp")				\
+	X(SOCKMAP,		"sockmap")			\
+	X(FASTOPEN,		"fastopen")			\
+	X(REPAIR,		"repair")			\
+	X(MD5_AO,		"md5_ao")			\
+	X(URGENT,		"urgent")			\
+	X(ZEROCOPY,		"zerocopy")			\
+	X(KERNEL,		"kernel")			\
+	X(MPTCP,		"mptcp")			\
+	X(SOCKOPT,		"sockopt")			\
+	X(PEER_LEFT,		"peer_left")			\
+	X(CHAN_CLOSED,		"chan_closed")			\
+	X(CHAN_BROKEN,		"chan_broken")			\
+	X(UNLOAD,		"unload")			\
+	X(CLOSED,		"closed")			\
+	X(VERSION,		"version")			\
+	X(IPV6,			"ipv6")				\
+	X(RECLAIM,		"reclaim")
+
 enum xvmc_stat {
 #define X(e, n) XVMC_STAT_##e,
 	XVMC_STATS(X)
