@@ -8,6 +8,9 @@
 #include <net/netns/generic.h>
 #include <uapi/linux/xenvmc.h>
 
+struct in6_addr;
+struct sock;
+
 /**
  * struct xvmc_net - per network namespace
  * @hook_on: TCP connections are moved; hook on|off
@@ -38,6 +41,10 @@ int xvmc_hook_register(const struct xvmc_hook_ops *ops);
 void xvmc_hook_unregister(const struct xvmc_hook_ops *ops);
 bool xvmc_hook_loaded(void);
 void xvmc_hook_changed(struct net *net);
+
+/* Addresses of a TCP socket, v4-mapped for AF_INET. Any context */
+void xvmc_sk_addrs(const struct sock *sk, struct in6_addr *local,
+		   struct in6_addr *remote);
 
 int xvmc_af_init(void);
 void xvmc_af_exit(void);
