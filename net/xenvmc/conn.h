@@ -12,6 +12,7 @@
 #ifndef _XVMC_CONN_H
 #define _XVMC_CONN_H
 
+#include <linux/in6.h>
 #include <linux/kref.h>
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
@@ -23,6 +24,24 @@
 #include "core/swover.h"
 
 struct xvmc_conn;
+
+/**
+ * struct xvmc_conn_info - what a door knows of a connection, to show it
+ * @local: own address, if @has_addr
+ * @remote: the peer's, if @has_addr
+ * @has_addr: the addresses are set; a stream has none but the domain id
+ * @sport: own port, host byte order
+ * @dport: the peer's port, host byte order
+ * @ino: inode of the socket, 0 if none
+ */
+struct xvmc_conn_info {
+	struct in6_addr local;
+	struct in6_addr remote;
+	bool has_addr;
+	u32 sport;
+	u32 dport;
+	u64 ino;
+};
 
 /**
  * struct xvmc_conn_ops - what a door does for the engine
@@ -44,6 +63,8 @@ struct xvmc_conn;
  * @data_ready: bytes or a stop mark came. Softirq or process context, RCU
  * @write_space: room came. Softirq or process context, RCU
  * @release: last reference; frees the object after a grace period
+ * @describe: optional: corrects what netlink.c found out from the socket by
+ *	itself. Process context, RCU
  */
 struct xvmc_conn_ops {
 	const char *kind;
@@ -58,6 +79,7 @@ struct xvmc_conn_ops {
 	void (*data_ready)(struct xvmc_conn *conn);
 	void (*write_space)(struct xvmc_conn *conn);
 	void (*release)(struct xvmc_conn *conn);
+	void (*describe)(struct xvmc_conn *conn, struct xvmc_conn_info *info);
 };
 
 /**

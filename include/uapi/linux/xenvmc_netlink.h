@@ -52,8 +52,8 @@ enum xenvmc_attr_conn {
 	XENVMC_A_CONN_REMOTE,
 	XENVMC_A_CONN_SPORT,		/* u32, host byte order */
 	XENVMC_A_CONN_DPORT,		/* u32, host byte order */
-	XENVMC_A_CONN_TX,		/* string: "tcp", "ring" */
-	XENVMC_A_CONN_RX,		/* string: "tcp", "ring" */
+	XENVMC_A_CONN_TX,		/* string: "tcp", "ring", "none" */
+	XENVMC_A_CONN_RX,		/* string: "tcp", "ring", "none" */
 	XENVMC_A_CONN_TX_BYTES,		/* u64: by rings */
 	XENVMC_A_CONN_RX_BYTES,		/* u64: by rings */
 	XENVMC_A_CONN_INO,		/* u64: inode of the socket, 0 if none */

@@ -1,0 +1,502 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Generic netlink: shows peers, connections and counters, switches the hook.
+ *
+ * Called by the tool, in process context. A dump takes as many calls as the
+ * answer needs messages; in between, peers and connections come and go. What
+ * is kept in cb->args is therefore a position in the order of ids, and each
+ * entry is looked up anew: none is shown twice, and none that was there all the
+ * time is left out. An entry is shown under a reference and without the locks
+ * of the data path, so the words of one may be a moment apart.
+ */
+#include <linux/xarray.h>
+#include <net/genetlink.h>
+#include <net/sock.h>
+#include <uapi/linux/xenvmc.h>
+#include <uapi/linux/xenvmc_netlink.h>
+#include "conn.h"
+#include "peer.h"
+#include "stats.h"
+#include "xenvmc_priv.h"
+
+/* Longest entry of STAT_GET: nest, name of 32 bytes, value, padding */
+#define STAT_ENTRY_SIZE	(nla_total_size(0) + nla_total_size(32) + \
+			 nla_total_size_64bit(sizeof(u64)))
+
+static struct genl_family xvmc_genl_family;
+
+/**
+ * struct peer_search - looks for the next peer of a dump
+ * @from: lowest domid wanted
+ * @best: what was found so far, or NULL; a reference is held
+ */
+struct peer_search {
+	u32 from;
+	struct xvmc_peer *best;
+};
+
+static int peer_try(struct xvmc_peer *peer, void *arg)
+{
+	struct peer_search *search = arg;
+	struct xvmc_peer *old = search->best;
+
+	if (peer->domid < search->from || (old && peer->domid >= old->domid))
+		return 0;
+	if (!kref_get_unless_zero(&peer->ref))
+		return 0;
+	search->best = peer;
+	if (old)
+		xvmc_peer_put(old);
+	return 0;
+}
+
+/* The peer with the lowest domid >= @from: with a reference, or NULL */
+static struct xvmc_peer *peer_get_from(u32 from)
+{
+	struct peer_search search = { .from = from };
+
+	xvmc_peer_for_each(peer_try, &search);
+	return search.best;
+}
+
+static void *dump_put(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd)
+{
+	return genlmsg_put(skb, NETLINK_CB(cb->skb).portid,
+			   cb->nlh->nlmsg_seq, &xvmc_genl_family, NLM_F_MULTI,
+			   cmd);
+}
+
+static int put_peer_addrs(struct sk_buff *skb, const struct xvmc_peer *peer)
+{
+	struct nlattr *nest;
+	u32 i;
+
+	lockdep_assert_held(&peer->mutex);
+	nest = nla_nest_start(skb, XENVMC_A_PEER_ADDR);
+	if (!nest)
+		return -EMSGSIZE;
+	for (i = 0; i < peer->naddrs; i++)
+		if (nla_put_in6_addr(skb, i + 1, &peer->addrs[i]))
+			return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+static int put_peer_facts(struct sk_buff *skb, const struct xvmc_peer *peer)
+{
+	lockdep_assert_held(&peer->mutex);
+	if (nla_put_u16(skb, XENVMC_A_PEER_DOMID, peer->domid) ||
+	    nla_put_string(skb, XENVMC_A_PEER_STATE,
+			   xvmc_peer_state_name(peer->state)) ||
+	    nla_put_string(skb, XENVMC_A_PEER_TRANSPORT, peer->ops->name))
+		return -EMSGSIZE;
+	if (peer->uuid[0] &&
+	    nla_put_string(skb, XENVMC_A_PEER_UUID, peer->uuid))
+		return -EMSGSIZE;
+	return put_peer_addrs(skb, peer);
+}
+
+static int put_peer_chan(struct sk_buff *skb, struct xvmc_chan *chan)
+{
+	if (nla_put_u32(skb, XENVMC_A_PEER_CONNS,
+			atomic_read(&chan->nr_conns)) ||
+	    nla_put_u32(skb, XENVMC_A_PEER_RX_RINGS,
+			data_race(chan->nr_rx)) ||
+	    nla_put_u32(skb, XENVMC_A_PEER_TX_RINGS,
+			data_race(chan->nr_tx)) ||
+	    nla_put_u64_64bit(skb, XENVMC_A_PEER_RX_BYTES,
+			      atomic64_read(&chan->rx_bytes),
+			      XENVMC_A_PEER_PAD) ||
+	    nla_put_u64_64bit(skb, XENVMC_A_PEER_TX_BYTES,
+			      atomic64_read(&chan->tx_bytes),
+			      XENVMC_A_PEER_PAD))
+		return -EMSGSIZE;
+	return 0;
+}
+
+static int put_peer(struct sk_buff *skb, struct xvmc_peer *peer)
+{
+	struct xvmc_chan *chan;
+	int err;
+
+	mutex_lock(&peer->mutex);
+	err = put_peer_facts(skb, peer);
+	chan = rcu_dereference_protected(peer->chan,
+					 lockdep_is_held(&peer->mutex));
+	if (!err && chan)
+		err = put_peer_chan(skb, chan);
+	mutex_unlock(&peer->mutex);
+	return err;
+}
+
+static int dump_peer(struct sk_buff *skb, struct netlink_callback *cb,
+		     struct xvmc_peer *peer)
+{
+	void *hdr = dump_put(skb, cb, XENVMC_CMD_PEER_GET);
+	int err;
+
+	if (!hdr)
+		return -EMSGSIZE;
+	err = put_peer(skb, peer);
+	if (err)
+		genlmsg_cancel(skb, hdr);
+	else
+		genlmsg_end(skb, hdr);
+	return err;
+}
+
+/* cb->args[0]: lowest domid that was not shown yet */
+static int peer_get_dump(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	struct xvmc_peer *peer;
+	int err;
+
+	while ((peer = peer_get_from(cb->args[0]))) {
+		err = dump_peer(skb, cb, peer);
+		if (!err)
+			cb->args[0] = peer->domid + 1;
+		xvmc_peer_put(peer);
+		if (err)
+			return skb->len ?: err;
+	}
+	return skb->len;
+}
+
+/* What the socket says by itself; the door may know better */
+static void conn_describe(struct xvmc_conn *conn, struct xvmc_conn_info *info)
+{
+	const struct sock *sk = conn->sk;
+
+	memset(info, 0, sizeof(*info));
+	info->ino = sock_i_ino(conn->sk);
+	if (conn->ops->tcp) {
+		xvmc_sk_addrs(sk, &info->local, &info->remote);
+		info->has_addr = true;
+		info->sport = sk->sk_num;
+		info->dport = ntohs(sk->sk_dport);
+	}
+	rcu_read_lock();
+	if (conn->ops->describe)
+		conn->ops->describe(conn, info);
+	rcu_read_unlock();
+}
+
+static int put_conn_ends(struct sk_buff *skb, const struct xvmc_conn_info *info)
+{
+	if (info->has_addr &&
+	    (nla_put_in6_addr(skb, XENVMC_A_CONN_LOCAL, &info->local) ||
+	     nla_put_in6_addr(skb, XENVMC_A_CONN_REMOTE, &info->remote)))
+		return -EMSGSIZE;
+	if (nla_put_u32(skb, XENVMC_A_CONN_SPORT, info->sport) ||
+	    nla_put_u32(skb, XENVMC_A_CONN_DPORT, info->dport) ||
+	    nla_put_u64_64bit(skb, XENVMC_A_CONN_INO, info->ino,
+			      XENVMC_A_CONN_PAD))
+		return -EMSGSIZE;
+	return 0;
+}
+
+static int put_conn_paths(struct sk_buff *skb, const struct xvmc_conn *conn)
+{
+	const char *off = conn->ops->tcp ? "tcp" : "none";
+
+	if (nla_put_string(skb, XENVMC_A_CONN_TX,
+			   rcu_access_pointer(conn->tx.ring) ? "ring" : off) ||
+	    nla_put_string(skb, XENVMC_A_CONN_RX,
+			   rcu_access_pointer(conn->rx.ring) ? "ring" : off) ||
+	    nla_put_u64_64bit(skb, XENVMC_A_CONN_TX_BYTES,
+			      data_race(conn->tx.bytes), XENVMC_A_CONN_PAD) ||
+	    nla_put_u64_64bit(skb, XENVMC_A_CONN_RX_BYTES,
+			      data_race(conn->rx.bytes), XENVMC_A_CONN_PAD))
+		return -EMSGSIZE;
+	return 0;
+}
+
+static int put_conn(struct sk_buff *skb, struct xvmc_conn *conn)
+{
+	struct xvmc_conn_info info;
+	u8 state = READ_ONCE(conn->state);
+
+	if (nla_put_u32(skb, XENVMC_A_CONN_ID, conn->id) ||
+	    nla_put_u16(skb, XENVMC_A_CONN_DOMID, conn->chan->peer->domid) ||
+	    nla_put_string(skb, XENVMC_A_CONN_KIND, conn->ops->kind) ||
+	    nla_put_string(skb, XENVMC_A_CONN_STATE,
+			   xvmc_conn_state_name(state)) ||
+	    put_conn_paths(skb, conn))
+		return -EMSGSIZE;
+	conn_describe(conn, &info);
+	return put_conn_ends(skb, &info);
+}
+
+static int dump_conn(struct sk_buff *skb, struct netlink_callback *cb,
+		     struct xvmc_conn *conn)
+{
+	void *hdr;
+	int err;
+
+	if (!net_eq(sock_net(conn->sk), sock_net(cb->skb->sk)))
+		return 0;
+	hdr = dump_put(skb, cb, XENVMC_CMD_CONN_GET);
+	if (!hdr)
+		return -EMSGSIZE;
+	err = put_conn(skb, conn);
+	if (err)
+		genlmsg_cancel(skb, hdr);
+	else
+		genlmsg_end(skb, hdr);
+	return err;
+}
+
+/* The connection with the lowest id >= *@id, with a reference, or NULL */
+static struct xvmc_conn *conn_get_from(struct xvmc_chan *chan,
+				       unsigned long *id)
+{
+	struct xvmc_conn *conn;
+
+	rcu_read_lock();
+	conn = xa_find(&chan->conns, id, ULONG_MAX, XA_PRESENT);
+	while (conn && !kref_get_unless_zero(&conn->ref))
+		conn = xa_find_after(&chan->conns, id, ULONG_MAX, XA_PRESENT);
+	rcu_read_unlock();
+	return conn;
+}
+
+/* cb->args[2]: lowest id that was not shown yet */
+static int dump_chan(struct sk_buff *skb, struct netlink_callback *cb,
+		     struct xvmc_chan *chan)
+{
+	unsigned long id = cb->args[2];
+	struct xvmc_conn *conn;
+	int err;
+
+	while ((conn = conn_get_from(chan, &id))) {
+		err = dump_conn(skb, cb, conn);
+		xvmc_conn_put(conn);
+		if (err)
+			return err;
+		cb->args[2] = ++id;
+	}
+	return 0;
+}
+
+/*
+ * Channel @n of @peer, with a reference, or NULL. The loopback has two, of
+ * which only the first end's peer is in the table.
+ */
+static struct xvmc_chan *peer_chan_get(struct xvmc_peer *peer, long n)
+{
+	struct xvmc_chan *chan;
+
+	if (n > 0)
+		return peer->ops == &xvmc_loop_ops ?
+		       xvmc_loop_chan_get(true) : NULL;
+	rcu_read_lock();
+	chan = rcu_dereference(peer->chan);
+	if (chan && !xvmc_chan_tryhold(chan))
+		chan = NULL;
+	rcu_read_unlock();
+	return chan;
+}
+
+/* cb->args[1]: which channel of the peer */
+static int dump_peer_conns(struct sk_buff *skb, struct netlink_callback *cb,
+			   struct xvmc_peer *peer)
+{
+	struct xvmc_chan *chan;
+	int err = 0;
+
+	for (; cb->args[1] < 2; cb->args[1]++, cb->args[2] = 0) {
+		chan = peer_chan_get(peer, cb->args[1]);
+		if (!chan)
+			continue;
+		err = dump_chan(skb, cb, chan);
+		xvmc_chan_put(chan);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* cb->args[0]: the peer whose connections are shown */
+static int conn_get_dump(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	struct xvmc_peer *peer;
+	int err;
+
+	while ((peer = peer_get_from(cb->args[0]))) {
+		if (peer->domid != cb->args[0]) {
+			cb->args[0] = peer->domid;
+			cb->args[1] = 0;
+			cb->args[2] = 0;
+		}
+		err = dump_peer_conns(skb, cb, peer);
+		xvmc_peer_put(peer);
+		if (err)
+			return skb->len ?: err;
+		cb->args[0]++;
+		cb->args[1] = 0;
+		cb->args[2] = 0;
+	}
+	return skb->len;
+}
+
+static int put_stat(struct sk_buff *skb, enum xvmc_stat stat)
+{
+	struct nlattr *nest = nla_nest_start(skb, XENVMC_A_STAT_ENTRY);
+
+	if (!nest ||
+	    nla_put_string(skb, XENVMC_A_STAT_NAME, xvmc_stat_name(stat)) ||
+	    nla_put_u64_64bit(skb, XENVMC_A_STAT_VALUE, xvmc_stat_read(stat),
+			      XENVMC_A_STAT_PAD))
+		return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+static int stat_get(struct sk_buff *skb, struct genl_info *info)
+{
+	struct sk_buff *msg;
+	int stat, err = 0;
+	void *hdr;
+
+	msg = genlmsg_new(XVMC_STAT_COUNT * STAT_ENTRY_SIZE, GFP_KERNEL);
+	if (!msg)
+		return -ENOMEM;
+	hdr = genlmsg_put_reply(msg, info, &xvmc_genl_family, 0,
+				XENVMC_CMD_STAT_GET);
+	if (!hdr)
+		err = -EMSGSIZE;
+	for (stat = 0; !err && stat < XVMC_STAT_COUNT; stat++)
+		err = put_stat(msg, stat);
+	if (err) {
+		nlmsg_free(msg);
+		return err;
+	}
+	genlmsg_end(msg, hdr);
+	return genlmsg_reply(msg, info);
+}
+
+static int put_hook(struct sk_buff *skb, const struct xvmc_net *xnet)
+{
+	u16 domid;
+
+	if (nla_put_u8(skb, XENVMC_A_HOOK_ENABLED, READ_ONCE(xnet->hook_on)) ||
+	    nla_put_u8(skb, XENVMC_A_HOOK_LOOPBACK,
+		       READ_ONCE(xnet->hook_loopback)) ||
+	    nla_put_u32(skb, XENVMC_A_HOOK_FAMILY, AF_XENVMC))
+		return -EMSGSIZE;
+	if (xvmc_hook_loaded() && nla_put_flag(skb, XENVMC_A_HOOK_LOADED))
+		return -EMSGSIZE;
+	if (xvmc_xen_own_domid(&domid) &&
+	    nla_put_u16(skb, XENVMC_A_HOOK_DOMID, domid))
+		return -EMSGSIZE;
+	if (xvmc_xen_has_directory() &&
+	    nla_put_flag(skb, XENVMC_A_HOOK_DIRECTORY))
+		return -EMSGSIZE;
+	return 0;
+}
+
+static int hook_get(struct sk_buff *skb, struct genl_info *info)
+{
+	struct sk_buff *msg = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	int err = -EMSGSIZE;
+	void *hdr;
+
+	if (!msg)
+		return -ENOMEM;
+	hdr = genlmsg_put_reply(msg, info, &xvmc_genl_family, 0,
+				XENVMC_CMD_HOOK_GET);
+	if (hdr)
+		err = put_hook(msg, xvmc_net(genl_info_net(info)));
+	if (err) {
+		nlmsg_free(msg);
+		return err;
+	}
+	genlmsg_end(msg, hdr);
+	return genlmsg_reply(msg, info);
+}
+
+static int hook_set(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr *loopback = info->attrs[XENVMC_A_HOOK_LOOPBACK];
+	struct nlattr *enabled = info->attrs[XENVMC_A_HOOK_ENABLED];
+	struct net *net = genl_info_net(info);
+
+	if (!enabled && !loopback) {
+		GENL_SET_ERR_MSG(info, "nothing to set: enabled or loopback");
+		return -EINVAL;
+	}
+	if (enabled)
+		WRITE_ONCE(xvmc_net(net)->hook_on, nla_get_u8(enabled));
+	if (loopback)
+		WRITE_ONCE(xvmc_net(net)->hook_loopback, nla_get_u8(loopback));
+	xvmc_hook_changed(net);
+	return 0;
+}
+
+#define READ_ONLY { .type = NLA_REJECT, \
+		    .reject_message = "this attribute can only be read" }
+
+static const struct nla_policy hook_set_policy[XENVMC_A_HOOK_MAX + 1] = {
+	[XENVMC_A_HOOK_ENABLED]		= NLA_POLICY_MAX(NLA_U8, 1),
+	[XENVMC_A_HOOK_LOOPBACK]	= NLA_POLICY_MAX(NLA_U8, 1),
+	[XENVMC_A_HOOK_LOADED]		= READ_ONLY,
+	[XENVMC_A_HOOK_FAMILY]		= READ_ONLY,
+	[XENVMC_A_HOOK_DOMID]		= READ_ONLY,
+	[XENVMC_A_HOOK_DIRECTORY]	= READ_ONLY,
+};
+
+/* A command without a policy takes no attributes: the core refuses any */
+static const struct genl_ops genl_ops[] = {
+	{
+		.cmd	= XENVMC_CMD_PEER_GET,
+		.dumpit	= peer_get_dump,
+	},
+	{
+		.cmd	= XENVMC_CMD_CONN_GET,
+		.dumpit	= conn_get_dump,
+	},
+	{
+		.cmd	= XENVMC_CMD_STAT_GET,
+		.doit	= stat_get,
+	},
+	{
+		.cmd	= XENVMC_CMD_HOOK_GET,
+		.doit	= hook_get,
+	},
+	{
+		.cmd	= XENVMC_CMD_HOOK_SET,
+		.doit	= hook_set,
+		.policy	= hook_set_policy,
+		.maxattr = XENVMC_A_HOOK_MAX,
+		.flags	= GENL_UNS_ADMIN_PERM,
+	},
+};
+
+/* parallel_ops: HOOK_SET waits for connections to leave their rings */
+static struct genl_family xvmc_genl_family __ro_after_init = {
+	.name		= XENVMC_GENL_NAME,
+	.version	= XENVMC_GENL_VERSION,
+	.netnsok	= true,
+	.parallel_ops	= true,
+	.module		= THIS_MODULE,
+	.ops		= genl_ops,
+	.n_ops		= ARRAY_SIZE(genl_ops),
+};
+
+/**
+ * xvmc_netlink_init() - registers the generic netlink family
+ *
+ * Return: 0 or a negative errno.
+ */
+int xvmc_netlink_init(void)
+{
+	return genl_register_family(&xvmc_genl_family);
+}
+
+/**
+ * xvmc_netlink_exit() - unregisters it and waits for running calls
+ */
+void xvmc_netlink_exit(void)
+{
+	genl_unregister_family(&xvmc_genl_family);
+}
