@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Module init and exit of xenvmc.ko, in one visible order. */
+#include <linux/module.h>
+#include <net/genetlink.h>
+#include <uapi/linux/xenvmc_netlink.h>
+#include "chan.h"
+#include "peer.h"
+#include "stats.h"
+#include "transport.h"
+#include "xenvmc_priv.h"
+
+unsigned int xvmc_net_id;
+EXPORT_SYMBOL_GPL(xvmc_net_id);
+
+static int __net_init net_init(struct net *net)
+{
+	xvmc_net(net)->hook_on = true;
+	xvmc_net(net)->hook_loopback = false;
+	return 0;
+}
+
+static struct pernet_operations xvmc_net_ops = {
+	.init	= net_init,
+	.id	= &xvmc_net_id,
+	.size	= sizeof(struct xvmc_net),
+};
+
+static int __init xvmc_init(void)
+{
+	int err;
+
+	err = xvmc_stats_init();
+	if (err)
+		return err;
+	err = register_pernet_subsys(&xvmc_net_ops);
+	if (err)
+		goto exit_stats;
+	err = xvmc_chan_init();
+	if (err)
+		goto unregister_pernet;
+	err = xvmc_peer_init();
+	if (err)
+		goto exit_chan;
+	err = xvmc_loop_init();
+	if (err)
+		goto exit_peer;
+	err = xvmc_af_init();
+	if (err)
+		goto exit_loop;
+	err = xvmc_xen_init();
+	if (err)
+		goto exit_af;
+	err = xvmc_netlink_init();
+	if (err)
+		goto exit_xen;
+	return 0;
+
+exit_xen:
+	xvmc_xen_exit();
+exit_af:
+	xvmc_af_exit();
+exit_loop:
+	xvmc_loop_exit();
+exit_peer:
+	xvmc_peer_exit();
+exit_chan:
+	xvmc_chan_exit();
+unregister_pernet:
+	unregister_pernet_subsys(&xvmc_net_ops);
+exit_stats:
+	xvmc_stats_exit();
+	return err;
+}
+
+/*
+ * No socket is open any more: each holds the module. The grace period at the
+ * end is for objects that are freed by call_rcu() and count or log until then.
+ */
+static void __exit xvmc_exit(void)
+{
+	xvmc_netlink_exit();
+	xvmc_xen_exit();
+	xvmc_af_exit();
+	xvmc_loop_exit();
+	xvmc_peer_exit();
+	xvmc_chan_exit();
+	unregister_pernet_subsys(&xvmc_net_ops);
+	rcu_barrier();
+	xvmc_stats_exit();
+}
+
+module_init(xvmc_init);
+module_exit(xvmc_exit);
+
+MODULE_DESCRIPTION("Sockets between the guests of one Xen host");
+MODULE_AUTHOR("XenVMC");
+MODULE_LICENSE("GPL");
+MODULE_ALIAS_GENL_FAMILY(XENVMC_GENL_NAME);
