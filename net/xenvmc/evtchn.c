@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The event channel of a channel.
+ *
+ * Interrupts end late: Xen sends no further event of this port until the
+ * channel has served the last one and said whether it brought anything, so a
+ * peer that kicks for nothing is slowed down instead of this guest.
+ *
+ * chan->tpriv points here from set-up to close. Kicks and EOIs come from any
+ * context and read it under RCU; close clears it, waits for them, and only then
+ * unbinds, which sleeps.
+ */
+#include <linux/interrupt.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+#include <xen/events.h>
+#include <xen/interface/event_channel.h>
+#include <asm/xen/hypercall.h>
+#include "chan.h"
+#include "evtchn.h"
+#include "peer.h"
+
+/**
+ * struct xvmc_evtchn - a bound port
+ * @irq: its interrupt
+ * @name: as /proc/interrupts shows it
+ */
+struct xvmc_evtchn {
+	int irq;
+	char name[16];
+};
+
+static irqreturn_t evtchn_interrupt(int irq, void *data)
+{
+	xvmc_chan_event(data);
+	return IRQ_HANDLED;
+}
+
+static void evtchn_close_port(evtchn_port_t port)
+{
+	struct evtchn_close op = { .port = port };
+
+	HYPERVISOR_event_channel_op(EVTCHNOP_close, &op);
+}
+
+/* Binds a local port, or closes it */
+static int evtchn_attach(struct xvmc_chan *chan, evtchn_port_t port)
+{
+	struct xvmc_evtchn *ev;
+	int ret = -ENOMEM;
+
+	ev = kzalloc(sizeof(*ev), GFP_KERNEL);
+	if (!ev)
+		goto close_port;
+	snprintf(ev->name, sizeof(ev->name), "xenvmc-%u", chan->peer->domid);
+	ret = bind_evtchn_to_irqhandler_lateeoi(port, evtchn_interrupt, 0,
+						ev->name, chan);
+	if (ret < 0)
+		goto free_ev;
+	ev->irq = ret;
+	/*
+	 * Pairs with xvmc_evtchn_kick() and _eoi(). An event that came before
+	 * has got no EOI: it is served once more.
+	 */
+	smp_store_release(&chan->tpriv, ev);
+	xvmc_chan_event(chan);
+	return 0;
+
+free_ev:
+	kfree(ev);
+close_port:
+	evtchn_close_port(port);
+	return ret;
+}
+
+/**
+ * xvmc_evtchn_alloc() - makes a port that the peer may bind
+ * @chan: the channel, with its own control ring
+ * @port: set to what the peer binds
+ *
+ * Context: Process context.
+ * Return: 0 or a negative errno.
+ */
+int xvmc_evtchn_alloc(struct xvmc_chan *chan, u32 *port)
+{
+	struct evtchn_alloc_unbound op = {
+		.dom = DOMID_SELF,
+		.remote_dom = chan->peer->domid,
+	};
+	int err;
+
+	err = HYPERVISOR_event_channel_op(EVTCHNOP_alloc_unbound, &op);
+	if (err)
+		return err;
+	*port = op.port;
+	return evtchn_attach(chan, op.port);
+}
+
+/**
+ * xvmc_evtchn_bind() - binds to the peer's port
+ * @chan: the channel, with its own control ring
+ * @remote_port: the peer's port
+ *
+ * Context: Process context.
+ * Return: 0 or a negative errno; -EINVAL if there is no such port for us.
+ */
+int xvmc_evtchn_bind(struct xvmc_chan *chan, u32 remote_port)
+{
+	struct evtchn_bind_interdomain op = {
+		.remote_dom = chan->peer->domid,
+		.remote_port = remote_port,
+	};
+	int err;
+
+	err = HYPERVISOR_event_channel_op(EVTCHNOP_bind_interdomain, &op);
+	if (err)
+		return err;
+	return evtchn_attach(chan, op.local_port);
+}
+
+/**
+ * xvmc_evtchn_close() - closes the port
+ * @chan: the channel
+ *
+ * An event that is being served meanwhile stays without its EOI; unbinding
+ * makes up for it.
+ *
+ * Context: Process context.
+ */
+void xvmc_evtchn_close(struct xvmc_chan *chan)
+{
+	struct xvmc_evtchn *ev = chan->tpriv;
+
+	if (!ev)
+		return;
+	WRITE_ONCE(chan->tpriv, NULL);
+	synchronize_rcu();
+	unbind_from_irqhandler(ev->irq, chan);
+	kfree(ev);
+}
+
+/**
+ * xvmc_evtchn_kick() - notifies the peer
+ * @chan: the channel
+ *
+ * Context: Any context.
+ */
+void xvmc_evtchn_kick(struct xvmc_chan *chan)
+{
+	struct xvmc_evtchn *ev;
+
+	rcu_read_lock();
+	ev = smp_load_acquire(&chan->tpriv);	/* evtchn_attach() */
+	if (ev)
+		notify_remote_via_irq(ev->irq);
+	rcu_read_unlock();
+}
+
+/**
+ * xvmc_evtchn_eoi() - an event was served
+ * @chan: the channel
+ * @spurious: it brought nothing
+ *
+ * Context: Any context.
+ */
+void xvmc_evtchn_eoi(struct xvmc_chan *chan, bool spurious)
+{
+	struct xvmc_evtchn *ev;
+
+	rcu_read_lock();
+	ev = smp_load_acquire(&chan->tpriv);	/* evtchn_attach() */
+	if (ev)
+		xen_irq_lateeoi(ev->irq,
+				spurious ? XEN_EOI_FLAG_SPURIOUS : 0);
+	rcu_read_unlock();
+}

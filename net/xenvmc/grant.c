@@ -1,0 +1,443 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Ring pages shared by grants: own ones are granted, a peer's are mapped.
+ *
+ * Own pages are whole and zeroed, and go back only by the deferred path of the
+ * grant table: what a peer still maps is freed when it has let go. The peer can
+ * write to the header page, so the grant references that are ended come from
+ * private memory. A peer's pages are mapped one by one and reached through the
+ * linear map: vmap() of foreign pages gives empty page tables in a PV guest.
+ *
+ * Process context; no locks: the caller serialises what it does to one ring.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/gfp.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <xen/grant_table.h>
+#include <xen/page.h>
+#include "grant.h"
+
+#define GRANT_BATCH	16	/* operations per hypercall */
+
+/**
+ * struct grant_own - what it takes to end an own ring
+ * @page: data pages, for struct xvmc_ring_mem
+ * @hdr_ref: grant of the header page
+ * @nr: data pages that exist and are granted
+ * @ref: grants of the data pages
+ */
+struct grant_own {
+	void **page;
+	grant_ref_t hdr_ref;
+	u32 nr;
+	grant_ref_t ref[];
+};
+
+/**
+ * struct grant_map - what it takes to unmap a peer's ring
+ * @domid: whose it is
+ * @nr: pages, the header is the first
+ * @page: data pages, for struct xvmc_ring_mem
+ * @pages: the pages as allocated
+ * @handle: of each mapping, %INVALID_GRANT_HANDLE if there is none
+ * @queue: for the unmapping of a batch
+ * @ops: for the unmapping of a batch; allocated now, for unmapping must not
+ *	fail for lack of memory
+ */
+struct grant_map {
+	u16 domid;
+	u32 nr;
+	void **page;
+	struct page **pages;
+	grant_handle_t *handle;
+	struct gntab_unmap_queue_data queue;
+	struct gnttab_unmap_grant_ref ops[GRANT_BATCH];
+};
+
+/* ---- own rings ---- */
+
+/* Grants one new zeroed page. Returns it, with its reference in @ref */
+static void *grant_new_page(u16 domid, grant_ref_t *ref)
+{
+	void *addr = (void *)get_zeroed_page(GFP_KERNEL);
+	int ret;
+
+	if (!addr)
+		return NULL;
+	ret = gnttab_grant_foreign_access(domid, virt_to_gfn(addr), 0);
+	if (ret < 0) {
+		free_page((unsigned long)addr);
+		return NULL;
+	}
+	*ref = ret;
+	return addr;
+}
+
+static void grant_end_data(struct grant_own *own)
+{
+	while (own->nr) {
+		own->nr--;
+		gnttab_end_foreign_access(own->ref[own->nr],
+					  virt_to_page(own->page[own->nr]));
+	}
+}
+
+static void grant_free_own(struct grant_own *own)
+{
+	kfree(own->page);
+	kfree(own);
+}
+
+static struct grant_own *grant_new_own(u32 pages)
+{
+	struct grant_own *own;
+
+	own = kzalloc(struct_size(own, ref, pages), GFP_KERNEL);
+	if (!own)
+		return NULL;
+	own->page = kcalloc(pages, sizeof(*own->page), GFP_KERNEL);
+	if (!own->page) {
+		kfree(own);
+		return NULL;
+	}
+	return own;
+}
+
+static int grant_new_data(struct grant_own *own, u16 domid, u32 pages)
+{
+	while (own->nr < pages) {
+		own->page[own->nr] = grant_new_page(domid, &own->ref[own->nr]);
+		if (!own->page[own->nr])
+			return -ENOMEM;
+		own->nr++;
+	}
+	return 0;
+}
+
+/* The header is complete before the peer can reach it */
+static int grant_new_hdr(struct grant_own *own, struct xvmc_ring_mem *mem,
+			 u16 domid, u32 order)
+{
+	struct xvmc_ring_hdr *hdr = (void *)get_zeroed_page(GFP_KERNEL);
+	int ret;
+	u32 i;
+
+	if (!hdr)
+		return -ENOMEM;
+	xvmc_ring_format(hdr, order);
+	for (i = 0; i < own->nr; i++)
+		hdr->gref[i] = own->ref[i];
+	ret = gnttab_grant_foreign_access(domid, virt_to_gfn(hdr), 0);
+	if (ret < 0) {
+		free_page((unsigned long)hdr);
+		return ret;
+	}
+	own->hdr_ref = ret;
+	mem->hdr = hdr;
+	mem->page = own->page;
+	mem->order = order;
+	mem->token = ret;
+	mem->priv = own;
+	return 0;
+}
+
+/**
+ * xvmc_grant_ring() - allocates a ring and grants it
+ * @domid: to whom
+ * @mem: filled
+ * @order: log2 of the number of data pages
+ *
+ * Context: Process context.
+ * Return: 0, -ENOMEM or another negative errno; @mem is not touched then.
+ */
+int xvmc_grant_ring(u16 domid, struct xvmc_ring_mem *mem, u32 order)
+{
+	struct grant_own *own;
+	int err;
+
+	if (order > XVMC_RING_MAX_ORDER)
+		return -EINVAL;
+	own = grant_new_own(1U << order);
+	if (!own)
+		return -ENOMEM;
+	err = grant_new_data(own, domid, 1U << order);
+	if (err)
+		goto end_data;
+	err = grant_new_hdr(own, mem, domid, order);
+	if (err)
+		goto end_data;
+	return 0;
+
+end_data:
+	grant_end_data(own);
+	grant_free_own(own);
+	return err;
+}
+
+/**
+ * xvmc_grant_end() - takes a ring back
+ * @mem: as xvmc_grant_ring() filled it, or empty; empty afterwards
+ *
+ * Pages that the peer still maps are freed when it has unmapped them.
+ *
+ * Context: Process context.
+ */
+void xvmc_grant_end(struct xvmc_ring_mem *mem)
+{
+	struct grant_own *own = mem->priv;
+	struct page *hdr;
+
+	if (!own)
+		return;
+	hdr = virt_to_page(mem->hdr);
+	memset(mem, 0, sizeof(*mem));
+	gnttab_end_foreign_access(own->hdr_ref, hdr);
+	grant_end_data(own);
+	grant_free_own(own);
+}
+
+/* ---- a peer's rings ---- */
+
+/*
+ * Whose fault a failed mapping is. Xen answers general_error to a reference
+ * that is not granted, not to us, or read-only; the kernel uses the same value
+ * when it cannot enter the page into its own tables, and clears the handle.
+ */
+static int grant_map_error(const struct gnttab_map_grant_ref *op)
+{
+	switch (op->status) {
+	case GNTST_okay:
+		return 0;
+	case GNTST_general_error:
+		return op->handle == INVALID_GRANT_HANDLE ? -ENOMEM : -EPROTO;
+	case GNTST_bad_gntref:
+	case GNTST_bad_page:
+	case GNTST_permission_denied:
+		return -EPROTO;
+	case GNTST_bad_domain:
+		return -ENODEV;
+	case GNTST_no_device_space:
+		return -ENOSPC;
+	default:
+		return -EIO;
+	}
+}
+
+static unsigned long grant_addr(const struct grant_map *map, u32 i)
+{
+	return (unsigned long)page_address(map->pages[i]);
+}
+
+/* Maps @n pages from @first on. What was mapped is noted in any case */
+static int grant_map_batch(struct grant_map *map, u32 first, u32 n,
+			   const u32 *gref)
+{
+	struct gnttab_map_grant_ref op[GRANT_BATCH] = {};
+	int err, ret;
+	u32 i;
+
+	for (i = 0; i < n; i++)
+		gnttab_set_map_op(&op[i], grant_addr(map, first + i),
+				  GNTMAP_host_map, gref[i], map->domid);
+	err = gnttab_map_refs(op, NULL, map->pages + first, n);
+	for (i = 0; i < n; i++) {
+		ret = grant_map_error(&op[i]);
+		if (!ret)
+			map->handle[first + i] = op[i].handle;
+		else if (!err)
+			err = ret;
+	}
+	return err;
+}
+
+static int grant_map_pages(struct grant_map *map, u32 first, u32 n,
+			   const u32 *gref)
+{
+	u32 batch, done;
+	int err;
+
+	for (done = 0; done < n; done += batch) {
+		batch = min_t(u32, n - done, GRANT_BATCH);
+		err = grant_map_batch(map, first + done, batch, gref + done);
+		if (err)
+			return err;
+		cond_resched();
+	}
+	return 0;
+}
+
+/* Unmaps a run of mapped pages */
+static int grant_unmap_batch(struct grant_map *map, u32 first, u32 n)
+{
+	int ret;
+	u32 i;
+
+	for (i = 0; i < n; i++) {
+		gnttab_set_unmap_op(&map->ops[i], grant_addr(map, first + i),
+				    GNTMAP_host_map, map->handle[first + i]);
+		map->handle[first + i] = INVALID_GRANT_HANDLE;
+	}
+	map->queue.unmap_ops = map->ops;
+	map->queue.kunmap_ops = NULL;
+	map->queue.pages = map->pages + first;
+	map->queue.count = n;
+	ret = gnttab_unmap_refs_sync(&map->queue);
+	for (i = 0; i < n && !ret; i++)
+		if (map->ops[i].status != GNTST_okay)
+			ret = -EIO;
+	return ret;
+}
+
+/* Length of the run from @first on that is mapped, or not; a batch at most */
+static u32 grant_run(const struct grant_map *map, u32 first, bool mapped)
+{
+	u32 n = 0;
+
+	while (first + n < map->nr && n < GRANT_BATCH &&
+	       (map->handle[first + n] != INVALID_GRANT_HANDLE) == mapped)
+		n++;
+	return n;
+}
+
+/* Unmaps whatever is mapped. Pages stay if the hypervisor refuses: a leak */
+static int grant_unmap_pages(struct grant_map *map)
+{
+	int err = 0, ret;
+	u32 i = 0, n;
+
+	while (i < map->nr) {
+		i += grant_run(map, i, false);
+		n = grant_run(map, i, true);
+		if (!n)
+			continue;
+		ret = grant_unmap_batch(map, i, n);
+		if (ret)
+			err = ret;
+		i += n;
+	}
+	return err;
+}
+
+static void grant_free_map(struct grant_map *map)
+{
+	kfree(map->handle);
+	kvfree(map->pages);
+	kfree(map->page);
+	kfree(map);
+}
+
+static struct grant_map *grant_new_map(u16 domid, u32 order)
+{
+	struct grant_map *map = kzalloc(sizeof(*map), GFP_KERNEL);
+	u32 i;
+
+	if (!map)
+		return NULL;
+	map->domid = domid;
+	map->nr = 1 + (1U << order);
+	map->page = kcalloc(map->nr - 1, sizeof(*map->page), GFP_KERNEL);
+	map->pages = kvcalloc(map->nr, sizeof(*map->pages), GFP_KERNEL);
+	map->handle = kmalloc_array(map->nr, sizeof(*map->handle), GFP_KERNEL);
+	if (!map->page || !map->pages || !map->handle)
+		goto free_map;
+	for (i = 0; i < map->nr; i++)
+		map->handle[i] = INVALID_GRANT_HANDLE;
+	if (gnttab_alloc_pages(map->nr, map->pages))
+		goto free_map;
+	for (i = 1; i < map->nr; i++)
+		map->page[i - 1] = page_address(map->pages[i]);
+	return map;
+
+free_map:
+	grant_free_map(map);
+	return NULL;
+}
+
+static void grant_unmap_all(struct grant_map *map)
+{
+	int err = grant_unmap_pages(map);
+
+	/* A page that may still be foreign can be of no other use */
+	if (err)
+		pr_err("domain %u: cannot unmap: error %d, pages lost\n",
+		       map->domid, err);
+	else
+		gnttab_free_pages(map->nr, map->pages);
+	grant_free_map(map);
+}
+
+/* The header is mapped: reads it once, maps what it names */
+static int grant_map_data(struct grant_map *map, u32 order)
+{
+	struct xvmc_ring_hdr *hdr = page_address(map->pages[0]);
+	u32 *gref;
+	int err;
+
+	gref = kmalloc_array(1U << order, sizeof(*gref), GFP_KERNEL);
+	if (!gref)
+		return -ENOMEM;
+	err = xvmc_ring_read_grefs(hdr, order, gref);
+	if (err >= 0)
+		err = grant_map_pages(map, 1, 1U << order, gref);
+	kfree(gref);
+	return err;
+}
+
+/**
+ * xvmc_grant_map() - maps a peer's ring
+ * @domid: whose it is
+ * @mem: filled
+ * @order: log2 of the number of data pages that it must have
+ * @gref: grant reference of its header page
+ *
+ * Asks for write access to every page, so a read-only grant is refused by Xen.
+ *
+ * Context: Process context.
+ * Return: 0, -EPROTO if the peer is at fault, another negative errno for own
+ * trouble; @mem is not touched then.
+ */
+int xvmc_grant_map(u16 domid, struct xvmc_ring_mem *mem, u32 order, u32 gref)
+{
+	struct grant_map *map;
+	int err;
+
+	if (order > XVMC_RING_MAX_ORDER)
+		return -EPROTO;
+	map = grant_new_map(domid, order);
+	if (!map)
+		return -ENOMEM;
+	err = grant_map_pages(map, 0, 1, &gref);
+	if (err)
+		goto unmap_all;
+	err = grant_map_data(map, order);
+	if (err)
+		goto unmap_all;
+	mem->hdr = page_address(map->pages[0]);
+	mem->page = map->page;
+	mem->order = order;
+	mem->token = gref;
+	mem->priv = map;
+	return 0;
+
+unmap_all:
+	grant_unmap_all(map);
+	return err;
+}
+
+/**
+ * xvmc_grant_unmap() - lets go of a peer's ring
+ * @mem: as xvmc_grant_map() filled it, or empty; empty afterwards
+ *
+ * Context: Process context.
+ */
+void xvmc_grant_unmap(struct xvmc_ring_mem *mem)
+{
+	struct grant_map *map = mem->priv;
+
+	if (!map)
+		return;
+	memset(mem, 0, sizeof(*mem));
+	grant_unmap_all(map);
+}
