@@ -359,6 +359,12 @@ static u8 peer_ack(struct xvmc_peer *peer, const struct xvmc_ctlmsg *msg)
 	};
 	int err;
 
+	/*
+	 * Before the peer can know that it is connected: it must not find this
+	 * offer again when it leaves and comes back at once.
+	 */
+	if (peer->ops->withdraw)
+		peer->ops->withdraw(peer);
 	err = xvmc_chan_add_tx_ctl(chan, msg->hello.ctl_gref);
 	if (err == -EPROTO)
 		return XVMC_PEV_VIOLATION;
