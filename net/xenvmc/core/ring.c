@@ -341,6 +341,11 @@ void xvmc_ring_stop(struct xvmc_ring_prod *p, u32 epoch)
 {
 	/* Pairs with the first acquire in xvmc_ring_mark() */
 	xvmc_store_release(&p->hdr->stop_epoch, epoch);
+	/*
+	 * Pairs with the exchange in xvmc_bell_take(): who takes the bell that
+	 * the caller rings now sees the mark. There is no second bell for it.
+	 */
+	xvmc_mb();
 }
 
 /**
@@ -376,8 +381,9 @@ static u32 *bell_word(struct xvmc_ring_hdr *hdr, enum xvmc_bell kind, u32 word)
  * @kind: what happened to the ring
  * @n: number of the ring, below %XVMC_MAX_RINGS
  *
- * Comes after an xvmc_ring_publish() or xvmc_ring_consume() that asked for it.
- * Their full barrier orders the index before the bell.
+ * Comes after an xvmc_ring_publish() or xvmc_ring_consume() that asked for it,
+ * or after xvmc_ring_stop(). Their full barrier orders what they wrote before
+ * the bell, whose own bit operation may be relaxed.
  *
  * Context: any.
  */
