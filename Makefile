@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# XenVMC. "make help" names the targets.
+
+BUILD := $(abspath $(or $(XENVMC_BUILD),build))
+export XENVMC_BUILD := $(BUILD)
+KDIR ?= /lib/modules/$(shell uname -r)/build
+PREFIX ?= /usr
+DESTDIR ?=
+SUITES ?=
+
+# Kbuild writes beside its sources: they are copied first, for each kernel
+RELEASE = $(shell cat $(KDIR)/include/config/kernel.release 2>/dev/null)
+MODULES = $(BUILD)/modules/$(or $(RELEASE),$(error \
+	no kernel headers in $(KDIR): install them or say KDIR=))
+PACKAGES := $(wildcard selftests/host-packages selftests/*/host-packages \
+	userspace/host-packages userspace/*/host-packages)
+
+all: modules tools
+
+help:
+	@sed -n 's/^#= \?//p' $(firstword $(MAKEFILE_LIST))
+
+#= make demo       boot Xen and two guests here, compare TCP with XenVMC
+#= make test       all tests, in Xen too (SUITES="NAME...": only those)
+#= make check      rules of the source only
+#= make unit       tests of the portable core only
+#= make fuzz       fuzz the decoders for longer (SECONDS=600 each)
+#= make bench-core the ring against pipe and AF_UNIX, natively
+#= make modules    xenvmc.ko and xenvmc_inet.ko for KDIR (this kernel)
+#= make tools      xenvmc and xenvmcd
+#= make install    both, the manual and the unit file (DESTDIR= PREFIX=)
+#= make clean      remove build/
+#=
+#= Debian packages that demo and test need are installed, by sudo if need be.
+#= Everything else goes to build/ and to XENVMC_CACHE (~/.cache/xenvmc).
+
+packages:
+	@selftests/install-packages $(PACKAGES)
+
+demo: packages
+	@selftests/xen/demo
+
+test: packages
+	@unset MAKEFLAGS MAKELEVEL; exec selftests/run $(SUITES)
+
+check: packages
+	@unset MAKEFLAGS MAKELEVEL; exec selftests/run check
+
+unit: packages
+	@unset MAKEFLAGS MAKELEVEL; exec selftests/run unit
+
+fuzz bench-core: packages
+	$(MAKE) -C selftests/unit $@ O=$(BUILD)/unit
+
+modules:
+	@mkdir -p $(MODULES)/net
+	@cp -ru include $(MODULES)/
+	@cp -ru net/xenvmc $(MODULES)/net/
+	$(MAKE) -C $(KDIR) M=$(MODULES)/net/xenvmc modules
+
+tools:
+	$(MAKE) -C userspace O=$(BUILD)/userspace PREFIX=$(PREFIX) all
+
+install: modules tools
+	$(MAKE) -C $(KDIR) M=$(MODULES)/net/xenvmc INSTALL_MOD_PATH=$(DESTDIR) \
+		modules_install
+	$(MAKE) -C userspace O=$(BUILD)/userspace PREFIX=$(PREFIX) \
+		DESTDIR=$(DESTDIR) install
+
+clean:
+	rm -rf $(BUILD)
+
+.PHONY: all help packages demo test check unit fuzz bench-core modules tools \
+	install clean
