@@ -302,7 +302,7 @@ static void chan_close_work(struct work_struct *work)
 
 	chan_send_bye(chan);
 	xvmc_conn_chan_down(chan, chan->reason);
-	/* No ring is being added: state is CLOSING, and growers have finished */
+	/* No ring is being added: state is CLOSING, growers are done */
 	mutex_lock(&chan->grow_mutex);
 	mutex_unlock(&chan->grow_mutex);
 	chan_wait_idle(chan);

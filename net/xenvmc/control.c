@@ -53,7 +53,7 @@ static void control_upgrade(struct xvmc_chan *chan,
 
 static struct xvmc_tx_ring *control_tx_ring(struct xvmc_chan *chan, u32 id)
 {
-	/* Changed by the channel's work, which is where we are, and at the end */
+	/* Changed by the channel's work, which we are in, and at the end */
 	return rcu_dereference_protected(chan->tx[id], true);
 }
 
@@ -254,7 +254,8 @@ static void control_conn(struct xvmc_conn *conn, const struct xvmc_ctlmsg *msg)
 		break;
 	case XVMC_MSG_RECALL:
 		if (control_is_ours(conn->chan, &msg->lend))
-			xvmc_conn_recall(conn, control_reason(msg->lend.reason));
+			xvmc_conn_recall(conn,
+					 control_reason(msg->lend.reason));
 		break;
 	}
 }
