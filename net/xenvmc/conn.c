@@ -322,6 +322,42 @@ int xvmc_conn_accept(struct xvmc_conn *conn, u32 peer_id)
 }
 EXPORT_SYMBOL_GPL(xvmc_conn_accept);
 
+/*
+ * The hook may be unloaded before the peer has answered the DETACH of the last
+ * connection: what is left of it then belongs to this module alone.
+ */
+static void conn_orphan_nop(struct xvmc_conn *conn)
+{
+}
+
+static void conn_orphan_nop_why(struct xvmc_conn *conn, u32 why)
+{
+}
+
+static void conn_orphan_ask(struct xvmc_conn *conn, struct xvmc_ctlmsg *msg)
+{
+}
+
+static void conn_orphan_free(struct xvmc_conn *conn)
+{
+	kfree(conn);
+}
+
+static const struct xvmc_conn_ops conn_orphan_ops = {
+	.kind		= "tcp",
+	.tcp		= true,
+	.ask		= conn_orphan_ask,
+	.opened		= conn_orphan_nop,
+	.refused	= conn_orphan_nop_why,
+	.down		= conn_orphan_nop_why,
+	.recalled	= conn_orphan_nop_why,
+	.tx_lent	= conn_orphan_nop,
+	.no_ring	= conn_orphan_nop,
+	.data_ready	= conn_orphan_nop,
+	.write_space	= conn_orphan_nop,
+	.release	= conn_orphan_free,
+};
+
 /**
  * xvmc_conn_leave() - the local end is over
  * @conn: connection; the caller's reference stays the caller's
@@ -333,16 +369,26 @@ EXPORT_SYMBOL_GPL(xvmc_conn_accept);
  */
 void xvmc_conn_leave(struct xvmc_conn *conn, u32 why, bool reset, bool orphan)
 {
+	u32 asks = BIT(XVMC_MSG_CONNECT) | BIT(XVMC_MSG_UPGRADE);
+	bool unasked;
+
 	spin_lock_bh(&conn->lock);
 	conn->left = true;
 	if (conn->state <= XVMC_CONN_UP)
 		conn->reset = reset;
+	unasked = conn->send & asks;
+	conn->send &= ~asks;
+	if (orphan && conn->ops->tcp)
+		WRITE_ONCE(conn->ops, &conn_orphan_ops);
 	spin_unlock_bh(&conn->lock);
 	if (orphan) {
 		WRITE_ONCE(conn->rx.orphan, true);
 		conn_do(conn, TODO_DISCARD);
 	}
 	conn_event(conn, XVMC_CEV_LEAVE, why, 0);
+	/* What was never asked is not answered either */
+	if (unasked)
+		conn_event(conn, XVMC_CEV_NO, why, 0);
 }
 EXPORT_SYMBOL_GPL(xvmc_conn_leave);
 
@@ -572,6 +618,7 @@ static void conn_unstarve(struct xvmc_conn *conn)
 static void conn_lend(struct xvmc_conn *conn)
 {
 	struct xvmc_rx_ring *ring;
+	bool ok;
 
 	if (READ_ONCE(conn->state) != XVMC_CONN_UP ||
 	    READ_ONCE(conn->rx.orphan) || rcu_access_pointer(conn->rx.ring))
@@ -582,8 +629,14 @@ static void conn_lend(struct xvmc_conn *conn)
 		return;
 	}
 	mutex_lock(&conn->rx.mutex);
-	xvmc_rx_install(conn, ring);
+	ok = !conn->rx.no_lend && !rcu_access_pointer(conn->rx.ring);
+	if (ok)
+		xvmc_rx_install(conn, ring);
 	mutex_unlock(&conn->rx.mutex);
+	if (!ok) {
+		xvmc_chan_give_rx(conn->chan, ring);
+		return;
+	}
 	xvmc_stat_inc(XVMC_STAT_LENDS);
 	conn_send(conn, XVMC_MSG_LEND);
 	if (READ_ONCE(conn->state) != XVMC_CONN_UP)
@@ -654,6 +707,34 @@ void xvmc_rx_recall(struct xvmc_conn *conn, u32 why)
 	conn_send(conn, XVMC_MSG_RECALL);
 }
 EXPORT_SYMBOL_GPL(xvmc_rx_recall);
+
+/**
+ * xvmc_conn_no_lend() - no ring is lent to this connection any more
+ * @conn: connection
+ *
+ * One that is lent stays so until the peer has stopped.
+ * Context: process; takes rx.mutex.
+ */
+void xvmc_conn_no_lend(struct xvmc_conn *conn)
+{
+	mutex_lock(&conn->rx.mutex);
+	conn->rx.no_lend = true;
+	mutex_unlock(&conn->rx.mutex);
+	conn_unstarve(conn);
+}
+EXPORT_SYMBOL_GPL(xvmc_conn_no_lend);
+
+/**
+ * xvmc_conn_flush() - wait for callbacks that run now
+ *
+ * Context: process.
+ */
+void xvmc_conn_flush(void)
+{
+	flush_workqueue(xvmc_wq);
+	synchronize_rcu();
+}
+EXPORT_SYMBOL_GPL(xvmc_conn_flush);
 
 /**
  * xvmc_conn_lend_again() - a lend is over and another may follow

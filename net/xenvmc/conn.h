@@ -7,7 +7,7 @@
  * xvmc_conn_ops. The engine owns ids, control messages, rings, kicks.
  *
  * Locks: tx.mutex serialises writing, rx.mutex reading; door code may take the
- * socket lock inside them, never the other way round. conn->lock is inside both.
+ * socket lock inside them, never the other way. conn->lock is inside both.
  */
 #ifndef _XVMC_CONN_H
 #define _XVMC_CONN_H
@@ -62,7 +62,9 @@ struct xvmc_conn_info {
  *	will be lent when one becomes free. Process context
  * @data_ready: bytes or a stop mark came. Softirq or process context, RCU
  * @write_space: room came. Softirq or process context, RCU
- * @release: last reference; frees the object after a grace period
+ * @release: after the last reference and a grace period: frees the object. A
+ *	TCP door's object has its xvmc_conn first and is one kmalloc(), since an
+ *	orphan may outlive the door's module
  * @describe: optional: corrects what netlink.c found out from the socket by
  *	itself. Process context, RCU
  */
@@ -89,6 +91,7 @@ struct xvmc_conn_ops {
  * @started: the start mark is written; @mutex
  * @closed: no lend is used any more (DETACH, shutdown); @mutex
  * @bytes: written to rings; @mutex
+ * @unread: bytes that the peer had not read when the last lend ended
  * @offered: a ring that was lent and is not yet in @ring; conn lock
  */
 struct xvmc_conn_tx {
@@ -97,6 +100,7 @@ struct xvmc_conn_tx {
 	bool started;
 	bool closed;
 	u64 bytes;
+	u32 unread;
 	struct xvmc_tx_ring *offered;
 };
 
@@ -111,6 +115,7 @@ struct xvmc_conn_tx {
  * @spill: unread bytes that were saved when the channel went; @mutex
  * @spill_len, @spill_off: its size, and how much of it was read; @mutex
  * @spill_mark: the marks of the ring it came from; @mutex
+ * @no_lend: no further lend; @mutex
  * @torn: bytes may be missing behind those that can be read; @mutex
  */
 struct xvmc_conn_rx {
@@ -125,6 +130,7 @@ struct xvmc_conn_rx {
 	u32 spill_len;
 	u32 spill_off;
 	struct xvmc_ring_mark spill_mark;
+	bool no_lend;
 	bool torn;
 };
 
@@ -215,6 +221,10 @@ int xvmc_conn_accept(struct xvmc_conn *conn, u32 peer_id);
  * door goes on to read until xvmc_rx_poll() says done.
  */
 void xvmc_conn_leave(struct xvmc_conn *conn, u32 why, bool reset, bool orphan);
+/* No further rx ring is lent; one that is stays. Process context */
+void xvmc_conn_no_lend(struct xvmc_conn *conn);
+/* Callbacks that run now have ended when this returns. Process context */
+void xvmc_conn_flush(void);
 
 /*
  * Sending; tx.mutex held but for want_space.
@@ -228,6 +238,8 @@ ssize_t xvmc_tx_write(struct xvmc_conn *conn, struct iov_iter *from,
 		      size_t len);
 /* Writes the stop mark; ends the lend. Nothing without a ring */
 void xvmc_tx_stop(struct xvmc_conn *conn);
+/* AF_XENVMC: the same, and the end of the stream */
+void xvmc_tx_finish(struct xvmc_conn *conn);
 /*
  * Room for a sensible write (half the ring)? If not, a write_space callback
  * will come. True as well if no ring is in use. Any context, no lock needed
@@ -261,6 +273,8 @@ void xvmc_rx_recall(struct xvmc_conn *conn, u32 why);
  */
 bool xvmc_rx_want_data(struct xvmc_conn *conn, u32 n);
 u32 xvmc_rx_queued(struct xvmc_conn *conn);
+/* AF_XENVMC: the peer has ended the stream; its bytes may be unread still */
+bool xvmc_rx_fin(struct xvmc_conn *conn);
 /*
  * For poll: bytes of the ring are behind bytes that TCP still owes. Any
  * context, no lock needed.

@@ -18,6 +18,9 @@
 #include "rings.h"
 #include "stats.h"
 
+/* The hook asks it as well; core/ knows nothing of modules */
+EXPORT_SYMBOL_GPL(xvmc_rx_next);
+
 /* A reader that waits is woken after so many bytes of a longer write */
 #define RINGS_CHUNK	(64 * 1024)
 
@@ -196,6 +199,13 @@ ssize_t xvmc_tx_write(struct xvmc_conn *conn, struct iov_iter *from, size_t len)
 }
 EXPORT_SYMBOL_GPL(xvmc_tx_write);
 
+static int tx_unread(struct xvmc_tx_ring *ring)
+{
+	int space = xvmc_ring_space(&ring->prod);
+
+	return space < 0 ? 0 : ring->prod.size - space;
+}
+
 /**
  * xvmc_tx_stop() - end the lend at the present index
  * @conn: connection
@@ -212,6 +222,7 @@ void xvmc_tx_stop(struct xvmc_conn *conn)
 	if (!ring)
 		return;
 	RCU_INIT_POINTER(conn->tx.ring, NULL);
+	WRITE_ONCE(conn->tx.unread, tx_unread(ring));
 	xvmc_stat_inc(XVMC_STAT_RING_STOPS);
 	tx_end(conn->chan, ring, conn->tx.started);
 	conn->tx.started = false;
@@ -219,6 +230,27 @@ void xvmc_tx_stop(struct xvmc_conn *conn)
 	conn->ops->write_space(conn);
 }
 EXPORT_SYMBOL_GPL(xvmc_tx_stop);
+
+/**
+ * xvmc_tx_finish() - end the lend and the stream
+ * @conn: connection without TCP
+ *
+ * As a FIN does, the end takes a sequence number: S is one more than before.
+ * The stop mark, written behind it, makes it count. Nothing without a ring.
+ * Context: tx.mutex held.
+ */
+void xvmc_tx_finish(struct xvmc_conn *conn)
+{
+	struct xvmc_tx_ring *ring;
+
+	lockdep_assert_held(&conn->tx.mutex);
+	ring = tx_ring(conn);
+	if (!ring)
+		return;
+	xvmc_ring_start(&ring->prod, ring->epoch, 1);
+	conn->tx.started = true;
+	xvmc_tx_stop(conn);
+}
 
 /* Runs @fn on the ring unless its lend is over. Poll and ioctl come by here */
 static int tx_peek(struct xvmc_conn *conn,
@@ -264,13 +296,6 @@ bool xvmc_tx_want_space(struct xvmc_conn *conn)
 }
 EXPORT_SYMBOL_GPL(xvmc_tx_want_space);
 
-static int tx_unread(struct xvmc_tx_ring *ring)
-{
-	int space = xvmc_ring_space(&ring->prod);
-
-	return space < 0 ? 0 : ring->prod.size - space;
-}
-
 /**
  * xvmc_tx_queued() - bytes that the peer has not read yet
  * @conn: connection
@@ -297,6 +322,8 @@ void xvmc_rx_install(struct xvmc_conn *conn, struct xvmc_rx_ring *ring)
 	spin_unlock_bh(&conn->lock);
 	spin_lock_bh(&ring->lock);
 	rcu_assign_pointer(ring->conn, conn);
+	/* For readers that sleep already: they could not ask without a ring */
+	xvmc_ring_want_data(&ring->cons, 1);
 	spin_unlock_bh(&ring->lock);
 	rcu_assign_pointer(conn->rx.ring, ring);
 }
@@ -509,13 +536,15 @@ void xvmc_rx_discard(struct xvmc_conn *conn)
 	lockdep_assert_held(&conn->rx.mutex);
 	if (xvmc_rx_view(conn, &view) || !view.lent)
 		return;
+	/* Not consumed before: the sender shall see that nobody read them */
+	if (!view.mark.stopped)
+		return;
 	if (view.used) {
 		xvmc_rx_read(conn, NULL, view.used, 0, true);
 		conn->rx.lost += view.used;
 		xvmc_stat_add(XVMC_STAT_RX_BYTES_DISCARDED, view.used);
 	}
-	if (view.mark.stopped)
-		xvmc_rx_done(conn, false);
+	xvmc_rx_done(conn, false);
 }
 
 /* Is all that the peer will ever write to this ring there? */
@@ -672,6 +701,28 @@ u32 xvmc_rx_queued(struct xvmc_conn *conn)
 	return rx_peek(conn, rx_unread, 0);
 }
 EXPORT_SYMBOL_GPL(xvmc_rx_queued);
+
+static int rx_finished(struct xvmc_rx_ring *ring, u32 unused)
+{
+	struct xvmc_ring_mark mark;
+
+	xvmc_ring_mark(&ring->cons, ring->epoch, &mark);
+	return mark.stopped && mark.seq;
+}
+
+/**
+ * xvmc_rx_fin() - has the peer ended the stream?
+ * @conn: connection without TCP
+ *
+ * Its bytes may still be unread. Nothing any more once the lend is over here.
+ * Context: any; no lock needed.
+ */
+bool xvmc_rx_fin(struct xvmc_conn *conn)
+{
+	if (READ_ONCE(conn->rx.spill))
+		return conn->rx.spill_mark.seq;
+	return rx_peek(conn, rx_finished, 0);
+}
 
 static int rx_before(struct xvmc_rx_ring *ring, u32 copied_seq)
 {

@@ -61,7 +61,8 @@
 	X(CLOSED,		"closed")			\
 	X(VERSION,		"version")			\
 	X(IPV6,			"ipv6")				\
-	X(RECLAIM,		"reclaim")
+	X(RECLAIM,		"reclaim")			\
+	X(TCP_ENDED,		"tcp_ended")
 
 enum xvmc_stat {
 #define X(e, n) XVMC_STAT_##e,

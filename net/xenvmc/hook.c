@@ -1,0 +1,614 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The hook: finds TCP connections that can gain and moves them.
+ *
+ * A probe on the tracepoint inet_sock_set_state sees each TCP socket become
+ * ESTABLISHED, in softirq context or under the socket lock. If the remote
+ * address leads to a connected peer, the socket gets a hook_conn and prepared
+ * copies of its proto and proto_ops (hook_tcp.c); otherwise it is never touched
+ * again. The passive end asks its peer, the active end awaits that.
+ *
+ * The tables are keyed by socket (every call of a hooked socket looks itself up
+ * there) and by tuple (an UPGRADE that came). Both are read under RCU. A
+ * hook_conn holds its socket until it is freed, so a pointer in the table is
+ * never one of a reused socket.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/hash.h>
+#include <linux/jhash.h>
+#include <linux/module.h>
+#include <linux/rculist.h>
+#include <linux/tracepoint.h>
+#include <net/ipv6.h>
+#include <net/mptcp.h>
+#include "hook.h"
+#include "peer.h"
+#include "stats.h"
+#include "trace.h"
+#include "xenvmc_priv.h"
+
+#define HOOK_BITS		14
+#define HOOK_WAIT		(10 * HZ)	/* for the other end's hook */
+#define HOOK_UNLOAD_POLL	(HZ / 20)
+
+static struct hlist_head *hook_by_sk;
+static struct hlist_head *hook_by_tuple;
+static DEFINE_SPINLOCK(hook_lock);	/* writers of both tables; BH-safe */
+static u32 hook_seed __read_mostly;
+static struct tracepoint *hook_tp;
+static bool hook_unloading;
+static DEFINE_PER_CPU(long, hook_inside);
+
+/**
+ * hook_enter() - a task is in our text
+ *
+ * Unloading waits until all have left. Context: any.
+ */
+void hook_enter(void)
+{
+	this_cpu_inc(hook_inside);
+}
+
+/**
+ * hook_leave() - the task is about to return to the socket layer
+ */
+void hook_leave(void)
+{
+	this_cpu_dec(hook_inside);
+}
+
+static long hook_count_inside(void)
+{
+	long sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += per_cpu(hook_inside, cpu);
+	return sum;
+}
+
+bool hook_is_unloading(void)
+{
+	return READ_ONCE(hook_unloading);
+}
+
+static struct hlist_head *hook_sk_bucket(const struct sock *sk)
+{
+	return &hook_by_sk[hash_ptr(sk, HOOK_BITS)];
+}
+
+static struct hlist_head *hook_tuple_bucket(const struct hook_tuple *t)
+{
+	u32 hash = jhash2((const u32 *)&t->raddr, 4, hook_seed);
+
+	hash = jhash_2words(((u32)t->lport << 16) | t->rport,
+			    t->laddr.s6_addr32[3], hash);
+	return &hook_by_tuple[hash >> (32 - HOOK_BITS)];
+}
+
+/**
+ * hook_get() - the hook_conn of a socket
+ * @sk: socket
+ *
+ * Context: any.
+ * Return: a reference, or NULL if the socket is not hooked (any more).
+ */
+struct hook_conn *hook_get(const struct sock *sk)
+{
+	struct hook_conn *hc, *found = NULL;
+
+	rcu_read_lock();
+	hlist_for_each_entry_rcu(hc, hook_sk_bucket(sk), by_sk) {
+		if (hc->conn.sk == sk && kref_get_unless_zero(&hc->conn.ref)) {
+			found = hc;
+			break;
+		}
+	}
+	rcu_read_unlock();
+	return found;
+}
+
+static void hook_insert(struct hook_conn *hc, bool await)
+{
+	spin_lock_bh(&hook_lock);
+	hlist_add_head_rcu(&hc->by_sk, hook_sk_bucket(hc->conn.sk));
+	hc->hashed = true;
+	if (await) {
+		hlist_add_head_rcu(&hc->by_tuple,
+				   hook_tuple_bucket(&hc->tuple));
+		hc->awaiting = true;
+	}
+	spin_unlock_bh(&hook_lock);
+}
+
+static void hook_stop_awaiting(struct hook_conn *hc)
+{
+	spin_lock_bh(&hook_lock);
+	if (hc->awaiting)
+		hlist_del_rcu(&hc->by_tuple);
+	hc->awaiting = false;
+	spin_unlock_bh(&hook_lock);
+}
+
+/* True for the one caller that takes it out */
+static bool hook_remove(struct hook_conn *hc)
+{
+	bool was;
+
+	hook_stop_awaiting(hc);
+	spin_lock_bh(&hook_lock);
+	was = hc->hashed;
+	if (was)
+		hlist_del_rcu(&hc->by_sk);
+	hc->hashed = false;
+	spin_unlock_bh(&hook_lock);
+	return was;
+}
+
+/**
+ * hook_unhook_locked() - give the socket its own functions back
+ * @hc: hooked socket; drops the table's reference
+ *
+ * Only when no byte of either direction is or will be on a ring.
+ * Context: socket lock held.
+ */
+void hook_unhook_locked(struct hook_conn *hc)
+{
+	if (!hook_remove(hc))
+		return;
+	hook_tcp_restore(hc->conn.sk, hc);
+	hook_put(hc);
+}
+
+void hook_unhook(struct hook_conn *hc)
+{
+	struct sock *sk = hc->conn.sk;
+
+	lock_sock(sk);
+	hook_unhook_locked(hc);
+	release_sock(sk);
+}
+
+/**
+ * hook_fallback() - the connection stays on TCP or goes back to it
+ * @hc: hooked socket
+ * @reason: &enum xenvmc_reason
+ *
+ * Counted once for a connection, with the first reason.
+ * Context: any.
+ */
+void hook_fallback(struct hook_conn *hc, u32 reason)
+{
+	if (test_and_set_bit(0, &hc->fell))
+		return;
+	xvmc_stat_fallback(reason);
+	trace_xenvmc_fallback(hc->conn.sk, hc->conn.chan->peer->domid, reason);
+}
+
+/* ---- what the engine calls ---------------------------------------------- */
+
+static void hook_ask(struct xvmc_conn *conn, struct xvmc_ctlmsg *msg)
+{
+	struct hook_conn *hc = to_hook(conn);
+	struct xvmc_msg_upgrade *up = &msg->upgrade;
+
+	memcpy(up->saddr, &hc->tuple.laddr, sizeof(up->saddr));
+	memcpy(up->daddr, &hc->tuple.raddr, sizeof(up->daddr));
+	up->sport = (__force u16)hc->tuple.lport;
+	up->dport = (__force u16)hc->tuple.rport;
+	up->iss = hc->iss;
+	up->irs = hc->irs;
+}
+
+static void hook_opened(struct xvmc_conn *conn)
+{
+	hook_stop_awaiting(to_hook(conn));
+	xvmc_stat_inc(XVMC_STAT_HOOK_MOVED);
+	trace_xenvmc_moved(conn->sk, conn->chan->peer->domid);
+}
+
+/* No ring was ever lent: nothing to read but TCP */
+static void hook_refused(struct xvmc_conn *conn, u32 why)
+{
+	struct hook_conn *hc = to_hook(conn);
+
+	hook_fallback(hc, why);
+	/* An answer may still come: what is left is the engine's */
+	xvmc_conn_leave(conn, why, false, true);
+	hook_unhook(hc);
+}
+
+/*
+ * The peer let go. The socket stays hooked: its ring may hold bytes, and the
+ * functions are the right ones for TCP too. Bytes that the peer's application
+ * closed without reading would have brought a RST over TCP; so they do here.
+ */
+static void hook_down(struct xvmc_conn *conn, u32 why)
+{
+	struct hook_conn *hc = to_hook(conn);
+
+	if (why == XENVMC_REASON_CLOSED && READ_ONCE(conn->tx.unread))
+		tcp_abort(conn->sk, ECONNRESET);
+	else if (why != XENVMC_REASON_CLOSED && why != XENVMC_REASON_TCP_ENDED)
+		hook_fallback(hc, why);
+}
+
+static void hook_no_ring(struct xvmc_conn *conn)
+{
+	hook_fallback(to_hook(conn), XENVMC_REASON_NO_RING);
+}
+
+/* Wakes readers. Softirq or process context; the socket's queue may be gone */
+static void hook_data_ready(struct xvmc_conn *conn)
+{
+	struct sock *sk = conn->sk;
+
+	rcu_read_lock();
+	if (!sock_flag(sk, SOCK_DEAD))
+		READ_ONCE(sk->sk_data_ready)(sk);
+	rcu_read_unlock();
+}
+
+static void hook_write_space(struct xvmc_conn *conn)
+{
+	struct sock *sk = conn->sk;
+
+	rcu_read_lock();
+	if (!sock_flag(sk, SOCK_DEAD))
+		READ_ONCE(sk->sk_write_space)(sk);
+	rcu_read_unlock();
+}
+
+static void hook_free(struct xvmc_conn *conn)
+{
+	kfree(to_hook(conn));
+}
+
+static const struct xvmc_conn_ops hook_conn_ops = {
+	.kind		= "tcp",
+	.tcp		= true,
+	.ask		= hook_ask,
+	.opened		= hook_opened,
+	.refused	= hook_refused,
+	.down		= hook_down,
+	.tx_lent	= hook_write_space,
+	.no_ring	= hook_no_ring,
+	.data_ready	= hook_data_ready,
+	.write_space	= hook_write_space,
+	.release	= hook_free,
+};
+
+/* ---- ESTABLISHED -------------------------------------------------------- */
+
+/* What a ring cannot carry, known at this moment. 0: can be moved */
+static u32 hook_unfit(const struct sock *sk)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+
+	if (sk_is_mptcp(sk))
+		return XENVMC_REASON_MPTCP;
+	if (inet_csk(sk)->icsk_ulp_ops)
+		return XENVMC_REASON_ULP;
+	if (sk->sk_kern_sock || rcu_access_pointer(sk->sk_user_data))
+		return XENVMC_REASON_KERNEL;
+	if (!hook_tcp_fits(sk))
+		return XENVMC_REASON_SOCKMAP;
+	if (tp->repair)
+		return XENVMC_REASON_REPAIR;
+	if (tp->syn_data || tp->syn_fastopen || tp->fastopen_req ||
+	    rcu_access_pointer(tp->fastopen_rsk))
+		return XENVMC_REASON_FASTOPEN;
+#ifdef CONFIG_TCP_MD5SIG
+	if (rcu_access_pointer(tp->md5sig_info))
+		return XENVMC_REASON_MD5_AO;
+#endif
+#ifdef CONFIG_TCP_AO
+	if (rcu_access_pointer(tp->ao_info))
+		return XENVMC_REASON_MD5_AO;
+#endif
+	if (tp->recvmsg_inq || READ_ONCE(sk->sk_peek_off) >= 0)
+		return XENVMC_REASON_SOCKOPT;
+	return 0;
+}
+
+static void hook_read_tuple(const struct sock *sk, struct hook_tuple *t)
+{
+	xvmc_sk_addrs(sk, &t->laddr, &t->raddr);
+	t->lport = inet_sk(sk)->inet_sport;
+	t->rport = sk->sk_dport;
+}
+
+/* The channel to ask, with a reference; NULL for the many that cannot gain */
+static struct xvmc_chan *hook_find_chan(const struct sock *sk,
+					const struct hook_tuple *t,
+					bool passive)
+{
+	const struct xvmc_net *xn = xvmc_net(sock_net(sk));
+	struct xvmc_chan *chan;
+	bool known = false;
+
+	if (!READ_ONCE(xn->hook_on))
+		return NULL;
+	chan = xvmc_peer_chan_by_addr(&t->raddr, &known);
+	if (!chan && known)
+		xvmc_stat_fallback(XENVMC_REASON_NO_CHANNEL);
+	else if (!chan && READ_ONCE(xn->hook_loopback))
+		chan = xvmc_loop_chan_get(passive);
+	return chan;
+}
+
+static int hook_attach(struct sock *sk, struct xvmc_chan *chan,
+		       const struct hook_tuple *t, bool passive)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+	struct hook_conn *hc;
+	int err;
+
+	/* The engine frees an orphan whose door is unloaded */
+	static_assert(offsetof(struct hook_conn, conn) == 0);
+	hc = kzalloc(sizeof(*hc), GFP_ATOMIC);
+	if (!hc)
+		return -ENOMEM;
+	hc->tuple = *t;
+	/* No byte has been sent or taken yet in either direction */
+	hc->iss = tp->write_seq - 1;
+	hc->irs = tp->rcv_nxt - 1;
+	err = xvmc_conn_init(&hc->conn, &hook_conn_ops, sk, chan);
+	if (err) {
+		kfree(hc);
+		return err;
+	}
+	xvmc_stat_inc(XVMC_STAT_HOOK_CANDIDATES);
+	hook_insert(hc, !passive);
+	hook_tcp_install(sk, hc);
+	if (passive)
+		xvmc_conn_ask(&hc->conn, HOOK_WAIT);
+	else
+		xvmc_conn_await(&hc->conn, HOOK_WAIT);
+	return 0;
+}
+
+/* Softirq context or socket lock held */
+static void hook_established(struct sock *sk, bool passive)
+{
+	struct xvmc_chan *chan;
+	struct hook_tuple t;
+	u32 reason;
+	int err;
+
+	hook_read_tuple(sk, &t);
+	chan = hook_find_chan(sk, &t, passive);
+	if (!chan)
+		return;
+	reason = hook_unfit(sk);
+	if (!reason) {
+		err = hook_attach(sk, chan, &t, passive);
+		if (err)
+			reason = err == -ENOMEM ? XENVMC_REASON_NO_MEMORY :
+						  XENVMC_REASON_NO_CHANNEL;
+	}
+	if (reason) {
+		xvmc_stat_fallback(reason);
+		trace_xenvmc_fallback(sk, chan->peer->domid, reason);
+	}
+	xvmc_chan_put(chan);
+}
+
+/*
+ * TCP is over (RST, timeout, abort) without close() having come by: the other
+ * end must not wait for more by ring. What came by ring is still read.
+ */
+static void hook_tcp_ended(struct sock *sk)
+{
+	struct hook_conn *hc = hook_get(sk);
+
+	if (!hc)
+		return;
+	xvmc_conn_leave(&hc->conn, XENVMC_REASON_TCP_ENDED, false, false);
+	hook_write_space(&hc->conn);
+	hook_put(hc);
+}
+
+static void hook_probe(void *data, const struct sock *csk, const int oldstate,
+		       const int newstate)
+{
+	/* The event promises not to change the socket; we are a hook, not one */
+	struct sock *sk = (struct sock *)csk;
+
+	if (sk->sk_protocol != IPPROTO_TCP || hook_is_unloading())
+		return;
+	if (newstate == TCP_ESTABLISHED)
+		hook_established(sk, oldstate == TCP_SYN_RECV);
+	else if (newstate == TCP_CLOSE && oldstate != TCP_LISTEN)
+		hook_tcp_ended(sk);
+}
+
+/* ---- UPGRADE ------------------------------------------------------------ */
+
+static bool hook_same_tuple(const struct hook_tuple *a,
+			    const struct hook_tuple *b)
+{
+	return a->lport == b->lport && a->rport == b->rport &&
+	       ipv6_addr_equal(&a->laddr, &b->laddr) &&
+	       ipv6_addr_equal(&a->raddr, &b->raddr);
+}
+
+static struct hook_conn *hook_find_awaiting(struct xvmc_chan *chan,
+					    const struct hook_tuple *t)
+{
+	struct hook_conn *hc, *found = NULL;
+
+	rcu_read_lock();
+	hlist_for_each_entry_rcu(hc, hook_tuple_bucket(t), by_tuple) {
+		if (hc->conn.chan == chan && hook_same_tuple(&hc->tuple, t) &&
+		    kref_get_unless_zero(&hc->conn.ref)) {
+			found = hc;
+			break;
+		}
+	}
+	rcu_read_unlock();
+	return found;
+}
+
+/* An UPGRADE came. 0: answered with OK, else the reason for NO */
+static u32 hook_upgrade(struct xvmc_chan *chan,
+			const struct xvmc_msg_upgrade *msg)
+{
+	struct hook_conn *hc;
+	struct hook_tuple t;
+	u32 reason = 0;
+
+	memcpy(&t.laddr, msg->daddr, sizeof(t.laddr));
+	memcpy(&t.raddr, msg->saddr, sizeof(t.raddr));
+	t.lport = (__force __be16)msg->dport;
+	t.rport = (__force __be16)msg->sport;
+	hc = hook_find_awaiting(chan, &t);
+	if (!hc)
+		return XENVMC_REASON_NO_MATCH;
+	if (hc->iss != msg->irs || hc->irs != msg->iss)
+		reason = XENVMC_REASON_NO_PROOF;
+	else if (xvmc_conn_accept(&hc->conn, msg->conn))
+		reason = XENVMC_REASON_NO_MATCH;
+	hook_put(hc);
+	return reason;
+}
+
+/* ---- life --------------------------------------------------------------- */
+
+/* Connections that exist go on as they are; the switch is for new ones */
+static void hook_changed(struct net *net)
+{
+}
+
+static const struct xvmc_hook_ops hook_ops = {
+	.owner		= THIS_MODULE,
+	.changed	= hook_changed,
+};
+
+static void hook_find_tp(struct tracepoint *tp, void *data)
+{
+	if (!strcmp(tp->name, "inet_sock_set_state"))
+		hook_tp = tp;
+}
+
+/* A reference to any hooked socket, or NULL if there is none left */
+static struct hook_conn *hook_first(void)
+{
+	struct hook_conn *hc, *found = NULL;
+	u32 i;
+
+	rcu_read_lock();
+	for (i = 0; i < 1 << HOOK_BITS && !found; i++) {
+		hlist_for_each_entry_rcu(hc, &hook_by_sk[i], by_sk) {
+			if (kref_get_unless_zero(&hc->conn.ref)) {
+				found = hc;
+				break;
+			}
+		}
+	}
+	rcu_read_unlock();
+	return found;
+}
+
+/* All at once, so that the peers stop side by side */
+static void hook_begin_back_all(void)
+{
+	struct hook_conn *hc;
+	u32 i;
+
+	for (i = 0; i < 1 << HOOK_BITS; i++) {
+		rcu_read_lock();
+		hlist_for_each_entry_rcu(hc, &hook_by_sk[i], by_sk)
+			hook_begin_back(hc, XENVMC_REASON_UNLOAD);
+		rcu_read_unlock();
+	}
+}
+
+/* Every socket back on TCP, every task out of our text */
+static void hook_drain(void)
+{
+	struct hook_conn *hc;
+
+	hook_begin_back_all();
+	while ((hc = hook_first())) {
+		hook_go_back(hc, XENVMC_REASON_UNLOAD, true);
+		hook_put(hc);
+	}
+	/*
+	 * A task that loaded one of our pointers has entered once every task
+	 * has scheduled; one that has left has returned once that has happened
+	 * again. Sleepers were woken by going back and restart their call.
+	 */
+	synchronize_rcu_tasks();
+	while (hook_count_inside())
+		schedule_timeout_uninterruptible(HOOK_UNLOAD_POLL);
+	synchronize_rcu_tasks();
+}
+
+static int __init hook_alloc_tables(void)
+{
+	hook_by_sk = kvcalloc(1 << HOOK_BITS, sizeof(*hook_by_sk), GFP_KERNEL);
+	hook_by_tuple = kvcalloc(1 << HOOK_BITS, sizeof(*hook_by_tuple),
+				 GFP_KERNEL);
+	if (hook_by_sk && hook_by_tuple)
+		return 0;
+	kvfree(hook_by_sk);
+	kvfree(hook_by_tuple);
+	return -ENOMEM;
+}
+
+static int __init hook_init(void)
+{
+	int err;
+
+	get_random_bytes(&hook_seed, sizeof(hook_seed));
+	for_each_kernel_tracepoint(hook_find_tp, NULL);
+	if (!hook_tp) {
+		pr_err("this kernel has no tracepoint inet_sock_set_state\n");
+		return -EOPNOTSUPP;
+	}
+	err = hook_alloc_tables();
+	if (err)
+		return err;
+	err = hook_tcp_init();
+	if (err)
+		goto free_tables;
+	err = xvmc_hook_register(&hook_ops);
+	if (err)
+		goto free_tables;
+	xvmc_set_upgrade_handler(hook_upgrade);
+	err = tracepoint_probe_register(hook_tp, hook_probe, NULL);
+	if (err)
+		goto unregister;
+	return 0;
+
+unregister:
+	xvmc_set_upgrade_handler(NULL);
+	xvmc_hook_unregister(&hook_ops);
+free_tables:
+	kvfree(hook_by_sk);
+	kvfree(hook_by_tuple);
+	return err;
+}
+
+static void __exit hook_exit(void)
+{
+	WRITE_ONCE(hook_unloading, true);
+	xvmc_hook_unregister(&hook_ops);
+	xvmc_set_upgrade_handler(NULL);
+	tracepoint_probe_unregister(hook_tp, hook_probe, NULL);
+	tracepoint_synchronize_unregister();
+	hook_drain();
+	/* hook_free() runs from RCU, after the engine's last reference */
+	xvmc_conn_flush();
+	rcu_barrier();
+	kvfree(hook_by_sk);
+	kvfree(hook_by_tuple);
+}
+
+module_init(hook_init);
+module_exit(hook_exit);
+MODULE_DESCRIPTION("XenVMC: moves TCP connections between guests of a host");
+MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS(XENVMC);

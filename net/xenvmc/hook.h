@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The TCP hook: what its files share. Documentation/hook.rst is the design. */
+#ifndef _XVMC_HOOK_H
+#define _XVMC_HOOK_H
+
+#include <linux/tcp.h>
+#include <net/tcp.h>
+#include "conn.h"
+
+/**
+ * struct hook_tuple - one end of a TCP connection
+ * @laddr, @raddr: local and remote address, v4-mapped
+ * @lport, @rport: ports, network byte order
+ */
+struct hook_tuple {
+	struct in6_addr laddr;
+	struct in6_addr raddr;
+	__be16 lport;
+	__be16 rport;
+};
+
+/**
+ * struct hook_conn - a hooked TCP socket
+ * @conn: its end of the engine
+ * @base: the socket's own struct proto
+ * @base_ops: the socket's own struct proto_ops; NULL until it was seen
+ * @by_sk: in the table of hooked sockets; RCU
+ * @by_tuple: in the table of those that await an UPGRADE; RCU
+ * @tuple: key of that table
+ * @iss, @irs: initial sequence numbers sent and received: the proof
+ * @hashed: in the table of hooked sockets; table lock
+ * @awaiting: in the table of tuples; table lock
+ * @tx_more: the last bytes that went to TCP may be held back; tx.mutex
+ * @back: going back to TCP for good; no blocking in our functions any more
+ * @fell: a fallback was counted: at most once for a connection
+ */
+struct hook_conn {
+	struct xvmc_conn conn;
+	const struct proto *base;
+	const struct proto_ops *base_ops;
+	struct hlist_node by_sk;
+	struct hlist_node by_tuple;
+	struct hook_tuple tuple;
+	u32 iss;
+	u32 irs;
+	bool hashed;
+	bool awaiting;
+	bool tx_more;
+	bool back;
+	unsigned long fell;
+};
+
+static inline struct hook_conn *to_hook(struct xvmc_conn *conn)
+{
+	return container_of(conn, struct hook_conn, conn);
+}
+
+/* hook.c: tables, fallback */
+struct hook_conn *hook_get(const struct sock *sk);	/* reference or NULL */
+
+static inline void hook_put(struct hook_conn *hc)
+{
+	xvmc_conn_put(&hc->conn);
+}
+
+/* Counted, traced: the one way by which a connection is on TCP */
+void hook_fallback(struct hook_conn *hc, u32 reason);
+/* Takes the socket out of the tables and gives it its own functions back */
+void hook_unhook(struct hook_conn *hc);			/* takes the socket lock */
+void hook_unhook_locked(struct hook_conn *hc);		/* socket lock held */
+bool hook_is_unloading(void);
+
+/* In and out of every function that the socket layer may call in our text */
+void hook_enter(void);
+void hook_leave(void);
+
+/* hook_tcp.c: prepared tables, everything but receiving */
+int hook_tcp_init(void);
+bool hook_tcp_fits(const struct sock *sk);	/* a base that we have a copy of */
+void hook_tcp_install(struct sock *sk, struct hook_conn *hc);
+void hook_tcp_restore(struct sock *sk, struct hook_conn *hc);
+const struct proto *hook_base_of(const struct sock *sk);
+int hook_restart(void);
+
+/* hook_rx.c: receiving */
+int hook_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
+		 int *addr_len);
+bool hook_is_readable(struct sock *sk);
+/* Fills what TCP knows; to be followed by xvmc_rx_view() */
+void hook_tcp_view(const struct sock *sk, struct xvmc_rx_view *view);
+
+/* hook_back.c: back to TCP for good, with what is unread */
+/*
+ * Process context, no locks. 0, or -EBUSY if the peer did not stop in time
+ * (@abort: the connection is then reset instead, and 0 returned).
+ */
+int hook_go_back(struct hook_conn *hc, u32 reason, bool abort);
+/* Begins it and does not wait */
+void hook_begin_back(struct hook_conn *hc, u32 reason);
+
+#endif /* _XVMC_HOOK_H */

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Back to TCP for good: what a ring still holds becomes TCP's own bytes.
+ *
+ * Needed where nobody can wait for the application to read: module unload,
+ * TCP_ULP, and others that read TCP's queue themselves. The peer is asked to
+ * stop; then the ring's unread bytes are put in TCP's receive queue right in
+ * front of sequence number S, and what TCP has before them is renumbered. Bytes
+ * that were taken off the network once keep no meaning in their numbers: only
+ * copied_seq and the queue know them.
+ */
+#include <linux/sched/signal.h>
+#include "hook.h"
+#include "stats.h"
+
+#define BACK_TIMEOUT	(10 * HZ)
+#define BACK_POLL	(HZ / 50)
+#define BACK_SKB	(16 * 1024)
+
+/**
+ * hook_begin_back() - stop sending by ring, ask the peer to do so
+ * @hc: hooked socket
+ * @reason: &enum xenvmc_reason
+ *
+ * Context: any.
+ */
+void hook_begin_back(struct hook_conn *hc, u32 reason)
+{
+	struct sock *sk = hc->conn.sk;
+
+	WRITE_ONCE(hc->back, true);
+	xvmc_rx_recall(&hc->conn, reason);
+	rcu_read_lock();
+	if (!sock_flag(sk, SOCK_DEAD))
+		READ_ONCE(sk->sk_state_change)(sk);
+	rcu_read_unlock();
+}
+
+/* An skb of the receive queue with @len ring bytes for [@seq, @seq + @len) */
+static struct sk_buff *back_skb(struct sock *sk, struct hook_conn *hc, u32 seq,
+				u32 len)
+{
+	struct sk_buff *skb = alloc_skb(len, GFP_KERNEL);
+	struct iov_iter to;
+	struct kvec vec;
+
+	if (!skb)
+		return NULL;
+	vec.iov_base = skb_put(skb, len);
+	vec.iov_len = len;
+	iov_iter_kvec(&to, ITER_DEST, &vec, 1, len);
+	if (!sk_rmem_schedule(sk, skb, skb->truesize) ||
+	    xvmc_rx_read(&hc->conn, &to, len, 0, true) != len) {
+		kfree_skb(skb);
+		return NULL;
+	}
+	memset(TCP_SKB_CB(skb), 0, sizeof(*TCP_SKB_CB(skb)));
+	TCP_SKB_CB(skb)->seq = seq;
+	TCP_SKB_CB(skb)->end_seq = seq + len;
+	TCP_SKB_CB(skb)->tcp_flags = TCPHDR_ACK;
+	skb->ip_summed = CHECKSUM_UNNECESSARY;
+	skb_set_owner_r(skb, sk);
+	return skb;
+}
+
+/* All of the ring, for the @used numbers that end at S */
+static int back_read(struct sock *sk, struct hook_conn *hc,
+		     struct sk_buff_head *list, u32 s, u32 used)
+{
+	u32 seq = s - used;
+
+	while (seq != s) {
+		u32 n = min_t(u32, s - seq, BACK_SKB);
+		struct sk_buff *skb = back_skb(sk, hc, seq, n);
+
+		if (!skb)
+			return -ENOMEM;
+		__skb_queue_tail(list, skb);
+		seq += n;
+	}
+	return 0;
+}
+
+/*
+ * TCP may have merged bytes before and after S into one skb. Cuts it there, so
+ * that what follows can go between. Socket lock held.
+ */
+static int back_cut(struct sock *sk, u32 s)
+{
+	struct sk_buff *skb, *head;
+	u32 n;
+
+	skb_queue_walk(&sk->sk_receive_queue, skb) {
+		n = s - TCP_SKB_CB(skb)->seq;
+		if (!before(TCP_SKB_CB(skb)->seq, s) || n >= skb->len)
+			continue;
+		head = skb_copy(skb, GFP_KERNEL);
+		if (!head)
+			return -ENOMEM;
+		if (!sk_rmem_schedule(sk, head, head->truesize) ||
+		    pskb_trim(head, n) || !pskb_pull(skb, n)) {
+			kfree_skb(head);
+			return -ENOMEM;
+		}
+		TCP_SKB_CB(head)->end_seq = s;
+		TCP_SKB_CB(head)->tcp_flags &= ~TCPHDR_FIN;
+		TCP_SKB_CB(skb)->seq = s;
+		skb_set_owner_r(head, sk);
+		__skb_queue_before(&sk->sk_receive_queue, skb, head);
+		return 0;
+	}
+	return 0;
+}
+
+/* Renumbers what is unread before S; returns the skb that comes after it */
+static struct sk_buff *back_shift(struct sock *sk, u32 s, u32 used)
+{
+	struct tcp_sock *tp = tcp_sk(sk);
+	struct sk_buff *skb, *behind = NULL;
+
+	skb_queue_walk(&sk->sk_receive_queue, skb) {
+		if (!before(TCP_SKB_CB(skb)->seq, s)) {
+			behind = skb;
+			break;
+		}
+		TCP_SKB_CB(skb)->seq -= used;
+		TCP_SKB_CB(skb)->end_seq -= used;
+	}
+	if (tp->urg_data && before(tp->urg_seq, s))
+		tp->urg_seq -= used;
+	tp->rcvq_space.seq -= used;
+	WRITE_ONCE(tp->copied_seq, tp->copied_seq - used);
+	return behind;
+}
+
+static void back_insert(struct sock *sk, struct sk_buff_head *list,
+			struct sk_buff *behind)
+{
+	struct sk_buff *skb;
+
+	while ((skb = __skb_dequeue(list))) {
+		if (behind)
+			__skb_queue_before(&sk->sk_receive_queue, behind, skb);
+		else
+			__skb_queue_tail(&sk->sk_receive_queue, skb);
+	}
+}
+
+/*
+ * Socket lock and rx.mutex held; the ring is stopped and TCP has every byte
+ * before S. -ENOMEM leaves a connection that has lost bytes: reset it.
+ */
+static int back_inject(struct sock *sk, struct hook_conn *hc,
+		       const struct xvmc_rx_view *view)
+{
+	u32 s = view->mark.seq;
+	struct sk_buff_head list;
+	int err;
+
+	__skb_queue_head_init(&list);
+	err = back_cut(sk, s);
+	if (!err)
+		err = back_read(sk, hc, &list, s, view->used);
+	if (err) {
+		__skb_queue_purge(&list);
+		return err;
+	}
+	back_insert(sk, &list, back_shift(sk, s, view->used));
+	xvmc_stat_add(XVMC_STAT_RX_BYTES_TO_TCP, view->used);
+	return 0;
+}
+
+/*
+ * One try. 0: the receiving direction is TCP's alone. -EAGAIN: the peer has not
+ * stopped, or TCP has not got all before S. Socket lock and rx.mutex held.
+ */
+static int back_rx(struct sock *sk, struct hook_conn *hc)
+{
+	struct xvmc_rx_view view = {};
+	u32 limit;
+	int err;
+
+	hook_tcp_view(sk, &view);
+	err = xvmc_rx_view(&hc->conn, &view);
+	if (err)
+		return err;
+	if (!view.lent)
+		return 0;
+	if (xvmc_rx_next(&view, &limit) == XVMC_SRC_VIOLATION) {
+		xvmc_chan_violation(hc->conn.chan, "switch-over position");
+		return -ECONNRESET;
+	}
+	if (!view.mark.stopped)
+		return -EAGAIN;
+	if (view.used && before(view.rcv_nxt, view.mark.seq))
+		return -EAGAIN;
+	if (view.used)
+		err = back_inject(sk, hc, &view);
+	if (!err)
+		xvmc_rx_done(&hc->conn, false);
+	return err;
+}
+
+/*
+ * The socket is unhooked in the same hold of the locks that finds nothing more
+ * to come by ring, so that no new lend can slip in between.
+ */
+static int back_try(struct sock *sk, struct hook_conn *hc, u32 reason)
+{
+	int err;
+
+	mutex_lock(&hc->conn.rx.mutex);
+	lock_sock(sk);
+	err = hc->hashed ? back_rx(sk, hc) : 0;
+	if (!err) {
+		xvmc_conn_leave(&hc->conn, reason, false, true);
+		hook_unhook_locked(hc);
+	}
+	release_sock(sk);
+	mutex_unlock(&hc->conn.rx.mutex);
+	return err;
+}
+
+/* A position that nobody can know: better an error than a wrong byte */
+static void back_abort(struct sock *sk, struct hook_conn *hc, u32 reason)
+{
+	tcp_abort(sk, ECONNRESET);
+	lock_sock(sk);
+	xvmc_conn_leave(&hc->conn, reason, false, true);
+	hook_unhook_locked(hc);
+	release_sock(sk);
+}
+
+/**
+ * hook_go_back() - take the socket back to TCP, and wait for it
+ * @hc: hooked socket
+ * @reason: &enum xenvmc_reason
+ * @abort: reset the connection if it cannot be done, rather than fail
+ *
+ * Context: process, no locks held.
+ * Return: 0, -EBUSY if the peer did not stop in time, -ERESTARTSYS on a signal.
+ */
+int hook_go_back(struct hook_conn *hc, u32 reason, bool abort)
+{
+	unsigned long end = jiffies + BACK_TIMEOUT;
+	struct sock *sk = hc->conn.sk;
+	int err;
+
+	hook_fallback(hc, reason);
+	xvmc_conn_no_lend(&hc->conn);
+	mutex_lock(&hc->conn.tx.mutex);
+	hc->conn.tx.closed = true;
+	xvmc_tx_stop(&hc->conn);
+	mutex_unlock(&hc->conn.tx.mutex);
+	hook_begin_back(hc, reason);
+	while ((err = back_try(sk, hc, reason)) == -EAGAIN) {
+		if (time_after(jiffies, end))
+			break;
+		if (!abort && signal_pending(current))
+			return -ERESTARTSYS;
+		schedule_timeout_interruptible(BACK_POLL);
+	}
+	if (err && abort) {
+		back_abort(sk, hc, reason);
+		return 0;
+	}
+	return err == -EAGAIN ? -EBUSY : err;
+}

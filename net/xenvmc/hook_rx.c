@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Receiving on a hooked socket: TCP up to S, then the ring, then TCP again.
+ *
+ * Each step looks at TCP, at the ring's marks and at the ring, in this order,
+ * and asks core/swover.c where the next byte is. rx.mutex is held from the look
+ * to the end of the copy, so that two readers cannot read past each other. TCP
+ * is always called with MSG_DONTWAIT; waiting is done here with no lock held,
+ * from the first call on, since a switch may be agreed while a reader sleeps.
+ */
+#include <linux/sched/signal.h>
+#include "hook.h"
+
+/**
+ * hook_tcp_view() - what TCP knows of the receiving direction
+ * @sk: socket
+ * @view: its TCP members are filled
+ *
+ * To be followed by xvmc_rx_view(): TCP first, the ring then.
+ * Context: any.
+ */
+void hook_tcp_view(const struct sock *sk, struct xvmc_rx_view *view)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+
+	view->fin = READ_ONCE(sk->sk_err) || sock_flag(sk, SOCK_DONE) ||
+		    (READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN) ||
+		    inet_sk_state_load(sk) == TCP_CLOSE;
+	view->rcv_nxt = READ_ONCE(tp->rcv_nxt);
+	view->copied_seq = READ_ONCE(tp->copied_seq);
+	/* Pairs with the sender, which stops the ring before it goes to TCP */
+	smp_rmb();
+}
+
+/**
+ * struct rx_step - one step of a receive call
+ * @msg, @flags, @addr_len: as the caller gave them
+ * @drained: the step emptied the ring
+ */
+struct rx_step {
+	struct msghdr *msg;
+	int flags;
+	int *addr_len;
+	bool drained;
+};
+
+static ssize_t rx_by_tcp(struct sock *sk, struct hook_conn *hc,
+			 struct rx_step *step, size_t len)
+{
+	int flags = (step->flags | MSG_DONTWAIT) & ~MSG_WAITALL;
+
+	return hc->base->recvmsg(sk, step->msg, len, flags, step->addr_len);
+}
+
+static ssize_t rx_by_ring(struct hook_conn *hc, struct rx_step *step,
+			  size_t len, const struct xvmc_rx_view *view)
+{
+	struct iov_iter *to = step->flags & MSG_TRUNC ? NULL :
+							&step->msg->msg_iter;
+
+	len = min_t(size_t, len, view->used);
+	step->drained = len == view->used;
+	return xvmc_rx_read(&hc->conn, to, len, 0, !(step->flags & MSG_PEEK));
+}
+
+/* A peek goes on from TCP's last byte before S to the ring's first */
+static ssize_t rx_peek_on(struct hook_conn *hc, struct rx_step *step,
+			  size_t len, ssize_t got,
+			  const struct xvmc_rx_view *view)
+{
+	ssize_t more;
+
+	if (got <= 0 || got == len || !view->mark.started || !view->used ||
+	    (u32)(view->copied_seq + got) != view->mark.seq)
+		return got;
+	more = rx_by_ring(hc, step, len - got, view);
+	return more > 0 ? got + more : got;
+}
+
+/* rx.mutex held. Bytes, 0 at the end of the stream, -EAGAIN or an error */
+static ssize_t rx_some(struct sock *sk, struct hook_conn *hc,
+		       struct rx_step *step, size_t len)
+{
+	struct xvmc_rx_view view = {};
+	ssize_t ret;
+	u32 limit;
+
+	step->drained = false;
+again:
+	hook_tcp_view(sk, &view);
+	ret = xvmc_rx_view(&hc->conn, &view);
+	if (ret)
+		return ret;
+	switch (xvmc_rx_next(&view, &limit)) {
+	case XVMC_SRC_TCP:
+		if (!limit)
+			return -EAGAIN;
+		ret = rx_by_tcp(sk, hc, step, min_t(size_t, len, limit));
+		if (step->flags & MSG_PEEK)
+			ret = rx_peek_on(hc, step, len, ret, &view);
+		return ret;
+	case XVMC_SRC_RING:
+		return rx_by_ring(hc, step, len, &view);
+	case XVMC_SRC_RING_DONE:
+		xvmc_rx_done(&hc->conn, !view.fin);
+		goto again;
+	case XVMC_SRC_WAIT_RING:
+		return -EAGAIN;
+	default:
+		xvmc_chan_violation(hc->conn.chan, "switch-over position");
+		return -ECONNRESET;
+	}
+}
+
+/* Something for rx_some() to find? If not, data_ready comes */
+static bool rx_ready(struct sock *sk, struct hook_conn *hc)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+	u32 copied_seq = READ_ONCE(tp->copied_seq);
+
+	if (READ_ONCE(sk->sk_err) || sock_flag(sk, SOCK_DONE) ||
+	    (READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN) ||
+	    inet_sk_state_load(sk) == TCP_CLOSE || READ_ONCE(hc->back))
+		return true;
+	if (READ_ONCE(tp->rcv_nxt) != copied_seq)
+		return true;
+	return xvmc_rx_want_data(&hc->conn, 1) &&
+	       !xvmc_rx_tcp_first(&hc->conn, copied_seq);
+}
+
+static int rx_wait(struct sock *sk, struct hook_conn *hc, long *timeo)
+{
+	DEFINE_WAIT_FUNC(wait, woken_wake_function);
+	int err = 0;
+
+	add_wait_queue(sk_sleep(sk), &wait);
+	while (!rx_ready(sk, hc)) {
+		if (signal_pending(current)) {
+			err = sock_intr_errno(*timeo);
+			break;
+		}
+		if (!*timeo) {
+			err = -EAGAIN;
+			break;
+		}
+		sk_set_bit(SOCKWQ_ASYNC_WAITDATA, sk);
+		*timeo = wait_woken(&wait, TASK_INTERRUPTIBLE, *timeo);
+		sk_clear_bit(SOCKWQ_ASYNC_WAITDATA, sk);
+	}
+	remove_wait_queue(sk_sleep(sk), &wait);
+	return err;
+}
+
+/*
+ * This call has emptied the ring and does not wait: if somebody polls, the next
+ * byte must come with a kick. Nobody: no kick, it would cost a hypercall.
+ */
+static void rx_arm(struct sock *sk, struct hook_conn *hc)
+{
+	bool watched;
+
+	rcu_read_lock();
+	watched = skwq_has_sleeper(rcu_dereference(sk->sk_wq)) ||
+		  sock_flag(sk, SOCK_FASYNC);
+	rcu_read_unlock();
+	if (watched && xvmc_rx_want_data(&hc->conn, 1))
+		READ_ONCE(sk->sk_data_ready)(sk);
+}
+
+static ssize_t rx_locked(struct sock *sk, struct hook_conn *hc,
+			 struct rx_step *step, size_t len)
+{
+	ssize_t ret;
+
+	mutex_lock(&hc->conn.rx.mutex);
+	ret = rx_some(sk, hc, step, len);
+	mutex_unlock(&hc->conn.rx.mutex);
+	return ret;
+}
+
+/* A peek sees the same bytes each time: wait until there are enough */
+static int rx_peek_all(struct sock *sk, struct hook_conn *hc,
+		       struct rx_step *step, size_t len, size_t target,
+		       long timeo)
+{
+	struct iov_iter start = step->msg->msg_iter;
+	ssize_t ret, last = 0;
+	int err;
+
+	for (;;) {
+		step->msg->msg_iter = start;
+		ret = rx_locked(sk, hc, step, len);
+		if (ret != -EAGAIN && (ret < 0 || ret >= target || ret == last))
+			return ret;
+		if (!timeo || READ_ONCE(hc->back))
+			return ret;
+		last = max_t(ssize_t, ret, 0);
+		err = rx_wait(sk, hc, &timeo);
+		if (err)
+			return last ? last : err;
+	}
+}
+
+static int rx_all(struct sock *sk, struct hook_conn *hc, struct rx_step *step,
+		  size_t len)
+{
+	long timeo = sock_rcvtimeo(sk, step->flags & MSG_DONTWAIT);
+	size_t target = sock_rcvlowat(sk, step->flags & MSG_WAITALL, len);
+	size_t copied = 0;
+	bool drained = false;
+	ssize_t ret;
+
+	if (step->flags & MSG_PEEK)
+		return rx_peek_all(sk, hc, step, len, target, timeo);
+	for (;;) {
+		ret = rx_locked(sk, hc, step, len - copied);
+		if (ret > 0) {
+			copied += ret;
+			drained = step->drained;
+			if (copied == len)
+				break;
+			continue;
+		}
+		if (ret != -EAGAIN || copied >= target || !timeo)
+			break;
+		if (READ_ONCE(hc->back)) {
+			ret = hook_restart();
+			break;
+		}
+		ret = rx_wait(sk, hc, &timeo);
+		if (ret)
+			break;
+	}
+	if (drained || ret == -EAGAIN)
+		rx_arm(sk, hc);
+	return copied ? copied : ret;
+}
+
+/**
+ * hook_recvmsg() - recvmsg of a hooked socket
+ * @sk: socket
+ * @msg: where to
+ * @len: bytes wanted
+ * @flags: MSG_*
+ * @addr_len: as in struct proto
+ *
+ * Context: process.
+ * Return: as TCP does.
+ */
+int hook_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
+		 int *addr_len)
+{
+	struct rx_step step = {
+		.msg = msg, .flags = flags, .addr_len = addr_len,
+	};
+	struct hook_conn *hc;
+	int ret;
+
+	hook_enter();
+	hc = hook_get(sk);
+	if (!hc)
+		ret = hook_base_of(sk)->recvmsg(sk, msg, len, flags, addr_len);
+	else if (flags & (MSG_OOB | MSG_ERRQUEUE))
+		ret = hc->base->recvmsg(sk, msg, len, flags | MSG_DONTWAIT,
+					addr_len);
+	else
+		ret = rx_all(sk, hc, &step, len);
+	if (hc)
+		hook_put(hc);
+	hook_leave();
+	return ret;
+}
+
+/**
+ * hook_is_readable() - is there something beside TCP's own queue?
+ * @sk: socket
+ *
+ * Context: any; tcp_poll() asks.
+ */
+bool hook_is_readable(struct sock *sk)
+{
+	struct hook_conn *hc = hook_get(sk);
+	u32 want = sock_rcvlowat(sk, 0, INT_MAX);
+	bool ready;
+
+	if (!hc)
+		return false;
+	ready = xvmc_rx_want_data(&hc->conn, want) &&
+		!xvmc_rx_tcp_first(&hc->conn,
+				   READ_ONCE(tcp_sk(sk)->copied_seq));
+	hook_put(hc);
+	return ready;
+}

@@ -1,0 +1,623 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The hook's copies of struct proto and struct proto_ops, and sending.
+ *
+ * The copies are made once from the live tables and never change; a hooked
+ * socket points to the copy for its family. What is not overridden is TCP's
+ * own. Only this file writes sk_prot and ops.
+ *
+ * Sending. A direction is switched at the beginning of a send call: S is
+ * write_seq under tx.mutex and the socket lock, and every sender of a hooked
+ * socket holds tx.mutex, so nothing gets to TCP beyond S afterwards. TCP itself
+ * is always called with MSG_DONTWAIT: a sender that slept inside it could go on
+ * to write to TCP after another had switched. Waiting is done here, with no
+ * lock held.
+ */
+#include <linux/net.h>
+#include <asm/ioctls.h>
+#include <linux/sched/signal.h>
+#include <net/ipv6.h>
+#include <net/transp_v6.h>
+#include "hook.h"
+#include "stats.h"
+
+enum { HOOK_V4, HOOK_V6, HOOK_FAMILIES };
+
+static struct proto hook_prots[HOOK_FAMILIES] __ro_after_init;
+static struct proto_ops hook_ops[HOOK_FAMILIES] __ro_after_init;
+static const struct proto_ops *hook_base_ops[HOOK_FAMILIES] __ro_after_init;
+static const struct proto *hook_base[HOOK_FAMILIES] __ro_after_init;
+
+static int hook_family(const struct sock *sk)
+{
+	return sk->sk_family == AF_INET ? HOOK_V4 : HOOK_V6;
+}
+
+const struct proto *hook_base_of(const struct sock *sk)
+{
+	return hook_base[hook_family(sk)];
+}
+
+bool hook_tcp_fits(const struct sock *sk)
+{
+	return READ_ONCE(sk->sk_prot) == hook_base[hook_family(sk)];
+}
+
+/* Socket lock held, or its bottom half: sk_socket cannot be orphaned now */
+static void hook_install_ops(struct sock *sk)
+{
+	struct socket *sock = sk->sk_socket;
+	int family = hook_family(sk);
+
+	if (sock && sock->ops == hook_base_ops[family])
+		WRITE_ONCE(sock->ops, &hook_ops[family]);
+}
+
+/**
+ * hook_tcp_install() - the socket's functions are ours from now on
+ * @sk: socket that fits
+ * @hc: its hook_conn, in the table already
+ *
+ * An accepted child has no struct socket yet; hook_release_cb() sees to its ops
+ * when accept() has given it one.
+ * Context: socket lock or its bottom half.
+ */
+void hook_tcp_install(struct sock *sk, struct hook_conn *hc)
+{
+	int family = hook_family(sk);
+
+	hc->base = hook_base[family];
+	WRITE_ONCE(sk->sk_prot, &hook_prots[family]);
+	hook_install_ops(sk);
+}
+
+/**
+ * hook_tcp_restore() - the socket's functions are its own again
+ * @sk: socket
+ * @hc: its hook_conn
+ *
+ * Context: socket lock.
+ */
+void hook_tcp_restore(struct sock *sk, struct hook_conn *hc)
+{
+	int family = hook_family(sk);
+	struct socket *sock = sk->sk_socket;
+
+	if (sk->sk_prot == &hook_prots[family])
+		WRITE_ONCE(sk->sk_prot, (struct proto *)hc->base);
+	if (sock && sock->ops == &hook_ops[family])
+		WRITE_ONCE(sock->ops, hook_base_ops[family]);
+}
+
+/* ---- sending ------------------------------------------------------------ */
+
+/* Would bytes that TCP has not sent yet stay there until more is written? */
+static bool tx_held_back(const struct sock *sk, const struct hook_conn *hc)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+
+	if (tp->write_seq == tp->snd_nxt)
+		return false;
+	return hc->tx_more || (tp->nonagle & TCP_NAGLE_CORK);
+}
+
+/* Switches if it can be done now. tx.mutex held */
+static bool tx_start(struct sock *sk, struct hook_conn *hc)
+{
+	bool started = false;
+
+	if (!xvmc_tx_has_ring(&hc->conn))
+		return false;
+	if (hc->conn.tx.started)
+		return true;
+	lock_sock(sk);
+	if (!tx_held_back(sk, hc))
+		started = !xvmc_tx_start(&hc->conn, tcp_sk(sk)->write_seq);
+	release_sock(sk);
+	return started;
+}
+
+/* As TCP answers: the pending error is the caller's to take */
+static int tx_error(const struct sock *sk)
+{
+	if (READ_ONCE(sk->sk_err) ||
+	    (READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN) ||
+	    !((1 << inet_sk_state_load(sk)) &
+	      (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT)))
+		return -EPIPE;
+	return 0;
+}
+
+static int tx_by_tcp(struct sock *sk, struct hook_conn *hc, struct msghdr *msg,
+		     bool some)
+{
+	unsigned int flags = msg->msg_flags;
+	int ret;
+
+	/* A signal only if nothing was sent before */
+	msg->msg_flags |= MSG_DONTWAIT | (some ? MSG_NOSIGNAL : 0);
+	ret = hc->base->sendmsg(sk, msg, msg_data_left(msg));
+	msg->msg_flags = flags;
+	hc->tx_more = flags & MSG_MORE;
+	return ret;
+}
+
+/* One step by whichever way is right now. tx.mutex held */
+static ssize_t tx_some(struct sock *sk, struct hook_conn *hc,
+		       struct msghdr *msg, bool some)
+{
+	ssize_t ret;
+
+	if (!tx_start(sk, hc))
+		return tx_by_tcp(sk, hc, msg, some);
+	ret = tx_error(sk);
+	if (ret) {
+		if (some)
+			return ret;
+		return sk_stream_error(sk, msg->msg_flags, ret);
+	}
+	ret = xvmc_tx_write(&hc->conn, &msg->msg_iter, msg_data_left(msg));
+	return ret || !msg_data_left(msg) ? ret : -EAGAIN;
+}
+
+static bool tx_can_go_on(struct sock *sk, struct hook_conn *hc)
+{
+	if (tx_error(sk) || READ_ONCE(hc->back))
+		return true;
+	if (rcu_access_pointer(hc->conn.tx.ring))
+		return xvmc_tx_want_space(&hc->conn);
+	return sk_stream_memory_free(sk);
+}
+
+/*
+ * Waits for room, with no lock held. When TCP had room and failed all the same
+ * it was short of memory: a moment later may be better.
+ */
+static int tx_wait(struct sock *sk, struct hook_conn *hc, long *timeo)
+{
+	DEFINE_WAIT_FUNC(wait, woken_wake_function);
+	long nap = 0;
+	int err = 0;
+
+	if (tx_can_go_on(sk, hc) && !tx_error(sk) && !READ_ONCE(hc->back) &&
+	    !rcu_access_pointer(hc->conn.tx.ring))
+		nap = min(*timeo, 2L);
+	add_wait_queue(sk_sleep(sk), &wait);
+	while (nap || !tx_can_go_on(sk, hc)) {
+		if (signal_pending(current)) {
+			err = sock_intr_errno(*timeo);
+			break;
+		}
+		if (!*timeo) {
+			err = -EAGAIN;
+			break;
+		}
+		set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
+		if (nap) {
+			wait_woken(&wait, TASK_INTERRUPTIBLE, nap);
+			break;
+		}
+		*timeo = wait_woken(&wait, TASK_INTERRUPTIBLE, *timeo);
+	}
+	remove_wait_queue(sk_sleep(sk), &wait);
+	return err;
+}
+
+/* The next edge of EPOLLOUT must come although this caller does not wait */
+static void tx_arm(struct sock *sk, struct hook_conn *hc)
+{
+	set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
+	smp_mb__after_atomic();
+	if (!rcu_access_pointer(hc->conn.tx.ring))
+		return;
+	if (xvmc_tx_want_space(&hc->conn))
+		READ_ONCE(sk->sk_write_space)(sk);
+}
+
+/**
+ * hook_restart() - leave our text and begin the call anew
+ *
+ * The socket is going back to TCP, and a task that sleeps here would keep the
+ * module. Nothing was done yet; the call is restarted as after a signal that
+ * has no handler.
+ * Return: -ERESTARTNOINTR.
+ */
+int hook_restart(void)
+{
+	set_thread_flag(TIF_NOTIFY_SIGNAL);
+	return -ERESTARTNOINTR;
+}
+
+static int tx_all(struct sock *sk, struct hook_conn *hc, struct msghdr *msg)
+{
+	long timeo = sock_sndtimeo(sk, msg->msg_flags & MSG_DONTWAIT);
+	size_t copied = 0;
+	ssize_t ret;
+
+	do {
+		mutex_lock(&hc->conn.tx.mutex);
+		ret = tx_some(sk, hc, msg, copied);
+		mutex_unlock(&hc->conn.tx.mutex);
+		if (ret > 0) {
+			copied += ret;
+			continue;
+		}
+		if (ret != -EAGAIN)
+			break;
+		if (timeo && READ_ONCE(hc->back)) {
+			ret = hook_restart();
+			break;
+		}
+		if (!timeo)
+			tx_arm(sk, hc);
+		ret = timeo ? tx_wait(sk, hc, &timeo) : -EAGAIN;
+		if (ret)
+			break;
+	} while (msg_data_left(msg));
+	return copied ? copied : ret;
+}
+
+/**
+ * hook_tx_back() - this direction stays on TCP from now on
+ * @hc: hooked socket
+ * @reason: &enum xenvmc_reason
+ *
+ * Context: process; takes tx.mutex.
+ */
+static void hook_tx_back(struct hook_conn *hc, u32 reason)
+{
+	hook_fallback(hc, reason);
+	mutex_lock(&hc->conn.tx.mutex);
+	hc->conn.tx.closed = true;
+	xvmc_tx_stop(&hc->conn);
+	mutex_unlock(&hc->conn.tx.mutex);
+}
+
+/* What only TCP can send */
+static u32 tx_unfit(const struct sock *sk, const struct msghdr *msg)
+{
+	if (msg->msg_flags & MSG_OOB)
+		return XENVMC_REASON_URGENT;
+	if ((msg->msg_flags & MSG_ZEROCOPY) && sock_flag(sk, SOCK_ZEROCOPY))
+		return XENVMC_REASON_ZEROCOPY;
+	if (msg->msg_ubuf)
+		return XENVMC_REASON_ZEROCOPY;
+	if (msg->msg_flags & MSG_FASTOPEN)
+		return XENVMC_REASON_FASTOPEN;
+	if (msg->msg_controllen)
+		return XENVMC_REASON_SOCKOPT;
+	return 0;
+}
+
+static int hook_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
+{
+	struct hook_conn *hc;
+	u32 reason;
+	int ret;
+
+	hook_enter();
+	hc = hook_get(sk);
+	if (!hc) {
+		/* It went back between the caller's look and ours */
+		ret = hook_base_of(sk)->sendmsg(sk, msg, size);
+		goto out;
+	}
+	reason = tx_unfit(sk, msg);
+	if (reason)
+		hook_tx_back(hc, reason);
+	ret = tx_all(sk, hc, msg);
+	hook_put(hc);
+out:
+	hook_leave();
+	return ret;
+}
+
+/* Asked by poll and by TCP, often under the socket lock */
+static bool hook_memory_free(const struct sock *sk, int wake)
+{
+	struct hook_conn *hc = hook_get(sk);
+	bool ret = true;
+
+	if (hc && rcu_access_pointer(hc->conn.tx.ring))
+		ret = xvmc_tx_want_space(&hc->conn);
+	else
+		ret = hook_base_of(sk)->stream_memory_free(sk, wake);
+	if (hc)
+		hook_put(hc);
+	return ret;
+}
+
+/* ---- shutdown, close, the rest ------------------------------------------ */
+
+/* Before TCP's FIN: what it stands behind must be complete */
+static int hook_shutdown(struct socket *sock, int how)
+{
+	struct sock *sk = sock->sk;
+	struct hook_conn *hc;
+	int ret;
+
+	hook_enter();
+	hc = hook_get(sk);
+	if (hc && (how == SHUT_WR || how == SHUT_RDWR)) {
+		mutex_lock(&hc->conn.tx.mutex);
+		hc->conn.tx.closed = true;
+		xvmc_tx_stop(&hc->conn);
+		mutex_unlock(&hc->conn.tx.mutex);
+	}
+	ret = hook_base_ops[hook_family(sk)]->shutdown(sock, how);
+	if (hc)
+		hook_put(hc);
+	hook_leave();
+	return ret;
+}
+
+/* Bytes that nobody will read: TCP answers with RST, and so does this */
+static bool hook_rx_unread(struct hook_conn *hc)
+{
+	struct xvmc_rx_view view = {};
+	bool unread;
+
+	mutex_lock(&hc->conn.rx.mutex);
+	unread = xvmc_rx_view(&hc->conn, &view) || view.used;
+	mutex_unlock(&hc->conn.rx.mutex);
+	return unread;
+}
+
+static void hook_close_conn(struct sock *sk, struct hook_conn *hc)
+{
+	bool unread;
+
+	mutex_lock(&hc->conn.tx.mutex);
+	hc->conn.tx.closed = true;
+	xvmc_tx_stop(&hc->conn);
+	mutex_unlock(&hc->conn.tx.mutex);
+	unread = hook_rx_unread(hc);
+
+	lock_sock(sk);
+	if (unread) {
+		sock_set_flag(sk, SOCK_LINGER);
+		WRITE_ONCE(sk->sk_lingertime, 0);
+	}
+	xvmc_conn_leave(&hc->conn, XENVMC_REASON_CLOSED, false, true);
+	hook_unhook_locked(hc);
+	release_sock(sk);
+}
+
+static void hook_close(struct sock *sk, long timeout)
+{
+	struct hook_conn *hc;
+
+	hook_enter();
+	hc = hook_get(sk);
+	if (hc) {
+		hook_close_conn(sk, hc);
+		hook_put(hc);
+	}
+	hook_base_of(sk)->close(sk, timeout);
+	hook_leave();
+}
+
+/*
+ * The connection is thrown away, perhaps before anybody accepted it. What is
+ * on the rings goes with it; the engine's work stops the sending side.
+ */
+static int hook_disconnect(struct sock *sk, int flags)
+{
+	struct hook_conn *hc;
+	int ret;
+
+	hook_enter();
+	hc = hook_get(sk);
+	if (hc) {
+		xvmc_conn_leave(&hc->conn, XENVMC_REASON_CLOSED, false, true);
+		hook_unhook_locked(hc);
+		hook_put(hc);
+	}
+	ret = hook_base_of(sk)->disconnect(sk, flags);
+	hook_leave();
+	return ret;
+}
+
+/* The end of a socket that was never closed by its owner */
+static void hook_destroy(struct sock *sk)
+{
+	struct hook_conn *hc = hook_get(sk);
+
+	if (hc) {
+		xvmc_conn_leave(&hc->conn, XENVMC_REASON_CLOSED, false, true);
+		hook_unhook_locked(hc);
+		hook_put(hc);
+	}
+	hook_base_of(sk)->destroy(sk);
+}
+
+/* Bottom half of the socket lock. An accepted child has its socket by now */
+static void hook_release_cb(struct sock *sk)
+{
+	hook_install_ops(sk);
+	hook_base_of(sk)->release_cb(sk);
+}
+
+/* What an option needs that a ring does not have. 0: nothing */
+static u32 hook_opt_unfit(int level, int optname)
+{
+	if (level == SOL_IPV6 && optname == IPV6_ADDRFORM)
+		return XENVMC_REASON_SOCKOPT;
+	if (level != SOL_TCP)
+		return 0;
+	switch (optname) {
+	case TCP_ULP:
+		return XENVMC_REASON_ULP;
+	case TCP_REPAIR:
+		return XENVMC_REASON_REPAIR;
+	case TCP_MD5SIG:
+	case TCP_MD5SIG_EXT:
+		return XENVMC_REASON_MD5_AO;
+	case TCP_INQ:
+		return XENVMC_REASON_SOCKOPT;
+	case TCP_ZEROCOPY_RECEIVE:
+		return XENVMC_REASON_ZEROCOPY;
+	}
+	return 0;
+}
+
+/* The socket is TCP's alone before the option is looked at */
+static int hook_opt_back(struct sock *sk, int level, int optname)
+{
+	u32 reason = hook_opt_unfit(level, optname);
+	struct hook_conn *hc;
+	int err = 0;
+
+	if (!reason)
+		return 0;
+	hc = hook_get(sk);
+	if (hc) {
+		err = hook_go_back(hc, reason, false);
+		hook_put(hc);
+	}
+	return err;
+}
+
+static int hook_setsockopt(struct sock *sk, int level, int optname,
+			   sockptr_t optval, unsigned int optlen)
+{
+	int ret;
+
+	hook_enter();
+	ret = hook_opt_back(sk, level, optname);
+	if (!ret)
+		ret = hook_base_of(sk)->setsockopt(sk, level, optname,
+							     optval, optlen);
+	hook_leave();
+	return ret;
+}
+
+static int hook_getsockopt(struct sock *sk, int level, int optname,
+			   char __user *optval, int __user *optlen)
+{
+	int ret = 0;
+
+	hook_enter();
+	if (level == SOL_TCP && optname == TCP_ZEROCOPY_RECEIVE)
+		ret = hook_opt_back(sk, level, optname);
+	if (!ret)
+		ret = hook_base_of(sk)->getsockopt(sk, level, optname,
+							     optval, optlen);
+	hook_leave();
+	return ret;
+}
+
+static int hook_set_peek_off(struct sock *sk, int val)
+{
+	struct hook_conn *hc;
+	int err = 0;
+
+	hook_enter();
+	hc = hook_get(sk);
+	if (hc) {
+		err = hook_go_back(hc, XENVMC_REASON_SOCKOPT, false);
+		hook_put(hc);
+	}
+	if (!err)
+		err = sk_set_peek_off(sk, val);
+	hook_leave();
+	return err;
+}
+
+/* Bytes of TCP and of the ring together are what the caller means */
+static int hook_ioctl(struct sock *sk, int cmd, int *karg)
+{
+	struct hook_conn *hc;
+	int ret;
+
+	hook_enter();
+	ret = hook_base_of(sk)->ioctl(sk, cmd, karg);
+	hc = hook_get(sk);
+	if (hc && !ret && cmd == SIOCINQ)
+		*karg += xvmc_rx_queued(&hc->conn);
+	if (hc && !ret && cmd == SIOCOUTQ)
+		*karg += xvmc_tx_queued(&hc->conn);
+	if (hc)
+		hook_put(hc);
+	hook_leave();
+	return ret;
+}
+
+#ifdef CONFIG_BPF_SYSCALL
+/* sockmap reads and writes TCP's queues itself, and comes under socket lock */
+static int hook_psock_update(struct sock *sk, struct sk_psock *psock,
+			     bool restore)
+{
+	return -EBUSY;
+}
+#endif
+
+/* ---- the tables --------------------------------------------------------- */
+
+static void __init hook_build_prot(struct proto *prot, const struct proto *base)
+{
+	*prot = *base;
+	prot->sendmsg = hook_sendmsg;
+	prot->recvmsg = hook_recvmsg;
+	prot->close = hook_close;
+	prot->disconnect = hook_disconnect;
+	prot->destroy = hook_destroy;
+	prot->release_cb = hook_release_cb;
+	prot->setsockopt = hook_setsockopt;
+	prot->getsockopt = hook_getsockopt;
+	prot->ioctl = hook_ioctl;
+	prot->stream_memory_free = hook_memory_free;
+	prot->sock_is_readable = hook_is_readable;
+#ifdef CONFIG_BPF_SYSCALL
+	prot->psock_update_sk_prot = hook_psock_update;
+#endif
+}
+
+/*
+ * splice_read: without one the kernel reads through recvmsg, which is ours.
+ * read_sock, read_skb: who asks for them would read TCP's queue past the ring.
+ * The owner stays the original's: the socket layer puts it at release.
+ */
+static void __init hook_build_ops(struct proto_ops *ops,
+				  const struct proto_ops *base)
+{
+	*ops = *base;
+	ops->shutdown = hook_shutdown;
+	ops->set_peek_off = hook_set_peek_off;
+	ops->splice_read = NULL;
+	ops->read_sock = NULL;
+	ops->read_skb = NULL;
+}
+
+/* The tables of a family, as a new socket of it has them */
+static int __init hook_build(int family, int pf)
+{
+	struct socket *sock;
+	int err;
+
+	err = sock_create_kern(&init_net, pf, SOCK_STREAM, IPPROTO_TCP, &sock);
+	if (err)
+		return err;
+	hook_base[family] = sock->sk->sk_prot;
+	hook_base_ops[family] = sock->ops;
+	sock_release(sock);
+	hook_build_prot(&hook_prots[family], hook_base[family]);
+	hook_build_ops(&hook_ops[family], hook_base_ops[family]);
+	return 0;
+}
+
+/**
+ * hook_tcp_init() - make the copies
+ *
+ * Return: 0 or a negative errno. A kernel without IPv6 has no such sockets.
+ */
+int __init hook_tcp_init(void)
+{
+	int err;
+
+	err = hook_build(HOOK_V4, PF_INET);
+	if (err)
+		return err;
+	err = hook_build(HOOK_V6, PF_INET6);
+	return err == -EAFNOSUPPORT ? 0 : err;
+}
