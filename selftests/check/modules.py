@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""modules.py: the modules build without a warning, for the guests' kernel. TAP.
+
+With the lab's compiler and kernel headers, in a copy of the sources below
+build/check: gcc with W=1, modpost, sparse and kernel-doc.
+"""
+import glob
+import os
+import re
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+REPO = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, os.path.join(REPO, "selftests", "xen"))
+
+# pylint: disable=wrong-import-position
+from xenlab import artifacts, recipes, tree  # noqa: E402
+from xenlab.params import Params  # noqa: E402
+
+
+def run(tools, argv, folder):
+    """(status, lines) of a command in the build tree."""
+    done = subprocess.run(tree.enter(tools.path, argv, folder, [folder]),
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, check=False)
+    return done.returncode, done.stdout.splitlines()
+
+
+def make(tools, folder, *words):
+    """The modules, with warnings as errors: they stay until they are gone."""
+    version = recipes.kernel_version(tools)
+    return run(tools, ["make", "-s", f"-j{os.cpu_count()}", "-C",
+                       f"/lib/modules/{version}/build",
+                       f"M={folder}/net/xenvmc", "W=1", "KCFLAGS=-Werror",
+                       *words, "modules"], folder)
+
+
+def compiled(tools, folder):
+    """Complaints of the compiler and of modpost."""
+    status, lines = make(tools, folder)
+    if status:
+        return lines or [f"make failed with status {status}"]
+    return [line for line in lines if re.search(r"warning|error", line, re.I)]
+
+
+def sparse(tools, folder):
+    """Complaints of sparse about our own files."""
+    _, lines = make(tools, folder, "C=2", "CF=-D__CHECK_ENDIAN__")
+    return [line for line in lines
+            if line.startswith(folder) and re.search("warning|error", line)]
+
+
+def kernel_doc(tools, folder):
+    """Complaints of kernel-doc."""
+    script, = glob.glob(tools.file("usr/lib/linux-kbuild-*/scripts/kernel-doc"))
+    names = glob.glob(f"{folder}/net/xenvmc/**/*.[ch]", recursive=True)
+    names = [name for name in sorted(names) if not name.endswith(".mod.c")]
+    status, lines = run(tools, [script.removeprefix(tools.path), "-none",
+                                *names], folder)
+    lines = [line for line in lines if re.search("warning|error", line, re.I)]
+    return lines or ([f"status {status}"] if status else [])
+
+
+def main():
+    """Runs all; the number of those with complaints."""
+    folder = os.path.join(os.path.abspath(
+        os.environ.get("XENVMC_BUILD") or os.path.join(REPO, "build")),
+        "check")
+    for name in artifacts.SOURCES:
+        artifacts.mirror(os.path.join(REPO, name),
+                         os.path.join(folder, name))
+    tools = recipes.build(Params().kernel,
+                          lambda text: print(f"# {text}", flush=True))
+    tests = [("compile with W=1", compiled), ("sparse", sparse),
+             ("kernel-doc", kernel_doc)]
+    broken = 0
+    print(f"TAP version 13\n1..{len(tests)}", flush=True)
+    for number, (name, test) in enumerate(tests, 1):
+        findings = test(tools, folder)
+        for finding in findings:
+            print(f"# {finding.replace(folder + '/', '')}")
+        print(f"{'not ok' if findings else 'ok'} {number} {name}", flush=True)
+        broken += bool(findings)
+    return broken
+
+
+if __name__ == "__main__":
+    sys.exit(bool(main()))
