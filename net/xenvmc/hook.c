@@ -413,7 +413,7 @@ static void hook_tcp_ended(struct sock *sk)
 static void hook_probe(void *data, const struct sock *csk, const int oldstate,
 		       const int newstate)
 {
-	/* The event promises not to change the socket; we are a hook, not one */
+	/* The event promises not to change the socket; a hook does */
 	struct sock *sk = (struct sock *)csk;
 
 	if (sk->sk_protocol != IPPROTO_TCP || hook_is_unloading())

@@ -66,7 +66,7 @@ static inline void hook_put(struct hook_conn *hc)
 /* Counted, traced: the one way by which a connection is on TCP */
 void hook_fallback(struct hook_conn *hc, u32 reason);
 /* Takes the socket out of the tables and gives it its own functions back */
-void hook_unhook(struct hook_conn *hc);			/* takes the socket lock */
+void hook_unhook(struct hook_conn *hc);		/* takes the socket lock */
 void hook_unhook_locked(struct hook_conn *hc);		/* socket lock held */
 bool hook_is_unloading(void);
 
@@ -76,7 +76,7 @@ void hook_leave(void);
 
 /* hook_tcp.c: prepared tables, everything but receiving */
 int hook_tcp_init(void);
-bool hook_tcp_fits(const struct sock *sk);	/* a base that we have a copy of */
+bool hook_tcp_fits(const struct sock *sk);	/* we have a copy of its base */
 void hook_tcp_install(struct sock *sk, struct hook_conn *hc);
 void hook_tcp_restore(struct sock *sk, struct hook_conn *hc);
 const struct proto *hook_base_of(const struct sock *sk);
