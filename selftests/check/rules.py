@@ -213,6 +213,14 @@ def shellcheck(tree):
     yield from done.stdout.splitlines()
 
 
+def readme(tree):
+    """Examples that stand in the README otherwise than in their files."""
+    text = re.sub(r"(?m)^  ", "", tree.text["README.rst"])
+    for name, source in tree.files(r"userspace/examples/.*\.c"):
+        if source.strip() not in text:
+            yield f"{name}: not what README.rst shows"
+
+
 def stale(tree):
     """Exceptions that excuse nothing, or have no reason."""
     for key, reason in tree.excused.items():
@@ -231,7 +239,8 @@ def main(folder):
               for rule in RULES]
     tests += [("file-size", file_size), ("function-size", function_size),
               ("columns", columns), ("spdx", spdx),
-              ("shellcheck", shellcheck), ("exceptions are in use", stale)]
+              ("shellcheck", shellcheck), ("readme-examples", readme),
+              ("exceptions are in use", stale)]
     print("TAP version 13")
     print(f"1..{len(tests)}")
     broken = 0
