@@ -29,7 +29,7 @@ help:
 #= make bench-core the ring against pipe and AF_UNIX, natively
 #= make modules    xenvmc.ko and xenvmc_inet.ko for KDIR (this kernel)
 #= make tools      xenvmc and xenvmcd
-#= make install    both, the manual and the unit file (DESTDIR= PREFIX=)
+#= make install    install-modules and install-tools (DESTDIR= PREFIX=)
 #= make clean      remove build/
 #=
 #= Debian packages that demo and test need are installed, by sudo if need be.
@@ -62,9 +62,13 @@ modules:
 tools:
 	$(MAKE) -C userspace O=$(BUILD)/userspace PREFIX=$(PREFIX) all
 
-install: modules tools
+install: install-modules install-tools
+
+install-modules: modules
 	$(MAKE) -C $(KDIR) M=$(MODULES)/net/xenvmc INSTALL_MOD_PATH=$(DESTDIR) \
 		modules_install
+
+install-tools: tools
 	$(MAKE) -C userspace O=$(BUILD)/userspace PREFIX=$(PREFIX) \
 		DESTDIR=$(DESTDIR) install
 
@@ -72,4 +76,4 @@ clean:
 	rm -rf $(BUILD)
 
 .PHONY: all help packages demo test check unit fuzz bench-core modules tools \
-	install clean
+	install install-modules install-tools clean
