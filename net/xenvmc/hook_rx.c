@@ -34,7 +34,9 @@ void hook_tcp_view(const struct sock *sk, struct xvmc_rx_view *view)
 
 /**
  * struct rx_step - one step of a receive call
- * @msg, @flags, @addr_len: as the caller gave them
+ * @msg: where to
+ * @flags: MSG_* of the call
+ * @addr_len: as in struct proto
  * @drained: the step emptied the ring
  */
 struct rx_step {
