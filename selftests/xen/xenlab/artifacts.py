@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Builds the kernel modules and the userspace tools that guests get.
+
+Kernels before 6.13 write objects beside the sources, so the sources are
+mirrored into build/ first; a file is touched only when it changed, which
+keeps rebuilds short. Results: build/guest/VERSION/*.ko and build/guest/tools.
+"""
+import filecmp
+import glob
+import os
+import shutil
+import subprocess
+
+from . import cache, recipes, tree
+from .errors import CommandFailed
+
+# Folders with a Kbuild file, and what their sources include by path.
+MODULES = ("net/xenvmc",)
+SOURCES = ("net", "include")
+
+
+def mirror(source, target):
+    """Make the files of @target those of @source; leave equal ones alone and
+    what the build added in place."""
+    listed = set()
+    for folder, folders, files in os.walk(source):
+        inner = os.path.relpath(folder, source)
+        os.makedirs(os.path.join(target, inner), exist_ok=True)
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in files:
+            old = os.path.normpath(os.path.join(target, inner, name))
+            new = os.path.join(folder, name)
+            listed.add(old)
+            if not os.path.exists(old) or not filecmp.cmp(new, old, False):
+                shutil.copyfile(new, old)
+    stamp = target + ".files"
+    for old in _read_lines(stamp):
+        if old not in listed and os.path.exists(old):
+            os.unlink(old)
+    with open(stamp, "w", encoding="utf-8") as handle:
+        handle.writelines(name + "\n" for name in sorted(listed))
+
+
+def _read_lines(path):
+    if not os.path.exists(path):
+        return []
+    with open(path, encoding="utf-8") as handle:
+        return handle.read().splitlines()
+
+
+def _run(tools, argv, cwd, visible):
+    done = subprocess.run(tree.enter(tools.path, argv, cwd, visible),
+                          stdin=subprocess.DEVNULL, check=False)
+    if done.returncode:
+        raise CommandFailed(f"{' '.join(argv)} failed with status "
+                            f"{done.returncode}")
+
+
+def _jobs():
+    return f"-j{os.cpu_count() or 1}"
+
+
+def _modules(repo, folder, tools, version):
+    sources = os.path.join(folder, "guest", version, "src")
+    os.makedirs(sources, exist_ok=True)
+    for name in SOURCES:
+        if os.path.isdir(os.path.join(repo, name)):
+            mirror(os.path.join(repo, name), os.path.join(sources, name))
+    out = os.path.join(folder, "guest", version)
+    built = []
+    for name in MODULES:
+        place = os.path.join(sources, name)
+        if not glob.glob(os.path.join(place, "Kbuild")):
+            continue
+        _run(tools, ["make", "-s", _jobs(), "-C",
+                     f"/lib/modules/{version}/build", f"M={place}",
+                     "modules"], folder, [folder])
+        built += glob.glob(os.path.join(place, "**", "*.ko"), recursive=True)
+    for old in glob.glob(os.path.join(out, "*.ko")):
+        os.unlink(old)
+    for module in built:
+        _run(tools, ["strip", "--strip-debug", "-o",
+                     os.path.join(out, os.path.basename(module)), module],
+             folder, [folder])
+
+
+def _tools(repo, folder, tools):
+    source = os.path.join(repo, "userspace")
+    if not os.path.exists(os.path.join(source, "Makefile")):
+        return
+    objects = os.path.join(folder, "guest", "tools-obj")
+    os.makedirs(objects, exist_ok=True)
+    _run(tools, ["make", "-s", _jobs(), "-C", source, f"O={objects}"], repo,
+         [repo, folder])
+    out = os.path.join(folder, "guest", "tools")
+    cache.remove_tree(out)
+    os.makedirs(out)
+    for place, _, files in os.walk(objects):
+        for name in files:
+            path = os.path.join(place, name)
+            if os.access(path, os.X_OK) and not name.endswith(".o"):
+                shutil.copy2(path, out)
+
+
+def build(repo, folder, params, say):
+    """Build modules against the guests' kernel, tools against the guests'
+    userland. Returns the folder of the modules."""
+    os.makedirs(folder, exist_ok=True)
+    with cache.locked(os.path.join(folder, "guest.lock")):
+        tools = recipes.build(params.kernel, say)
+        version = recipes.kernel_version(tools)
+        _modules(repo, folder, tools, version)
+        _tools(repo, folder, recipes.build(params.guest_suite, say))
+    return os.path.join(folder, "guest", version)
+
+
+def collect(folder, version, target):
+    """Put what guests get at /opt/xenvmc into @target: modules, tools/."""
+    cache.remove_tree(target)
+    os.makedirs(os.path.join(target, "tools"))
+    for path in glob.glob(os.path.join(folder, "guest", version, "*.ko")):
+        shutil.copy2(path, target)
+    tools = os.path.join(folder, "guest", "tools")
+    if os.path.isdir(tools):
+        shutil.copytree(tools, os.path.join(target, "tools"),
+                        dirs_exist_ok=True)

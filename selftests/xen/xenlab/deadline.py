@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Deadlines, all scaled by one factor, and waiting for a condition.
+
+Emulation on a busy machine is slow by an unknown factor. Every limit in the
+lab is written for a quiet two-core machine and multiplied by
+XENVMC_DEADLINE_FACTOR here and nowhere else.
+"""
+import os
+import threading
+import time
+
+from .errors import LabError, Timeout
+
+
+def factor():
+    """The factor that scales every deadline (XENVMC_DEADLINE_FACTOR, 1)."""
+    text = os.environ.get("XENVMC_DEADLINE_FACTOR", "1")
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0.01 <= value <= 1000:
+        raise LabError(f"XENVMC_DEADLINE_FACTOR={text!r}: "
+                       "expected a number from 0.01 to 1000")
+    return value
+
+
+def scaled(seconds):
+    """A limit written for a quiet machine, as seconds on this one."""
+    return seconds * factor()
+
+
+class Deadline:
+    """A moment after which waiting is a failure."""
+
+    def __init__(self, seconds):
+        self.seconds = scaled(seconds)
+        self.end = time.monotonic() + self.seconds
+
+    def left(self):
+        """Seconds left, never negative."""
+        return max(0.0, self.end - time.monotonic())
+
+    def passed(self):
+        """Whether the moment has come."""
+        return time.monotonic() >= self.end
+
+
+def wait_until(condition, seconds, what, interval=0.1, watch=None):
+    """Wait until condition() is true and return its value.
+
+    watch() is called in each round and raises to end the wait early: a
+    machine that died does not become ready. Raises Timeout naming @what.
+    """
+    deadline = Deadline(seconds)
+    pause = threading.Event()
+    while True:
+        value = condition()
+        if value:
+            return value
+        if watch:
+            watch()
+        if deadline.passed():
+            raise Timeout(f"{what}: not within {deadline.seconds:.0f} s")
+        pause.wait(min(interval, deadline.left() + 0.001))

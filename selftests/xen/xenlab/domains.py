@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Names, addresses and xl configuration of the domains of a lab."""
+import re
+
+from .errors import LabError
+
+NETWORK = "10.77.0.0/24"
+MAX_GUESTS = 32
+
+
+def guest_number(name):
+    """The K of "guestK" or "K"; a LabError for anything else."""
+    match = re.fullmatch(r"(?:guest)?([1-9][0-9]?)", str(name))
+    if not match or int(match.group(1)) > MAX_GUESTS:
+        raise LabError(f"{name}: expected guestK with K from 1 to "
+                       f"{MAX_GUESTS}")
+    return int(match.group(1))
+
+
+def place(name):
+    """"dom0" or "guestK", checked."""
+    return name if name == "dom0" else f"guest{guest_number(name)}"
+
+
+def address(name):
+    """The fixed IPv4 address of a domain."""
+    if name == "dom0":
+        return "10.77.0.10"
+    return f"10.77.0.{100 + guest_number(name)}"
+
+
+def mac(name):
+    """The fixed MAC address of a guest."""
+    return f"00:16:3e:77:00:{guest_number(name):02x}"
+
+
+def hosts(count):
+    """/etc/hosts of every domain."""
+    names = ["dom0"] + [f"guest{k}" for k in range(1, count + 1)]
+    return "127.0.0.1 localhost\n" + "".join(
+        f"{address(name)} {name}\n" for name in names)
+
+
+def config(name, parameters):
+    """The xl configuration of a guest.
+
+    cpus: without pinning Xen may run both one-CPU guests on the same CPU.
+    tsc_mode: RDTSC is intercepted in a PVH guest otherwise, and RDTSCP dies.
+    """
+    number = guest_number(name)
+    pvh = parameters.guest_type == "pvh"
+    lines = [f'name = "{name}"',
+             f'type = "{parameters.guest_type}"',
+             'kernel = "/run/boot/vmlinux"',
+             'ramdisk = "/run/boot/guest.cpio"',
+             f'memory = {parameters.guest_memory}',
+             f'vcpus = {parameters.guest_cpus}',
+             'on_crash = "destroy"',
+             'on_reboot = "destroy"',
+             f'vif = ["mac={mac(name)},ip={address(name)},bridge=xenbr0,'
+             'script=/lab/bin/vif"]',
+             'disk = ["format=raw,vdev=xvda,access=ro,script=/lab/bin/block,'
+             'target=/dev/vdb", "format=raw,vdev=xvdb,access=ro,'
+             'script=/lab/bin/block,target=/dev/vdc"]',
+             f'extra = "console=hvc0 loglevel=5 rdinit=/init net.ifnames=0 '
+             f'lab.name={name} lab.ip={address(name)} '
+             f'{parameters.guest_options}"']
+    if parameters.guest_cpus == 1:
+        lines.append(f'cpus = "{number % parameters.cpus}"')
+    if pvh:
+        lines.append('tsc_mode = "native"')
+    return "\n".join(lines) + "\n"

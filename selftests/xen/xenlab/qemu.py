@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The emulated machine: its command line, its process, its network ports."""
+import os
+import signal
+import socket
+import subprocess
+
+from . import deadline
+from .errors import LabError
+
+# eager-fpu: with Xen's lazy FPU switching the emulator corrupts vector
+# registers, and with them every copy and comparison in the guests.
+XEN_OPTIONS = ("console=com1 com1=115200,8n1 dom0_max_vcpus=1 "
+               "loglvl=warning guest_loglvl=warning "
+               "spec-ctrl=eager-fpu")
+
+# With ERMS and FSRM kernels copy by "rep movsb", which is emulated by byte.
+CPU = "max,-erms,-fsrm"
+
+
+def free_ports(count):
+    """@count local ports that were free a moment ago."""
+    held = [socket.socket() for _ in range(count)]
+    try:
+        for item in held:
+            item.bind(("127.0.0.1", 0))
+        return [item.getsockname()[1] for item in held]
+    finally:
+        for item in held:
+            item.close()
+
+
+def command(root, folder, images, parameters, network, ports):
+    """The command line. @root: the unpacked QEMU, @folder: the lab's own,
+    @images: {xen, kernel, initrd, disks}, @ports: {address: local port}."""
+    forwards = "".join(f",hostfwd=tcp:127.0.0.1:{port}-{address}:22"
+                       for address, port in ports.items())
+    # A comma separates modules in -initrd; one in a word must be doubled.
+    dom0 = parameters.dom0_options.replace(",", ",,")
+    libraries = os.path.join(root, "usr/lib/x86_64-linux-gnu")
+    argv = [os.path.join(root, "usr/lib64/ld-linux-x86-64.so.2"),
+            "--library-path", libraries,
+            os.path.join(root, "usr/bin/qemu-system-x86_64"),
+            "-L", os.path.join(root, "usr/share/qemu"),
+            "-L", os.path.join(root, "usr/share/seabios"),
+            "-name", "xenvmc-lab",
+            "-machine", "q35", "-cpu", CPU, "-smp", str(parameters.cpus),
+            "-accel", "tcg,thread=multi,tb-size=1024",
+            "-m", str(parameters.memory), "-nodefaults", "-no-reboot",
+            "-display", "none", "-monitor", "none",
+            "-serial", f"file:{folder}/share/console/xen.log",
+            "-kernel", images["xen"],
+            "-append", f"{XEN_OPTIONS} dom0_mem={parameters.dom0_memory}M,"
+                       f"max:{parameters.dom0_memory}M "
+                       f"{parameters.xen_options}".strip(),
+            "-initrd", f"{images['kernel']} console=hvc0 loglevel=5 "
+                       f"rdinit=/init net.ifnames=0 {dom0}".strip()
+                       + f",{images['initrd']}"]
+    for disk in images["disks"]:
+        argv += ["-drive",
+                 f"file={disk},if=virtio,format=raw,snapshot=on,cache=unsafe"]
+    argv += ["-virtfs", f"local,path={folder}/share,mount_tag=lab,"
+                        "security_model=none,id=lab,multidevs=remap",
+             "-netdev", f"user,id=n0,restrict=on,net={network}{forwards}",
+             "-device", "virtio-net-pci,netdev=n0,romfile="]
+    return argv
+
+
+class Process:
+    """A process known by its number and start time: a number is reused."""
+
+    def __init__(self, pid, started):
+        self.pid = pid
+        self.started = started
+
+    @staticmethod
+    def start_time(pid):
+        """When the kernel started @pid, in its ticks; None if it is gone."""
+        try:
+            with open(f"/proc/{pid}/stat", encoding="utf-8",
+                      errors="replace") as handle:
+                fields = handle.read().rpartition(")")[2].split()
+        except OSError:
+            return None
+        return None if fields[0] == "Z" else int(fields[19])
+
+    @classmethod
+    def launch(cls, argv, log):
+        """Start @argv apart from the caller's terminal and session."""
+        environment = dict(os.environ, TMPDIR=os.path.dirname(log))
+        with open(log, "ab") as handle:
+            child = subprocess.Popen(argv, stdin=subprocess.DEVNULL,
+                                     stdout=handle, stderr=handle,
+                                     env=environment, start_new_session=True)
+        return cls(child.pid, cls.start_time(child.pid))
+
+    def alive(self):
+        """Whether it is still that process that runs."""
+        return self.started is not None \
+            and self.start_time(self.pid) == self.started
+
+    def end(self):
+        """End it and wait until it is gone."""
+        if not self.alive():
+            return
+        os.kill(self.pid, signal.SIGKILL)
+        deadline.wait_until(lambda: not self.alive(), 20,
+                            f"end of process {self.pid}", 0.02)
+
+
+def check_paths(*paths):
+    """QEMU's options are separated by commas and spaces: refuse such paths."""
+    for path in paths:
+        if set(path) & set(", \t\n"):
+            raise LabError(f"{path}: the lab's folders may hold neither "
+                           "commas nor blanks in their names")
