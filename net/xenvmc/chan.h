@@ -92,7 +92,8 @@ enum xvmc_chan_state {
  * @reason: why it is closing, &enum xenvmc_reason
  * @tx_ctl: control ring to the peer, mapped
  * @rx_ctl: control ring from the peer, own; read by @work alone
- * @has_tx_ctl, @has_rx_ctl: which of them exist
+ * @has_tx_ctl: @tx_ctl exists
+ * @has_rx_ctl: @rx_ctl exists
  * @send_list: connections with control messages to send
  * @gone: tx rings to send RING_GONE for, a bit each
  * @gone_status: and with which status
@@ -118,7 +119,8 @@ enum xvmc_chan_state {
  * @bells: takes doorbells in softirq context
  * @work: reads control messages, sends what is queued
  * @close_work: tears down
- * @rx_bytes, @tx_bytes: by data rings
+ * @rx_bytes: read from data rings
+ * @tx_bytes: written to data rings
  * @rcu: freed after a grace period
  */
 struct xvmc_chan {

@@ -82,8 +82,8 @@ static struct hlist_head *hook_tuple_bucket(const struct hook_tuple *t)
 {
 	u32 hash = jhash2((const u32 *)&t->raddr, 4, hook_seed);
 
-	hash = jhash_2words(((u32)t->lport << 16) | t->rport,
-			    t->laddr.s6_addr32[3], hash);
+	hash = jhash_2words((__force u32)t->lport << 16 ^ (__force u32)t->rport,
+			    (__force u32)t->laddr.s6_addr32[3], hash);
 	return &hook_by_tuple[hash >> (32 - HOOK_BITS)];
 }
 
@@ -290,7 +290,7 @@ static u32 hook_unfit(const struct sock *sk)
 		return XENVMC_REASON_MPTCP;
 	if (inet_csk(sk)->icsk_ulp_ops)
 		return XENVMC_REASON_ULP;
-	if (sk->sk_kern_sock || rcu_access_pointer(sk->sk_user_data))
+	if (sk->sk_kern_sock || rcu_access_pointer(__sk_user_data(sk)))
 		return XENVMC_REASON_KERNEL;
 	if (!hook_tcp_fits(sk))
 		return XENVMC_REASON_SOCKMAP;

@@ -9,8 +9,10 @@
 
 /**
  * struct hook_tuple - one end of a TCP connection
- * @laddr, @raddr: local and remote address, v4-mapped
- * @lport, @rport: ports, network byte order
+ * @laddr: local address, v4-mapped
+ * @raddr: remote address, v4-mapped
+ * @lport: local port, network byte order
+ * @rport: remote port, network byte order
  */
 struct hook_tuple {
 	struct in6_addr laddr;
@@ -27,7 +29,8 @@ struct hook_tuple {
  * @by_sk: in the table of hooked sockets; RCU
  * @by_tuple: in the table of those that await an UPGRADE; RCU
  * @tuple: key of that table
- * @iss, @irs: initial sequence numbers sent and received: the proof
+ * @iss: initial sequence number sent: half of the proof
+ * @irs: initial sequence number received: the other half
  * @hashed: in the table of hooked sockets; table lock
  * @awaiting: in the table of tuples; table lock
  * @tx_more: the last bytes that went to TCP may be held back; tx.mutex

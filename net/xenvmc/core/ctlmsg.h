@@ -8,6 +8,14 @@
 /**
  * struct xvmc_ctlmsg - a control message in private memory
  * @type: &enum xvmc_msg_type
+ * @hello: body of HELLO and HELLO_ACK
+ * @bye: body of BYE
+ * @ring_add: body of RING_ADD
+ * @ring: body of RING_DEL and RING_GONE
+ * @lend: body of LEND and RECALL
+ * @connect: body of CONNECT
+ * @conn: body of what else concerns a connection
+ * @upgrade: body of UPGRADE
  * @raw: the body, whichever it is; as long as the longest of them
  */
 struct xvmc_ctlmsg {

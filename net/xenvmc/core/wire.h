@@ -35,6 +35,11 @@
  * @magic: %XVMC_RING_MAGIC, written by the owner before the grant
  * @order: log2 of the number of data pages
  * @gref: grant references of the data pages
+ * @pad0: zero, ignored
+ * @pad1: zero, ignored
+ * @pad2: zero, ignored
+ * @pad3: zero, ignored
+ * @pad4: zero, ignored
  *
  * The receiver owns the ring (allocates and grants it) and is the consumer;
  * the sender maps it and is the producer. The first line is written by the
