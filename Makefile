@@ -25,7 +25,7 @@ help:
 #= make test       all tests, in Xen too (SUITES="NAME...": only those)
 #= make check      rules of the source only
 #= make unit       tests of the portable core only
-#= make fuzz       fuzz the decoders for longer (SECONDS=600 each)
+#= make fuzz       fuzz the decoders for longer (SECONDS_EACH=600)
 #= make bench-core the ring against pipe and AF_UNIX, natively
 #= make modules    xenvmc.ko and xenvmc_inet.ko for KDIR (this kernel)
 #= make tools      xenvmc and xenvmcd
