@@ -6,8 +6,8 @@
  *
  * References. The door holds one from xvmc_conn_init() to its xvmc_conn_put();
  * the channel's id table holds one until the id is freed; queued work, the send
- * list and the list of starving connections hold one each. Rings point back
- * without a reference: RCU protects the way from a doorbell to its borrower.
+ * list, the list of starving connections and each lent ring hold one each; RCU
+ * protects the way from a doorbell to the ring's borrower.
  * The socket and the channel are held until the object is freed.
  *
  * Locks, outermost first: tx.mutex or rx.mutex (never both), chan->lock,

@@ -80,6 +80,7 @@ bool xvmc_tx_take(struct xvmc_conn *conn)
 		xvmc_tx_return(conn->chan, ring);
 		return false;
 	}
+	xvmc_conn_hold(conn);
 	spin_lock_bh(&ring->lock);
 	rcu_assign_pointer(ring->conn, conn);
 	spin_unlock_bh(&ring->lock);
@@ -228,6 +229,8 @@ void xvmc_tx_stop(struct xvmc_conn *conn)
 	conn->tx.started = false;
 	/* Whoever waits for room is to look where to write now */
 	conn->ops->write_space(conn);
+	/* The ring's reference; the caller has one of its own */
+	xvmc_conn_put(conn);
 }
 EXPORT_SYMBOL_GPL(xvmc_tx_stop);
 
@@ -320,6 +323,7 @@ void xvmc_rx_install(struct xvmc_conn *conn, struct xvmc_rx_ring *ring)
 	conn->rx.ring_id = ring->id;
 	conn->rx.epoch = ring->epoch;
 	spin_unlock_bh(&conn->lock);
+	xvmc_conn_hold(conn);
 	spin_lock_bh(&ring->lock);
 	rcu_assign_pointer(ring->conn, conn);
 	/* For readers that sleep already: they could not ask without a ring */
@@ -365,6 +369,8 @@ static void rx_end(struct xvmc_conn *conn, struct xvmc_rx_ring *ring)
 	spin_unlock_bh(&ring->lock);
 	RCU_INIT_POINTER(conn->rx.ring, NULL);
 	xvmc_chan_give_rx(conn->chan, ring);
+	/* The ring's reference; the caller has one of its own */
+	xvmc_conn_put(conn);
 }
 
 void xvmc_rx_free_spill(struct xvmc_conn *conn)
@@ -701,6 +707,23 @@ u32 xvmc_rx_queued(struct xvmc_conn *conn)
 	return rx_peek(conn, rx_unread, 0);
 }
 EXPORT_SYMBOL_GPL(xvmc_rx_queued);
+
+static int rx_size(struct xvmc_rx_ring *ring, u32 unused)
+{
+	return ring->cons.size;
+}
+
+/**
+ * xvmc_rx_size() - how many bytes can wait to be read?
+ * @conn: connection
+ *
+ * Context: any; no lock needed.
+ * Return: the size of the ring, 0 without one.
+ */
+u32 xvmc_rx_size(struct xvmc_conn *conn)
+{
+	return rx_peek(conn, rx_size, 0);
+}
 
 static int rx_finished(struct xvmc_rx_ring *ring, u32 unused)
 {
