@@ -1,32 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Peers: table, lookups, and the carrying out of the state table's actions.
+ * Peers: their life, and the carrying out of the state table's actions.
  *
  * Events come from discovery (listed or not), the transport (offers), the
  * channel (HELLO, BYE, violations, closed) and module exit; they are serialised
- * by peer->mutex and run in process context. Lookups run in any context under
- * RCU. The state table (core/fsm.c) says what follows from an event; this file
- * knows besides it whether dom0 lists the peer, and takes the pair up again
- * when the last channel is closed and the peer is still listed.
+ * by peer->mutex and run in process context. The state table (core/fsm.c) says
+ * what follows from an event; this file knows besides it whether dom0 lists the
+ * peer, and takes the pair up again when the last channel is closed and the
+ * peer is still listed.
  *
- * Locks: peer->mutex, inside it peers_lock (table and address hash, writers).
  * References: the table's, one while retry work is queued, one per channel.
  * A peer leaves the table once and is freed after a grace period.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/export.h>
-#include <linux/hashtable.h>
-#include <linux/jhash.h>
-#include <linux/random.h>
-#include <linux/rculist.h>
 #include <linux/slab.h>
-#include <net/ipv6.h>
 #include "chan.h"
 #include "peer.h"
+#include "peer_table.h"
+#include "stats.h"
 #include "xenvmc_priv.h"
 
-#define PEER_ADDR_BITS	10
 #define PEER_NO_EVENT	XVMC_PEER_EVENTS
 /* A pair that fails, or that comes and goes, is taken up ever more slowly */
 #define PEER_DELAY_MIN	(HZ / 20)
@@ -35,139 +29,12 @@
 /* Feature bits that this version knows */
 #define PEER_FEATURES	0
 
-/**
- * struct peer_addr - an address in the hash
- * @node: in peer_addrs
- * @addr: the address
- * @peer: whose it is; valid under RCU, for the entry leaves the hash first
- * @rcu: freed after a grace period
- */
-struct peer_addr {
-	struct hlist_node node;
-	struct in6_addr addr;
-	struct xvmc_peer *peer;
-	struct rcu_head rcu;
-};
-
-static LIST_HEAD(peers);
-static DEFINE_HASHTABLE(peer_addrs, PEER_ADDR_BITS);
-static DEFINE_SPINLOCK(peers_lock);
-static DECLARE_WAIT_QUEUE_HEAD(peers_wait);
-static u32 peer_hash_key __read_mostly;
-
-static u32 peer_addr_hash(const struct in6_addr *addr)
-{
-	return jhash2((const u32 *)addr->s6_addr32, 4, peer_hash_key);
-}
+static DECLARE_WAIT_QUEUE_HEAD(peers_wait);	/* a channel has closed */
 
 static struct xvmc_chan *peer_chan(const struct xvmc_peer *peer)
 {
 	return rcu_dereference_protected(peer->chan,
 					 lockdep_is_held(&peer->mutex));
-}
-
-/* ---- address hash ---- */
-
-/* Takes all of @peer's addresses out. The buckets are known by peer->addrs */
-static void peer_addrs_del(struct xvmc_peer *peer)
-{
-	struct hlist_node *next;
-	struct peer_addr *entry;
-	u32 i;
-
-	lockdep_assert_held(&peers_lock);
-	for (i = 0; i < peer->naddrs; i++) {
-		hash_for_each_possible_safe(peer_addrs, entry, next, node,
-					    peer_addr_hash(&peer->addrs[i])) {
-			if (entry->peer != peer)
-				continue;
-			hash_del_rcu(&entry->node);
-			kfree_rcu(entry, rcu);
-		}
-	}
-}
-
-static void peer_addrs_free(struct hlist_head *list)
-{
-	struct hlist_node *next;
-	struct peer_addr *entry;
-
-	hlist_for_each_entry_safe(entry, next, list, node)
-		kfree(entry);
-}
-
-/* Makes entries for @addrs, not yet in the hash */
-static int peer_addrs_new(struct xvmc_peer *peer, const struct in6_addr *addrs,
-			  u32 naddrs, struct hlist_head *list)
-{
-	struct peer_addr *entry;
-	u32 i;
-
-	INIT_HLIST_HEAD(list);
-	for (i = 0; i < naddrs; i++) {
-		entry = kzalloc(sizeof(*entry), GFP_KERNEL);
-		if (!entry)
-			goto free_entries;
-		entry->addr = addrs[i];
-		entry->peer = peer;
-		hlist_add_head(&entry->node, list);
-	}
-	return 0;
-
-free_entries:
-	peer_addrs_free(list);
-	return -ENOMEM;
-}
-
-static void peer_addrs_add(struct hlist_head *list)
-{
-	struct hlist_node *next;
-	struct peer_addr *entry;
-
-	lockdep_assert_held(&peers_lock);
-	hlist_for_each_entry_safe(entry, next, list, node) {
-		hlist_del(&entry->node);
-		hash_add_rcu(peer_addrs, &entry->node,
-			     peer_addr_hash(&entry->addr));
-	}
-}
-
-/**
- * xvmc_peer_set_facts() - replaces uuid and addresses of a peer
- * @peer: the peer
- * @uuid: as dom0 published it
- * @addrs: addresses that lead to it, v4-mapped
- * @naddrs: how many; more than %XVMC_PEER_MAX_ADDRS are cut off
- *
- * Context: Process context, takes the peer's mutex.
- * Return: 0, -ENOMEM (nothing changed), -ENOENT if @peer has left the table.
- */
-int xvmc_peer_set_facts(struct xvmc_peer *peer, const char *uuid,
-			const struct in6_addr *addrs, u32 naddrs)
-{
-	struct hlist_head list;
-	int err;
-
-	naddrs = min_t(u32, naddrs, XVMC_PEER_MAX_ADDRS);
-	mutex_lock(&peer->mutex);
-	if (peer->dead) {
-		err = -ENOENT;
-		goto unlock;
-	}
-	err = peer_addrs_new(peer, addrs, naddrs, &list);
-	if (err)
-		goto unlock;
-	/* Readers see a short gap between the old and the new: a miss */
-	spin_lock(&peers_lock);
-	peer_addrs_del(peer);
-	memcpy(peer->addrs, addrs, naddrs * sizeof(*addrs));
-	WRITE_ONCE(peer->naddrs, naddrs);
-	peer_addrs_add(&list);
-	spin_unlock(&peers_lock);
-	strscpy(peer->uuid, uuid, sizeof(peer->uuid));
-unlock:
-	mutex_unlock(&peer->mutex);
-	return err;
 }
 
 /* ---- life of a peer ---- */
@@ -233,43 +100,28 @@ struct xvmc_peer *xvmc_peer_new_hidden(u16 domid,
 struct xvmc_peer *xvmc_peer_new(u16 domid,
 				const struct xvmc_transport_ops *ops)
 {
-	struct xvmc_peer *peer, *old;
+	struct xvmc_peer *peer;
+	int err;
 
 	peer = xvmc_peer_new_hidden(domid, ops);
 	if (IS_ERR(peer))
 		return peer;
-	spin_lock(&peers_lock);
-	list_for_each_entry(old, &peers, node)
-		if (old->domid == domid)
-			goto exists;
-	xvmc_peer_hold(peer);
-	list_add_tail_rcu(&peer->node, &peers);
-	spin_unlock(&peers_lock);
+	err = xvmc_peer_table_add(peer);
+	if (err) {
+		xvmc_peer_put(peer);
+		return ERR_PTR(err);
+	}
 	return peer;
-
-exists:
-	spin_unlock(&peers_lock);
-	xvmc_peer_put(peer);
-	return ERR_PTR(-EEXIST);
 }
 
 /* Out of the table, for good. The caller has a reference of its own */
 static void peer_forget(struct xvmc_peer *peer)
 {
-	bool linked;
-
 	lockdep_assert_held(&peer->mutex);
 	peer->dead = true;
-	spin_lock(&peers_lock);
-	linked = !list_empty(&peer->node);
-	if (linked)
-		list_del_rcu(&peer->node);
-	peer_addrs_del(peer);
-	spin_unlock(&peers_lock);
 	if (cancel_delayed_work(&peer->retry))
 		xvmc_peer_put(peer);
-	if (linked)
-		xvmc_peer_put(peer);
+	xvmc_peer_table_del(peer);
 }
 
 static void peer_retry_later(struct xvmc_peer *peer)
@@ -296,6 +148,15 @@ static u8 peer_failed(struct xvmc_peer *peer, const char *what, int err)
 	 * new listing by dom0 ends.
 	 */
 	return peer->state == XVMC_PEER_HELLO ? XVMC_PEV_FAILED : XVMC_PEV_BYE;
+}
+
+/* What the peer did before there was a channel that could tell of it */
+static u8 peer_violated(struct xvmc_peer *peer, const char *what)
+{
+	xvmc_stat_inc(XVMC_STAT_VIOLATIONS);
+	pr_warn_ratelimited("domain %u broke the protocol: %s\n", peer->domid,
+			    what);
+	return XVMC_PEV_VIOLATION;
 }
 
 static u8 peer_offer(struct xvmc_peer *peer)
@@ -338,7 +199,7 @@ static u8 peer_bind(struct xvmc_peer *peer)
 	if (!err)
 		return PEER_NO_EVENT;
 	if (err == -EPROTO)
-		return XVMC_PEV_VIOLATION;
+		return peer_violated(peer, "offer");
 	if (err == -ENOENT)
 		return XVMC_PEV_FAILED;
 	if (!peer_chan(peer))
@@ -367,12 +228,12 @@ static u8 peer_ack(struct xvmc_peer *peer, const struct xvmc_ctlmsg *msg)
 		peer->ops->withdraw(peer);
 	err = xvmc_chan_add_tx_ctl(chan, msg->hello.ctl_gref);
 	if (err == -EPROTO)
-		return XVMC_PEV_VIOLATION;
+		return peer_violated(peer, "control ring of HELLO");
 	if (err)
 		return peer_failed(peer, "cannot map", err);
 	/* A fresh ring has room, unless the peer plays with its index */
 	if (xvmc_chan_send(chan, &ack))
-		return XVMC_PEV_VIOLATION;
+		return peer_violated(peer, "control ring index");
 	return PEER_NO_EVENT;
 }
 
@@ -599,118 +460,6 @@ static void peer_retry_work(struct work_struct *work)
 	xvmc_peer_put(peer);
 }
 
-/* ---- lookups ---- */
-
-/**
- * xvmc_peer_get_by_domid() - finds a peer by its domain id
- * @domid: the domain id
- *
- * Context: Any context.
- * Return: the peer with a reference, or NULL.
- */
-struct xvmc_peer *xvmc_peer_get_by_domid(u16 domid)
-{
-	struct xvmc_peer *peer;
-
-	rcu_read_lock();
-	list_for_each_entry_rcu(peer, &peers, node)
-		if (peer->domid == domid && kref_get_unless_zero(&peer->ref))
-			goto unlock;
-	peer = NULL;
-unlock:
-	rcu_read_unlock();
-	return peer;
-}
-
-/* The channel with a reference if @peer is connected. Under RCU */
-static struct xvmc_chan *peer_get_connected(struct xvmc_peer *peer)
-{
-	struct xvmc_chan *chan;
-
-	if (READ_ONCE(peer->state) != XVMC_PEER_CONNECTED)
-		return NULL;
-	chan = rcu_dereference(peer->chan);
-	return chan && xvmc_chan_tryhold(chan) ? chan : NULL;
-}
-
-/**
- * xvmc_peer_chan_by_addr() - the connected channel that leads to an address
- * @addr: the address, v4-mapped
- * @known: set to whether some peer is listed with it
- *
- * A hint only: a connection has to prove itself. Peers may claim the same
- * address; a connected one is preferred.
- *
- * Context: Any context.
- * Return: the channel with a reference, or NULL.
- */
-struct xvmc_chan *xvmc_peer_chan_by_addr(const struct in6_addr *addr,
-					 bool *known)
-{
-	struct xvmc_chan *chan = NULL;
-	struct peer_addr *entry;
-
-	*known = false;
-	rcu_read_lock();
-	hash_for_each_possible_rcu(peer_addrs, entry, node,
-				   peer_addr_hash(addr)) {
-		if (!ipv6_addr_equal(&entry->addr, addr))
-			continue;
-		*known = true;
-		chan = peer_get_connected(entry->peer);
-		if (chan)
-			break;
-	}
-	rcu_read_unlock();
-	return chan;
-}
-EXPORT_SYMBOL_GPL(xvmc_peer_chan_by_addr);
-
-/**
- * xvmc_peer_chan_by_domid() - the connected channel to a domain
- * @domid: the domain id
- *
- * Context: Any context.
- * Return: the channel with a reference, or NULL.
- */
-struct xvmc_chan *xvmc_peer_chan_by_domid(u16 domid)
-{
-	struct xvmc_chan *chan = NULL;
-	struct xvmc_peer *peer;
-
-	rcu_read_lock();
-	list_for_each_entry_rcu(peer, &peers, node)
-		if (peer->domid == domid) {
-			chan = peer_get_connected(peer);
-			break;
-		}
-	rcu_read_unlock();
-	return chan;
-}
-
-/**
- * xvmc_peer_for_each() - calls a function for each peer of the table
- * @fn: called under RCU, ends the walk by a non-zero result
- * @arg: passed on
- *
- * Context: Any context.
- * Return: the last result of @fn, 0 if there was none.
- */
-int xvmc_peer_for_each(int (*fn)(struct xvmc_peer *peer, void *arg), void *arg)
-{
-	struct xvmc_peer *peer;
-	int ret = 0;
-
-	rcu_read_lock();
-	list_for_each_entry_rcu(peer, &peers, node) {
-		ret = fn(peer, arg);
-		if (ret)
-			break;
-	}
-	rcu_read_unlock();
-	return ret;
-}
-
 /* ---- module ---- */
 
 /**
@@ -721,7 +470,7 @@ int xvmc_peer_for_each(int (*fn)(struct xvmc_peer *peer, void *arg), void *arg)
  */
 int xvmc_peer_init(void)
 {
-	peer_hash_key = get_random_u32();
+	xvmc_peer_table_init();
 	return 0;
 }
 
@@ -743,19 +492,33 @@ void xvmc_peer_wait_left(struct xvmc_peer *peer)
 	mutex_unlock(&peer->mutex);
 }
 
+/**
+ * struct peer_first - the first peer of some kind
+ * @unleft: not one that got LEAVE
+ * @peer: found, with a reference, or NULL
+ */
+struct peer_first {
+	bool unleft;
+	struct xvmc_peer *peer;
+};
+
+static int peer_is_first(struct xvmc_peer *peer, void *arg)
+{
+	struct peer_first *first = arg;
+
+	if ((first->unleft && READ_ONCE(peer->left)) ||
+	    !kref_get_unless_zero(&peer->ref))
+		return 0;
+	first->peer = peer;
+	return 1;
+}
+
 static struct xvmc_peer *peer_get_first(bool unleft)
 {
-	struct xvmc_peer *peer;
+	struct peer_first first = { .unleft = unleft };
 
-	rcu_read_lock();
-	list_for_each_entry_rcu(peer, &peers, node)
-		if (!(unleft && READ_ONCE(peer->left)) &&
-		    kref_get_unless_zero(&peer->ref))
-			goto unlock;
-	peer = NULL;
-unlock:
-	rcu_read_unlock();
-	return peer;
+	xvmc_peer_for_each(peer_is_first, &first);
+	return first.peer;
 }
 
 /**
