@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * stream_test inet|xenvmc: stream sockets, one set of cases for all families.
+ *
+ * What a case expects is what TCP does; over AF_INET the cases test themselves.
+ * The library "check" runs each in a process of its own, ends those that hang,
+ * and prints TAP. CASE=NAME runs the group of cases with that name only.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "loop.h"
+
+#define KSFT_SKIP	4
+
+static const struct variant variants[] = {
+	{ .name = "inet", .family = AF_INET, .protocol = IPPROTO_TCP },
+	{ .name = "xenvmc", .family = AF_XENVMC },
+};
+
+const struct variant *variant;
+
+static const struct variant *variant_find(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(variants) / sizeof(variants[0]); i++) {
+		if (name && !strcmp(name, variants[i].name))
+			return &variants[i];
+	}
+	return NULL;
+}
+
+/* A family that is not there fails only where everything has to be. */
+static int variant_missing(void)
+{
+	const char *all = getenv("XENVMC_EXPECT_ALL");
+	int error = errno;
+
+	if (all && !strcmp(all, "1")) {
+		printf("TAP version 13\n1..1\nnot ok 1 socket: %s\n",
+		       strerror(error));
+		return EXIT_FAILURE;
+	}
+	printf("TAP version 13\n1..0 # SKIP socket: %s\n", strerror(error));
+	return KSFT_SKIP;
+}
+
+static int run(void)
+{
+	Suite *suite = suite_create(variant->name);
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	suite_add_tcase(suite, setup_case());
+	suite_add_tcase(suite, io_case());
+	suite_add_tcase(suite, events_case());
+	suite_add_tcase(suite, life_case());
+	suite_add_tcase(suite, bulk_case());
+	srunner_set_fork_status(runner, CK_FORK);
+	srunner_set_tap(runner, "-");
+	srunner_run(runner, NULL, getenv("CASE"), CK_SILENT);
+	failed = srunner_ntests_failed(runner);
+	if (!srunner_ntests_run(runner))
+		failed = 1;
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+	int fd;
+
+	variant = argc == 2 ? variant_find(argv[1]) : NULL;
+	if (!variant) {
+		fputs("usage: stream_test inet|xenvmc\n", stderr);
+		return 2;
+	}
+	fd = socket(variant->family, SOCK_STREAM, 0);
+	if (fd < 0)
+		return variant_missing();
+	close(fd);
+	return run();
+}

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Helpers of the cases: addresses, connected pairs, waiting.
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/time.h>
+#include <time.h>
+
+#include "loop.h"
+
+static union addr addr_new(uint32_t in, uint16_t domid, uint32_t port)
+{
+	union addr addr = {};
+
+	if (variant->family == AF_INET) {
+		addr.in.sin_family = AF_INET;
+		addr.in.sin_addr.s_addr = htonl(in);
+		addr.in.sin_port = htons((uint16_t)port);
+	} else {
+		addr.svm.svm_family = AF_XENVMC;
+		addr.svm.svm_domid = domid;
+		addr.svm.svm_port = port;
+	}
+	return addr;
+}
+
+union addr addr_any(uint32_t port)
+{
+	return addr_new(INADDR_ANY, XENVMC_DOMID_ANY, port);
+}
+
+union addr addr_self(uint32_t port)
+{
+	return addr_new(INADDR_LOOPBACK, XENVMC_DOMID_SELF, port);
+}
+
+/* Of some other machine: a documentation address; an id that Xen never gives. */
+union addr addr_foreign(void)
+{
+	return addr_new(0xc0000201, 0x7fe0, 0);
+}
+
+uint32_t addr_port(const union addr *addr)
+{
+	return variant->family == AF_INET ? ntohs(addr->in.sin_port) :
+					    addr->svm.svm_port;
+}
+
+union addr addr_of(int fd)
+{
+	union addr addr = {};
+	socklen_t len = sizeof(addr);
+
+	OK(getsockname(fd, &addr.sa, &len));
+	ck_assert_uint_eq(len, ADDR_LEN);
+	ck_assert_int_eq(addr.sa.sa_family, variant->family);
+	return addr;
+}
+
+/* A port that is taken, by a socket that does not listen. */
+union addr addr_nobody(void)
+{
+	union addr addr = addr_self(0);
+	int fd = sock_new(0);
+
+	OK(bind(fd, &addr.sa, ADDR_LEN));
+	return addr_of(fd);
+}
+
+int sock_new(int flags)
+{
+	return OK(socket(variant->family, SOCK_STREAM | flags, 0));
+}
+
+int sock_listen(int backlog, union addr *addr)
+{
+	int fd = sock_new(0);
+
+	*addr = addr_self(0);
+	OK(bind(fd, &addr->sa, ADDR_LEN));
+	OK(listen(fd, backlog));
+	*addr = addr_of(fd);
+	return fd;
+}
+
+int sock_connect(const union addr *addr)
+{
+	int fd = sock_new(0);
+
+	OK(connect(fd, &addr->sa, ADDR_LEN));
+	return fd;
+}
+
+/* fd[0] has connected, fd[1] was accepted. */
+void sock_pair(int fd[2])
+{
+	union addr addr;
+	int listener = sock_listen(1, &addr);
+
+	fd[0] = sock_connect(&addr);
+	fd[1] = OK(accept(listener, NULL, NULL));
+	close(listener);
+}
+
+short poll_for(int fd, short events, int timeout)
+{
+	struct pollfd pfd = { .fd = fd, .events = events };
+
+	OK(poll(&pfd, 1, timeout));
+	return pfd.revents;
+}
+
+/* The deadline of the case ends what does not come. */
+void wait_for(int fd, short events)
+{
+	short got = poll_for(fd, events, -1);
+
+	ck_assert_msg(got & events, "waited for %#x, got %#x", events, got);
+}
+
+int sock_error(int fd)
+{
+	socklen_t len = sizeof(int);
+	int err = -1;
+
+	OK(getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len));
+	return err;
+}
+
+void set_timeout(int fd, int option, long ms)
+{
+	struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
+
+	OK(setsockopt(fd, SOL_SOCKET, option, &tv, sizeof(tv)));
+}
+
+int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+void write_all(int fd, const void *buf, size_t len)
+{
+	ck_assert_int_eq(OK(send(fd, buf, len, MSG_NOSIGNAL)), (ssize_t)len);
+}
+
+void read_all(int fd, void *buf, size_t len)
+{
+	ck_assert_int_eq(OK(recv(fd, buf, len, MSG_WAITALL)), (ssize_t)len);
+}
+
+void read_eof(int fd)
+{
+	char byte;
+
+	ck_assert_int_eq(OK(recv(fd, &byte, 1, 0)), 0);
+}
+
+/*
+ * Sends until not one more byte goes before the other end reads. TCP counts
+ * memory, not bytes, and takes single ones when it has no room for many.
+ * Return: how much.
+ */
+size_t fill(int fd)
+{
+	static const char buf[32768];
+	size_t len = sizeof(buf);
+	size_t sum = 0;
+	ssize_t n;
+
+	for (;;) {
+		n = send(fd, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n >= 0 || errno != EAGAIN)
+			sum += (size_t)OK(n);
+		else if (poll_for(fd, POLLOUT, QUIET))
+			continue;	/* room came a little later */
+		else if (len > 1)
+			len = 1;
+		else
+			return sum;
+	}
+}
+
+void drain(int fd, size_t len)
+{
+	static char buf[32768];
+
+	while (len)
+		len -= (size_t)OK(recv(fd, buf, len < sizeof(buf) ? len :
+				       sizeof(buf), 0));
+}
+
+static void on_alarm(int signo)
+{
+	(void)signo;
+}
+
+/*
+ * Interrupts whatever blocks, again and again in case it did not block yet; with
+ * 0, not any more.
+ */
+void alarm_in(long ms)
+{
+	struct itimerval it = {
+		.it_value = { ms / 1000, ms % 1000 * 1000 },
+		.it_interval = { ms / 1000, ms % 1000 * 1000 },
+	};
+	struct sigaction sa = { .sa_handler = on_alarm };
+
+	OK(sigaction(SIGALRM, &sa, NULL));
+	OK(setitimer(ITIMER_REAL, &it, NULL));
+}
+
+void need_root(void)
+{
+	ck_assert_msg(!geteuid(), "this case has to be run as root");
+}
