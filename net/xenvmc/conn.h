@@ -111,9 +111,11 @@ struct xvmc_conn_tx {
  * @bytes: read from rings; @mutex
  * @orphan: nobody reads any more: what comes is discarded; @mutex
  * @lost: bytes that were discarded so; @mutex
- * @ring_id, @epoch: the lend, for messages; conn lock
+ * @ring_id: the lend's ring, for messages; conn lock
+ * @epoch: the lend's epoch, for messages; conn lock
  * @spill: unread bytes that were saved when the channel went; @mutex
- * @spill_len, @spill_off: its size, and how much of it was read; @mutex
+ * @spill_len: its size; @mutex
+ * @spill_off: how much of it was read; @mutex
  * @spill_mark: the marks of the ring it came from; @mutex
  * @no_lend: no further lend; @mutex
  * @torn: bytes may be missing behind those that can be read; @mutex
@@ -273,6 +275,8 @@ void xvmc_rx_recall(struct xvmc_conn *conn, u32 why);
  */
 bool xvmc_rx_want_data(struct xvmc_conn *conn, u32 n);
 u32 xvmc_rx_queued(struct xvmc_conn *conn);
+/* Size of the ring that is lent, 0 without one. Any context */
+u32 xvmc_rx_size(struct xvmc_conn *conn);
 /* AF_XENVMC: the peer has ended the stream; its bytes may be unread still */
 bool xvmc_rx_fin(struct xvmc_conn *conn);
 /*
