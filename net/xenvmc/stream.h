@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the stream_*.c files share. Socket lock held where it says "locked". */
+#ifndef _XVMC_STREAM_H
+#define _XVMC_STREAM_H
+
+#include "af_xenvmc.h"
+#include "conn.h"
+
+/**
+ * struct xvmc_stream - a stream's connection
+ * @conn: the engine's
+ * @saddr: domain id of this end
+ * @daddr: domain id of the other end
+ * @sport: port of this end
+ * @dport: port of the other end
+ *
+ * The names are those of the connection, whatever the socket does later.
+ */
+struct xvmc_stream {
+	struct xvmc_conn conn;
+	u16 saddr;
+	u16 daddr;
+	u32 sport;
+	u32 dport;
+};
+
+static inline struct xvmc_stream *xvmc_to_stream(struct xvmc_conn *conn)
+{
+	return container_of(conn, struct xvmc_stream, conn);
+}
+
+/* Locked: the socket's connection, without a reference */
+static inline struct xvmc_conn *xvmc_stream_conn_locked(const struct sock *sk)
+{
+	return rcu_dereference_protected(xvmc_sk(sk)->conn,
+					 lockdep_sock_is_held(sk));
+}
+
+static inline bool xvmc_stream_opening(const struct sock *sk)
+{
+	u8 state = READ_ONCE(sk->sk_state);
+
+	return state == TCP_SYN_SENT || state == TCP_SYN_RECV;
+}
+
+extern const struct xvmc_conn_ops xvmc_stream_ops;
+
+/* stream.c: state and end of a stream */
+/* A connection of @sk with a reference, or NULL. Any context */
+struct xvmc_conn *xvmc_stream_conn_get(struct xvmc_sock *xsk);
+/* Locked: one reference, or an ERR_PTR */
+struct xvmc_stream *xvmc_stream_conn_new(struct sock *sk,
+					 struct xvmc_chan *chan, gfp_t gfp);
+/* Locked: the handshake is over */
+void xvmc_stream_establish(struct sock *sk);
+/* Locked: the connection broke; pending error, both directions shut */
+void xvmc_stream_reset(struct sock *sk, int err);
+/* Takes the lock: both directions may have ended */
+void xvmc_stream_check_done(struct sock *sk);
+/* Locked: takes the connection, with its reference, from the socket */
+struct xvmc_conn *xvmc_stream_take_conn(struct sock *sk);
+/* Locked: nobody uses the socket any more. Returns its connection as well */
+struct xvmc_conn *xvmc_stream_bury(struct sock *sk);
+/* Lets go of @conn, or NULL, consuming its reference. Locked only if @reset */
+void xvmc_stream_leave(struct xvmc_conn *conn, bool reset);
+/* Consumes a reference of the socket */
+void xvmc_stream_close(struct sock *sk);
+int xvmc_stream_shutdown(struct socket *sock, int how);
+
+/* stream_connect.c */
+void xvmc_stream_init_sock(struct sock *sk);
+int xvmc_stream_connect(struct socket *sock, struct sockaddr *uaddr, int len,
+			int flags);
+/* Locked: asks once more after a while; the socket has no connection */
+void xvmc_stream_ask_later(struct sock *sk);
+/* Locked: back to a socket that is not connected */
+void xvmc_stream_disconnect(struct sock *sk);
+
+/* stream_listen.c */
+int xvmc_stream_listen(struct socket *sock, int backlog);
+int xvmc_stream_accept(struct socket *sock, struct socket *newsock,
+		       struct proto_accept_arg *arg);
+/* Would accept() find a child? Process context */
+bool xvmc_stream_accept_ready(struct sock *sk);
+/* Locked: ends the children that wait. The state is not TCP_LISTEN any more */
+void xvmc_stream_stop_listening(struct sock *sk);
+
+/* stream_io.c: bytes and readiness */
+/* Marks the end of the own stream, if there is a ring. Takes tx.mutex */
+void xvmc_stream_send_fin(struct xvmc_conn *conn);
+/* Wakes those who found no room. Any context */
+void xvmc_stream_wake_space(struct sock *sk);
+int xvmc_stream_sendmsg(struct socket *sock, struct msghdr *msg, size_t len);
+int xvmc_stream_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
+			int flags);
+__poll_t xvmc_stream_poll(struct file *file, struct socket *sock,
+			  struct poll_table_struct *wait);
+int xvmc_stream_ioctl(struct socket *sock, unsigned int cmd, unsigned long arg);
+int xvmc_stream_set_rcvlowat(struct sock *sk, int val);
+
+#endif /* _XVMC_STREAM_H */

@@ -1,0 +1,639 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Streams of AF_XENVMC: send, receive, poll, ioctl.
+ *
+ * Bytes are moved under the mutex of their direction, waiting is done outside
+ * of it on the socket's wait queue: try, ask the engine for a wake-up, which
+ * looks again, sleep. A kick is asked for only by who sleeps or polls; to a
+ * peer that is asked for none, a write costs no hypercall.
+ *
+ * The order of checks in sendmsg and recvmsg is that of tcp_sendmsg_locked()
+ * and tcp_recvmsg_locked(): it decides which errno a user sees.
+ */
+#include <linux/net.h>
+#include <linux/poll.h>
+#include <linux/sched/signal.h>
+#include <linux/sockios.h>
+#include <asm/ioctls.h>
+#include "stream.h"
+
+/* SO_RCVLOWAT can be no more than half of the largest ring */
+#define STREAM_LOWAT_MAX	((XVMC_PAGE_SIZE << XVMC_ORDER_LARGE) / 2)
+
+/* Whom an edge matters to: epoll, io_uring, SIGIO. Sleepers look themselves */
+static bool stream_watched(struct sock *sk)
+{
+	struct socket_wq *wq;
+	bool watched;
+
+	rcu_read_lock();
+	wq = rcu_dereference(sk->sk_wq);
+	watched = skwq_has_sleeper(wq) || (wq && wq->fasync_list);
+	rcu_read_unlock();
+	return watched;
+}
+
+/* ---- sending ------------------------------------------------------------ */
+
+/**
+ * xvmc_stream_send_fin() - mark the end of the own stream
+ * @conn: connection
+ *
+ * Nothing without a ring; the next one gets the mark when it is lent.
+ * Context: process, takes tx.mutex.
+ */
+void xvmc_stream_send_fin(struct xvmc_conn *conn)
+{
+	mutex_lock(&conn->tx.mutex);
+	xvmc_tx_finish(conn);
+	mutex_unlock(&conn->tx.mutex);
+}
+
+/*
+ * The peer has closed and takes nothing any more. TCP takes the bytes and gets
+ * an RST for them, so that this write succeeds and what follows fails.
+ */
+static ssize_t stream_write_void(struct sock *sk, struct msghdr *msg)
+{
+	size_t len = msg_data_left(msg);
+
+	iov_iter_advance(&msg->msg_iter, len);
+	lock_sock(sk);
+	xvmc_stream_reset(sk, EPIPE);
+	release_sock(sk);
+	return len;
+}
+
+/* What fits. Bytes, 0 if there is no room, or an errno */
+static ssize_t stream_write(struct sock *sk, struct xvmc_conn *conn,
+			    struct msghdr *msg)
+{
+	ssize_t n = 0;
+
+	mutex_lock(&conn->tx.mutex);
+	if (READ_ONCE(sk->sk_err) ||
+	    (READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN))
+		n = -EPIPE;
+	else if (READ_ONCE(xvmc_sk(sk)->peer_left))
+		n = stream_write_void(sk, msg);
+	else if (!xvmc_tx_start(conn, 0))
+		n = xvmc_tx_write(conn, &msg->msg_iter, msg_data_left(msg));
+	mutex_unlock(&conn->tx.mutex);
+	return n;
+}
+
+/**
+ * xvmc_stream_wake_space() - there is room, or the end
+ * @sk: socket
+ *
+ * As TCP, wakes nobody who has found room so far: an edge means a change.
+ * Context: any.
+ */
+void xvmc_stream_wake_space(struct sock *sk)
+{
+	struct xvmc_sock *xsk = xvmc_sk(sk);
+
+	/* What changed is seen by whoever sets @nospace: stream_writable() */
+	smp_mb();
+	if (!READ_ONCE(xsk->nospace))
+		return;
+	WRITE_ONCE(xsk->nospace, false);
+	sk->sk_write_space(sk);
+}
+
+static bool stream_has_room(struct sock *sk, struct xvmc_conn *conn)
+{
+	if (READ_ONCE(xvmc_sk(sk)->peer_left))
+		return true;
+	/* No ring is lent (yet): tx_lent comes, or the end */
+	if (!rcu_access_pointer(conn->tx.ring))
+		return false;
+	return xvmc_tx_want_space(conn);
+}
+
+/* Could a writer go on? If not, it, or who polls, is woken when it can */
+static bool stream_writable(struct sock *sk, struct xvmc_conn *conn)
+{
+	if (stream_has_room(sk, conn))
+		return true;
+	sk_set_bit(SOCKWQ_ASYNC_NOSPACE, sk);
+	WRITE_ONCE(xvmc_sk(sk)->nospace, true);
+	/* Pairs with the barrier in xvmc_stream_wake_space() */
+	smp_mb();
+	return stream_has_room(sk, conn);
+}
+
+static bool stream_send_over(struct sock *sk)
+{
+	return READ_ONCE(sk->sk_err) ||
+	       (READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN);
+}
+
+static int stream_wait_space(struct sock *sk, struct xvmc_conn *conn,
+			     long *timeo)
+{
+	DEFINE_WAIT_FUNC(wait, woken_wake_function);
+	int err;
+
+	add_wait_queue(sk_sleep(sk), &wait);
+	for (;;) {
+		err = -EPIPE;
+		if (stream_send_over(sk))
+			break;
+		err = -EAGAIN;
+		if (!*timeo)
+			break;
+		err = sock_intr_errno(*timeo);
+		if (signal_pending(current))
+			break;
+		err = 0;
+		if (stream_writable(sk, conn))
+			break;
+		*timeo = wait_woken(&wait, TASK_INTERRUPTIBLE, *timeo);
+	}
+	remove_wait_queue(sk_sleep(sk), &wait);
+	return err;
+}
+
+/* A writer found the ring full: whoever watches is owed an edge */
+static void stream_arm_space(struct sock *sk, struct xvmc_conn *conn)
+{
+	if (stream_watched(sk) && stream_writable(sk, conn))
+		sk->sk_write_space(sk);
+}
+
+static int stream_send_all(struct sock *sk, struct xvmc_conn *conn,
+			   struct msghdr *msg, long timeo, int *copied)
+{
+	ssize_t n;
+	int err;
+
+	if (stream_send_over(sk))
+		return -EPIPE;
+	while (msg_data_left(msg)) {
+		n = stream_write(sk, conn, msg);
+		if (n < 0)
+			return n;
+		*copied += n;
+		if (n)
+			continue;
+		err = stream_wait_space(sk, conn, &timeo);
+		if (err == -EAGAIN)
+			stream_arm_space(sk, conn);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* Waits for connect() to end. As TCP, also in states that it can not be in */
+static int stream_wait_connected(struct sock *sk, long *timeo)
+{
+	int err;
+
+	if (READ_ONCE(sk->sk_state) == TCP_ESTABLISHED)
+		return 0;
+	lock_sock(sk);
+	err = sk_stream_wait_connect(sk, timeo);
+	release_sock(sk);
+	return err;
+}
+
+static int stream_check_cmsg(struct sock *sk, struct msghdr *msg)
+{
+	struct sockcm_cookie sockc;
+
+	if (!msg->msg_controllen)
+		return 0;
+	sockcm_init(&sockc, sk);
+	return sock_cmsg_send(sk, msg, &sockc) ? -EINVAL : 0;
+}
+
+/**
+ * xvmc_stream_sendmsg() - send(2) and its relatives
+ * @sock: socket
+ * @msg: the message
+ * @len: its length
+ *
+ * Context: process.
+ * Return: bytes or a negative errno.
+ */
+int xvmc_stream_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
+{
+	long timeo = sock_sndtimeo(sock->sk, msg->msg_flags & MSG_DONTWAIT);
+	struct xvmc_conn *conn = NULL;
+	struct sock *sk = sock->sk;
+	int copied = 0;
+	int err;
+
+	if (msg->msg_flags & (MSG_OOB | MSG_FASTOPEN))
+		return -EOPNOTSUPP;
+	err = stream_wait_connected(sk, &timeo);
+	if (err)
+		goto out;
+	err = stream_check_cmsg(sk, msg);
+	if (err)
+		return err;
+	sk_clear_bit(SOCKWQ_ASYNC_NOSPACE, sk);
+	conn = xvmc_stream_conn_get(xvmc_sk(sk));
+	err = conn ? stream_send_all(sk, conn, msg, timeo, &copied) : -EPIPE;
+	if (conn)
+		xvmc_conn_put(conn);
+out:
+	return copied ? copied : sk_stream_error(sk, msg->msg_flags, err);
+}
+
+/* ---- receiving ---------------------------------------------------------- */
+
+/**
+ * struct stream_read - one call of recvmsg
+ * @msg: where to
+ * @len: bytes wanted still
+ * @skip: bytes to pass over: those that MSG_PEEK has seen, and SO_PEEK_OFF
+ * @flags: of the call
+ * @fin: the end of the stream is behind what is in the ring
+ */
+struct stream_read {
+	struct msghdr *msg;
+	size_t len;
+	size_t skip;
+	int flags;
+	bool fin;
+};
+
+static ssize_t stream_copy(struct xvmc_conn *conn, struct stream_read *rd,
+			   u32 used)
+{
+	struct iov_iter *to = rd->flags & MSG_TRUNC ? NULL :
+						      &rd->msg->msg_iter;
+
+	if (used <= rd->skip || !rd->len)
+		return 0;
+	return xvmc_rx_read(conn, to, min(rd->len, used - rd->skip), rd->skip,
+			    !(rd->flags & MSG_PEEK));
+}
+
+/* rx.mutex held. Bytes, 0 if there are none, or an errno */
+static ssize_t stream_read_ring(struct sock *sk, struct xvmc_conn *conn,
+				struct stream_read *rd)
+{
+	struct xvmc_rx_view view = {};
+	u32 limit;
+
+	if (READ_ONCE(xvmc_sk(sk)->rx_over))
+		return 0;
+	if (xvmc_rx_view(conn, &view))
+		return -ECONNRESET;
+	/* S is reached at once. That the stream ended is all it can say */
+	rd->fin = view.mark.stopped && view.mark.seq;
+	view.copied_seq = view.mark.seq;
+	view.rcv_nxt = view.mark.seq;
+	switch (xvmc_rx_next(&view, &limit)) {
+	case XVMC_SRC_RING:
+		return stream_copy(conn, rd, limit);
+	case XVMC_SRC_RING_DONE:
+		/* Without the end of the stream, it goes on in the next lend */
+		if (rd->fin)
+			smp_store_release(&xvmc_sk(sk)->fin_rcvd, true);
+		xvmc_rx_done(conn, !rd->fin);
+		return 0;
+	case XVMC_SRC_VIOLATION:
+		xvmc_chan_violation(conn->chan, "stop mark without start");
+		return -ECONNRESET;
+	default:
+		return 0;
+	}
+}
+
+/* Bytes, 0 if there are none, or -EFAULT. A broken ring ends the stream */
+static ssize_t stream_read(struct sock *sk, struct xvmc_conn *conn,
+			   struct stream_read *rd)
+{
+	ssize_t n;
+
+	mutex_lock(&conn->rx.mutex);
+	n = stream_read_ring(sk, conn, rd);
+	mutex_unlock(&conn->rx.mutex);
+	if (n == -ECONNRESET) {
+		lock_sock(sk);
+		xvmc_stream_reset(sk, ECONNRESET);
+		release_sock(sk);
+		n = 0;
+	} else if (!n && rd->fin) {
+		xvmc_stream_check_done(sk);
+	}
+	return n;
+}
+
+/*
+ * Nothing will come any more, or nothing is wanted. Bytes that came before that
+ * are in the ring before this is true: look here first, then at the ring.
+ */
+static bool stream_ended(struct sock *sk)
+{
+	/* Pairs with the releases in stream_peer_left(), xvmc_stream_reset() */
+	return smp_load_acquire(&xvmc_sk(sk)->fin_rcvd) ||
+	       smp_load_acquire(&sk->sk_state) == TCP_CLOSE ||
+	       READ_ONCE(sk->sk_err) ||
+	       (READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN);
+}
+
+/* The end was reached with nothing read: 0 or an errno */
+static int stream_end_result(struct sock *sk, const struct stream_read *rd)
+{
+	if (READ_ONCE(xvmc_sk(sk)->fin_rcvd) || rd->fin)
+		return 0;
+	if (READ_ONCE(sk->sk_err))
+		return sock_error(sk);
+	if (READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN)
+		return 0;
+	return READ_ONCE(sk->sk_state) == TCP_CLOSE ? -ENOTCONN : 0;
+}
+
+/* Half of the ring is waited for at most, so that the sender can go on */
+static u32 stream_at_most(struct xvmc_conn *conn, size_t wanted)
+{
+	return clamp_t(size_t, wanted, 1, max(xvmc_rx_size(conn) / 2, 1));
+}
+
+/*
+ * Until there is one byte more, however many are missing: what was read makes
+ * room, and the peer sees from its queue that it was.
+ */
+static long stream_wait_data(struct sock *sk, struct xvmc_conn *conn,
+			     const struct stream_read *rd, long timeo)
+{
+	DEFINE_WAIT_FUNC(wait, woken_wake_function);
+
+	add_wait_queue(sk_sleep(sk), &wait);
+	while (timeo && !signal_pending(current) && !stream_ended(sk)) {
+		if (conn != rcu_access_pointer(xvmc_sk(sk)->conn))
+			break;
+		/* A peek behind the end of the ring waits for other readers */
+		if (conn && (!rd->skip || rd->skip < xvmc_rx_size(conn)) &&
+		    xvmc_rx_want_data(conn, rd->skip + 1))
+			break;
+		timeo = wait_woken(&wait, TASK_INTERRUPTIBLE, timeo);
+	}
+	remove_wait_queue(sk_sleep(sk), &wait);
+	return timeo;
+}
+
+/* A reader emptied the ring: whoever watches is owed an edge for the next */
+static void stream_arm_data(struct sock *sk, struct xvmc_conn *conn)
+{
+	u32 lowat = stream_at_most(conn, READ_ONCE(sk->sk_rcvlowat));
+
+	if (!stream_watched(sk) || xvmc_rx_queued(conn) >= lowat)
+		return;
+	if (xvmc_rx_want_data(conn, lowat) && xvmc_rx_queued(conn) >= lowat)
+		sk->sk_data_ready(sk);
+}
+
+/* Must a call return now that has what it has? @ended: nothing more comes */
+static bool stream_enough(struct xvmc_conn *conn, const struct stream_read *rd,
+			  int copied, int target, bool ended, long timeo)
+{
+	if (copied >= target)
+		return true;
+	if (copied && (!timeo || ended || signal_pending(current)))
+		return true;
+	/* A peek can not see further than the ring reaches */
+	return copied && conn && (rd->flags & MSG_PEEK) &&
+	       rd->skip >= xvmc_rx_size(conn);
+}
+
+/* Reads until @target bytes are there, or the end, or time is up */
+static int stream_recv_all(struct sock *sk, struct xvmc_conn **connp,
+			   struct stream_read *rd, int target, long timeo)
+{
+	struct xvmc_sock *xsk = xvmc_sk(sk);
+	int copied = 0;
+	bool ended;
+	ssize_t n;
+
+	for (;;) {
+		if (*connp != rcu_access_pointer(xsk->conn)) {
+			if (*connp)
+				xvmc_conn_put(*connp);
+			*connp = xvmc_stream_conn_get(xsk);
+		}
+		ended = stream_ended(sk);
+		n = *connp ? stream_read(sk, *connp, rd) : 0;
+		if (n < 0)
+			return copied ? copied : n;
+		copied += n;
+		rd->len -= n;
+		if (rd->flags & MSG_PEEK)
+			rd->skip += n;
+		if (n && rd->len && copied < target)
+			continue;
+		/* It ended after the look at it and before that at the ring */
+		if (!n && !ended && stream_ended(sk))
+			continue;
+		ended = ended || rd->fin;
+		if (stream_enough(*connp, rd, copied, target, ended,
+				  timeo))
+			return copied;
+		if (!rd->len && *connp && xvmc_rx_queued(*connp) > rd->skip)
+			return 0;
+		if (ended)
+			return stream_end_result(sk, rd);
+		if (!timeo)
+			return -EAGAIN;
+		if (signal_pending(current))
+			return sock_intr_errno(timeo);
+		timeo = stream_wait_data(sk, *connp, rd, timeo);
+	}
+}
+
+static void stream_peeked(struct sock *sk, int flags, int copied)
+{
+	if (flags & MSG_PEEK)
+		sk_peek_offset_fwd(sk, copied);
+	else
+		sk_peek_offset_bwd(sk, copied);
+}
+
+/**
+ * xvmc_stream_recvmsg() - recv(2) and its relatives
+ * @sock: socket
+ * @msg: the message
+ * @len: room for it
+ * @flags: MSG_PEEK and others
+ *
+ * Context: process.
+ * Return: bytes or a negative errno.
+ */
+int xvmc_stream_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
+			int flags)
+{
+	struct stream_read rd = { .msg = msg, .len = len, .flags = flags };
+	struct xvmc_conn *conn = NULL;
+	struct sock *sk = sock->sk;
+	int copied;
+
+	msg->msg_namelen = 0;
+	if (flags & MSG_ERRQUEUE)
+		return -EAGAIN;
+	if (READ_ONCE(sk->sk_state) == TCP_LISTEN)
+		return -ENOTCONN;
+	if (flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	if (flags & MSG_PEEK)
+		rd.skip = max(sk_peek_offset(sk, flags), 0);
+	copied = stream_recv_all(sk, &conn, &rd,
+				 sock_rcvlowat(sk, flags & MSG_WAITALL, len),
+				 sock_rcvtimeo(sk, flags & MSG_DONTWAIT));
+	if (copied > 0)
+		stream_peeked(sk, flags, copied);
+	/* What a broken sender writes from now on is not part of the stream */
+	if (copied <= 0 && READ_ONCE(sk->sk_state) == TCP_CLOSE)
+		WRITE_ONCE(xvmc_sk(sk)->rx_over, true);
+	if (conn) {
+		stream_arm_data(sk, conn);
+		xvmc_conn_put(conn);
+	}
+	return copied;
+}
+
+/**
+ * xvmc_stream_set_rcvlowat() - SO_RCVLOWAT
+ * @sk: socket
+ * @val: bytes
+ *
+ * At most half of a ring, as TCP allows half of its buffer.
+ * Context: process, socket lock held.
+ * Return: 0.
+ */
+int xvmc_stream_set_rcvlowat(struct sock *sk, int val)
+{
+	struct xvmc_conn *conn = xvmc_stream_conn_locked(sk);
+
+	val = clamp(val, 1, STREAM_LOWAT_MAX);
+	WRITE_ONCE(sk->sk_rcvlowat, val);
+	if (conn && xvmc_rx_queued(conn) >= val)
+		sk->sk_data_ready(sk);
+	return 0;
+}
+
+/* ---- readiness ---------------------------------------------------------- */
+
+/*
+ * Enough to read? If not, data_ready comes. A stop mark alone is nothing. With
+ * @edge, more bytes are to be told of even if these are not read meanwhile.
+ */
+static bool stream_readable(struct sock *sk, struct xvmc_conn *conn, bool edge)
+{
+	u32 target = stream_at_most(conn, sock_rcvlowat(sk, 0, INT_MAX));
+	u32 queued = xvmc_rx_queued(conn);
+
+	if (READ_ONCE(xvmc_sk(sk)->rx_over))
+		return false;
+	if (queued >= target) {
+		if (edge)
+			xvmc_rx_want_data(conn, queued + 1);
+		return true;
+	}
+	return xvmc_rx_want_data(conn, target) &&
+	       xvmc_rx_queued(conn) >= target;
+}
+
+/* RCU: the connection may be let go of meanwhile */
+static __poll_t stream_poll_conn(struct sock *sk, u8 state, bool edge)
+{
+	struct xvmc_conn *conn = rcu_dereference(xvmc_sk(sk)->conn);
+	u8 shutdown = READ_ONCE(sk->sk_shutdown);
+	bool opening = state == TCP_SYN_SENT;
+	__poll_t mask = 0;
+
+	if (!opening && conn && stream_readable(sk, conn, edge))
+		mask |= EPOLLIN | EPOLLRDNORM;
+	/* After the look at the ring, which asked to be woken by the mark */
+	if (READ_ONCE(xvmc_sk(sk)->fin_rcvd) || (conn && xvmc_rx_fin(conn)))
+		shutdown |= RCV_SHUTDOWN;
+	if (shutdown == SHUTDOWN_MASK || state == TCP_CLOSE)
+		mask |= EPOLLHUP;
+	if (shutdown & RCV_SHUTDOWN)
+		mask |= EPOLLIN | EPOLLRDNORM | EPOLLRDHUP;
+	if (opening)
+		return mask;
+	if ((shutdown & SEND_SHUTDOWN) || !conn || stream_writable(sk, conn))
+		mask |= EPOLLOUT | EPOLLWRNORM;
+	return mask;
+}
+
+/**
+ * xvmc_stream_poll() - poll(2), select(2), epoll(7)
+ * @file: of the socket
+ * @sock: socket
+ * @wait: whom to wake later
+ *
+ * Context: process.
+ * Return: what the socket is ready for.
+ */
+__poll_t xvmc_stream_poll(struct file *file, struct socket *sock,
+			  struct poll_table_struct *wait)
+{
+	bool edge = wait && (wait->_key & EPOLLET);
+	struct sock *sk = sock->sk;
+	__poll_t mask;
+	u8 state;
+
+	sock_poll_wait(file, sock, wait);
+	state = smp_load_acquire(&sk->sk_state);
+	if (state == TCP_LISTEN)
+		return xvmc_stream_accept_ready(sk) ? EPOLLIN | EPOLLRDNORM : 0;
+	rcu_read_lock();
+	mask = stream_poll_conn(sk, state, edge);
+	rcu_read_unlock();
+	if (READ_ONCE(sk->sk_err))
+		mask |= EPOLLERR;
+	return mask;
+}
+
+static int stream_queued(struct sock *sk, unsigned int cmd)
+{
+	struct xvmc_conn *conn = xvmc_stream_conn_get(xvmc_sk(sk));
+	int n = 0;
+
+	if (!conn)
+		return 0;
+	if (cmd == SIOCINQ)
+		n = xvmc_rx_queued(conn);
+	else if (cmd == SIOCOUTQ)
+		n = xvmc_tx_queued(conn);
+	xvmc_conn_put(conn);
+	return n;
+}
+
+/**
+ * xvmc_stream_ioctl() - ioctl(2)
+ * @sock: socket
+ * @cmd: SIOCINQ (FIONREAD), SIOCOUTQ, SIOCOUTQNSD or SIOCATMARK
+ * @arg: pointer to an int
+ *
+ * What the peer has not read counts as not sent.
+ * Context: process.
+ * Return: 0 or a negative errno.
+ */
+int xvmc_stream_ioctl(struct socket *sock, unsigned int cmd, unsigned long arg)
+{
+	struct sock *sk = sock->sk;
+	int n = 0;
+
+	switch (cmd) {
+	case SIOCINQ:
+	case SIOCOUTQ:
+	case SIOCOUTQNSD:
+		if (READ_ONCE(sk->sk_state) == TCP_LISTEN)
+			return -EINVAL;
+		n = stream_queued(sk, cmd);
+		break;
+	case SIOCATMARK:
+		break;
+	default:
+		return -ENOIOCTLCMD;
+	}
+	return put_user(n, (int __user *)arg);
+}
