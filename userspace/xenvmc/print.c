@@ -30,6 +30,7 @@
  * @root: JSON: the document, owns the others
  * @obj: JSON: the object that keys go to, borrowed from @root
  * @arr: JSON: the array that elements go to, borrowed from @obj
+ * @arr_key: text: key of an array that has no element yet, or NULL
  */
 struct print {
 	bool json;
@@ -41,6 +42,7 @@ struct print {
 	struct json_object *root;
 	struct json_object *obj;
 	struct json_object *arr;
+	const char *arr_key;
 };
 
 static int print_start(struct print *out)
@@ -48,6 +50,7 @@ static int print_start(struct print *out)
 	out->root = NULL;
 	out->obj = NULL;
 	out->arr = NULL;
+	out->arr_key = NULL;
 	out->bol = true;
 	out->buf = NULL;
 	out->text = open_memstream(&out->buf, &out->len);
@@ -321,12 +324,12 @@ void print_addr(struct print *out, const char *key, const uint8_t addr[16])
 /**
  * print_array() - begin a list of values under a key, up to the next key
  * @out: the document
- * @key: key
+ * @key: key, a constant; an empty list is not shown in text
  */
 void print_array(struct print *out, const char *key)
 {
 	if (!out->json) {
-		text_put(out, key);
+		out->arr_key = key;
 		return;
 	}
 	out->arr = json_object_new_array();
@@ -343,10 +346,14 @@ void print_array_addr(struct print *out, const uint8_t addr[16])
 	char s[INET6_ADDRSTRLEN];
 
 	addr_text(addr, s);
-	if (out->json)
+	if (out->json) {
 		json_object_array_add(out->arr, json_object_new_string(s));
-	else
-		text_put(out, s);
+		return;
+	}
+	if (out->arr_key)
+		text_put(out, out->arr_key);
+	out->arr_key = NULL;
+	text_put(out, s);
 }
 
 /**

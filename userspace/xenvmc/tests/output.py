@@ -29,8 +29,8 @@ PEERS_TEXT = f"""\
     conns 1 rx_rings 2 tx_rings 2 rx_bytes 4096 tx_bytes 8192
 """
 PEERS = [
-    {"domid": 32752, "state": "connected", "transport": "loop", "conns": 3,
-     "rx_rings": 4, "tx_rings": 5, "rx_bytes": BIG, "tx_bytes": 0},
+    {"domid": 32752, "state": "connected", "transport": "loop", "addr": [],
+     "conns": 3, "rx_rings": 4, "tx_rings": 5, "rx_bytes": BIG, "tx_bytes": 0},
     {"domid": 7, "state": "connected", "transport": "xen", "uuid": UUID,
      "addr": ["10.0.0.11", "fd00::b"], "conns": 1, "rx_rings": 2,
      "tx_rings": 2, "rx_bytes": 4096, "tx_bytes": 8192},

@@ -104,11 +104,14 @@ static void peer(uint16_t flags, uint16_t domid, const char *state,
 		 const char *transport)
 {
 	struct nlmsghdr *nlh;
+	struct nlattr *nest;
 
 	nlh = begin(FAMILY, NLM_F_MULTI | flags, XENVMC_CMD_PEER_GET);
 	mnl_attr_put_u16(nlh, XENVMC_A_PEER_DOMID, domid);
 	mnl_attr_put_strz(nlh, XENVMC_A_PEER_STATE, state);
 	mnl_attr_put_strz(nlh, XENVMC_A_PEER_TRANSPORT, transport);
+	nest = mnl_attr_nest_start(nlh, XENVMC_A_PEER_ADDR);
+	mnl_attr_nest_end(nlh, nest);
 	mnl_attr_put_u32(nlh, XENVMC_A_PEER_CONNS, 3);
 	mnl_attr_put_u32(nlh, XENVMC_A_PEER_RX_RINGS, 4);
 	mnl_attr_put_u32(nlh, XENVMC_A_PEER_TX_RINGS, 5);
