@@ -47,9 +47,10 @@ def compiled(tools, folder):
 
 def sparse(tools, folder):
     """Complaints of sparse about our own files."""
-    _, lines = make(tools, folder, "C=2", "CF=-D__CHECK_ENDIAN__")
-    return [line for line in lines
-            if line.startswith(folder) and re.search("warning|error", line)]
+    status, lines = make(tools, folder, "C=2", "CF=-D__CHECK_ENDIAN__")
+    found = [line for line in lines
+             if line.startswith(folder) and re.search("warning|error", line)]
+    return found or ([f"make failed with status {status}"] if status else [])
 
 
 def kernel_doc(tools, folder):
