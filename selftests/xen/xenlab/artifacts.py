@@ -17,6 +17,8 @@ from .errors import CommandFailed
 # Folders with a Kbuild file, and what their sources include by path.
 MODULES = ("net/xenvmc",)
 SOURCES = ("net", "include")
+# Folders with a Makefile that takes O=; their programs go to the guests.
+TOOLS = ("userspace", "selftests/loop")
 
 
 def mirror(source, target):
@@ -85,16 +87,21 @@ def _modules(repo, folder, tools, version):
 
 
 def _tools(repo, folder, tools):
-    source = os.path.join(repo, "userspace")
-    if not os.path.exists(os.path.join(source, "Makefile")):
-        return
-    objects = os.path.join(folder, "guest", "tools-obj")
-    os.makedirs(objects, exist_ok=True)
-    _run(tools, ["make", "-s", _jobs(), "-C", source, f"O={objects}"], repo,
-         [repo, folder])
     out = os.path.join(folder, "guest", "tools")
     cache.remove_tree(out)
     os.makedirs(out)
+    for name in TOOLS:
+        source = os.path.join(repo, name)
+        if not os.path.exists(os.path.join(source, "Makefile")):
+            continue
+        objects = os.path.join(folder, "guest", "obj", name)
+        os.makedirs(objects, exist_ok=True)
+        _run(tools, ["make", "-s", _jobs(), "-C", source, f"O={objects}"],
+             repo, [repo, folder])
+        _copy_programs(objects, out)
+
+
+def _copy_programs(objects, out):
     for place, _, files in os.walk(objects):
         for name in files:
             path = os.path.join(place, name)

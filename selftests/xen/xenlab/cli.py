@@ -67,7 +67,6 @@ def parser():
             _parameters(sub)
         return sub
 
-    verb("install", "install the Debian packages that the host needs")
     verb("prepare", "make the trees and images; boot nothing", True)
     verb("build", "build modules and tools for the guests", True)
     verb("up", "boot Xen, dom0 and the guests", True)
@@ -104,32 +103,6 @@ def parser():
     sub.add_argument("script")
     sub.add_argument("arguments", nargs=argparse.REMAINDER)
     return main_parser
-
-
-def host_packages():
-    """The Debian packages that the lab needs on the host."""
-    with open(os.path.join(HERE, "host-packages"),
-              encoding="utf-8") as handle:
-        lines = [line.strip() for line in handle]
-    return [line for line in lines if line and not line.startswith("#")]
-
-
-def install():
-    """Install what is missing of the host's packages, by sudo if needed."""
-    missing = [name for name in host_packages() if subprocess.run(
-        ["dpkg-query", "-W", "-f", "${db:Status-Status}", name],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        check=False).stdout != b"installed"]
-    if not missing:
-        return 0
-    sudo = [] if os.geteuid() == 0 else ["sudo"]
-    for argv in (["apt-get", "-q", "update"],
-                 ["apt-get", "-q", "-y", "install",
-                  "--no-install-recommends"] + missing):
-        done = subprocess.run(sudo + argv, check=False)
-        if done.returncode:
-            raise LabError(f"cannot install {' '.join(missing)}")
-    return 0
 
 
 def _status(lab):
@@ -239,8 +212,6 @@ def _dispatch(lab, arguments):
     if arguments.verb in simple:
         simple[arguments.verb]()
         return 0
-    if arguments.verb == "install":
-        return install()
     if arguments.verb == "shell":
         return lab.exec_through(arguments.where, "exec bash -l",
                                 terminal=True)

@@ -74,13 +74,13 @@ def scan(data, start=0):
         offset += len(raw)
 
 
-def logs(folder):
-    """{console name: path} of the console logs in @folder."""
-    found = {}
-    for path in sorted(glob.glob(os.path.join(folder, "*.log"))):
-        name = os.path.basename(path).removesuffix(".log")
-        found[name.removeprefix("guest-").replace("--incoming", "")] = path
-    return found
+def _last_line(path):
+    """Offset of the line at the end of @path that is not complete yet."""
+    with open(path, "rb") as handle:
+        size = handle.seek(0, os.SEEK_END)
+        handle.seek(max(0, size - 4096))
+        tail = handle.read()
+    return size - len(tail) + tail.rfind(b"\n") + 1
 
 
 class Watcher:
@@ -89,15 +89,17 @@ class Watcher:
     def __init__(self, folder):
         self.folder = folder
 
+    def _logs(self):
+        return sorted(glob.glob(os.path.join(self.folder, "*.log")))
+
     def mark(self):
-        """The present end of every console."""
-        return {path: os.path.getsize(path)
-                for path in glob.glob(os.path.join(self.folder, "*.log"))}
+        """The present end of every console: where its last line begins."""
+        return {path: _last_line(path) for path in self._logs()}
 
     def findings(self, since=None):
         """Bad lines in all consoles, those after @since (a mark) only."""
         found = []
-        for path in sorted(glob.glob(os.path.join(self.folder, "*.log"))):
+        for path in self._logs():
             name = os.path.basename(path).removesuffix(".log")
             name = name.removeprefix("guest-")
             start = (since or {}).get(path, 0)

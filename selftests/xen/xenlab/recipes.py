@@ -20,16 +20,17 @@ from .errors import LabError
 QEMU_SUITE = "trixie"
 QEMU = ["qemu-system-x86", "seabios", "libc-bin"]
 
-BUILD = ["bc", "g++", "gcc", "kmod", "libc6-dev", "libmnl-dev", "libxen-dev",
-         "make", "perl", "pkgconf", "sparse"]
+BUILD = ["bc", "g++", "gcc", "kmod", "libc6-dev", "libjson-c-dev",
+         "libmnl-dev", "libxen-dev", "make", "perl", "pkgconf", "sparse"]
 
-USERLAND = ["busybox-static", "dropbear-bin", "iproute2", "kmod", "libmnl0",
-            "netcat-openbsd", "openssh-sftp-server", "procps", "psmisc",
-            "python3-minimal", "strace", "tcpdump", "xenstore-utils"]
+USERLAND = ["busybox-static", "dropbear-bin", "iproute2", "kmod",
+            "libjson-c5", "libmnl0", "netcat-openbsd", "openssh-sftp-server", "procps",
+            "psmisc", "python3-minimal", "strace", "tcpdump",
+            "xenstore-utils"]
 
-GUEST = USERLAND + ["curl", "ethtool", "iperf3", "iputils-ping", "nginx-light",
-                    "python3", "qperf", "redis-server", "redis-tools",
-                    "sockperf", "socat"]
+GUEST = USERLAND + ["curl", "ethtool", "iperf3", "iputils-ping",
+                    "iptables", "nftables", "nginx-light", "python3", "qperf",
+                    "redis-server", "redis-tools", "sockperf", "socat"]
 
 
 def _log(folder):
@@ -96,7 +97,8 @@ def kernel(tools, say):
     return entry
 
 
-def _xen_parts(xen):
+def xen_parts(xen):
+    """(suite, version) of a --xen value SUITE[/VERSION]."""
     suite, _, version = xen.partition("/")
     version = version or {"bookworm": "4.17", "trixie": "4.20"}.get(suite)
     if not version:
@@ -107,7 +109,7 @@ def _xen_parts(xen):
 
 def dom0(xen, say):
     """dom0.ext4 and the hypervisor's ELF file xen, for a --xen value."""
-    suite, version = _xen_parts(xen)
+    suite, version = xen_parts(xen)
     packages = USERLAND + [f"xen-utils-{version}",
                            f"xen-hypervisor-{version}-amd64"]
 

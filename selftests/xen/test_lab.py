@@ -1,0 +1,539 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""Tests of the lab itself, in TAP. Without arguments those that boot nothing;
+with --boot also those that need a machine (uses or boots the lab of $XENVMC_LAB).
+"""
+import io
+import multiprocessing
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+from unittest import mock
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+
+from xenlab import (artifacts, cache, cli, console, deadline,  # noqa: E402
+                    domains, initramfs, kernel, mirror, qemu, recipes)
+from xenlab.errors import (ConsoleFailure, LabError,  # noqa: E402
+                           Timeout)
+from xenlab.lab import Lab  # noqa: E402
+from xenlab.params import Params  # noqa: E402
+
+BAD_LINES = """\
+[   12.3] Kernel panic - not syncing: Fatal exception
+[   12.3] BUG: kernel NULL pointer dereference, address: 0000000000000008
+[   12.3] kernel BUG at net/core/skbuff.c:192!
+[   12.3] WARNING: CPU: 0 PID: 77 at kernel/x.c:12 f+0x1/0x2 [xenvmc]
+[   12.3] Oops: Oops: 0002 [#1] PREEMPT SMP NOPTI
+[   12.3] Oops: general protection fault, probably for non-canonical address
+[   12.3] WARNING: possible circular locking dependency detected
+[   12.3] WARNING: suspicious RCU usage
+[   12.3] rcu: INFO: rcu_preempt self-detected stall on CPU
+[   12.3] rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:
+[   12.3] INFO: task iperf3:88 blocked for more than 120 seconds.
+[   12.3] watchdog: BUG: soft lockup - CPU#0 stuck for 26s! [iperf3:88]
+[   12.3] BUG: KASAN: slab-use-after-free in f+0x1/0x2
+[   12.3] UBSAN: array-index-out-of-bounds in x.c:3:4
+[   12.3] iperf3[88]: segfault at 0 ip 00007f sp 00007f error 4 in iperf3
+[   12.3] refcount_t: underflow; use-after-free.
+[   12.3] BUG: scheduling while atomic: swapper/0/0/0x00000100
+[   12.3] Out of memory: Killed process 99 (redis-server)
+[   12.3] unregister_netdevice: waiting for eth0 to become free.
+[   12.3] DEBUG_LOCKS_WARN_ON(1)
+(XEN) Panic on CPU 0:
+(XEN) d0v0 Unhandled: vec 14, #PF[0001]
+(XEN) Xen call trace:
+(XEN) Domain 3 (vcpu#0) crashed on cpu#1:
+lab: cannot load ext4.ko
+""".splitlines()
+
+GOOD_LINES = """\
+[    0.0] Linux version 6.12 (debian-kernel@lists.debian.org)
+[   16.0] xenvmc: peer 3: channel up
+[   17.0] xenvmc: peer 3: fell back to TCP: reason 4
+[    3.1] clocksource: timekeeping watchdog on CPU0: Marking clocksource 'tsc'
+[    3.1] debugfs: initialised
+[    3.1] Spectre V2 : WARNING: Unprivileged eBPF is enabled
+[    3.1] xenbr0: port 2(vif1.0) entered forwarding state
+(XEN) mtrr: your CPUs had inconsistent fixed MTRR settings
+""".splitlines()
+
+
+class Folder(unittest.TestCase):
+    """A test with a temporary folder that is also the cache."""
+
+    def setUp(self):
+        holder = tempfile.TemporaryDirectory(prefix="lab-test-")
+        self.addCleanup(holder.cleanup)
+        self.folder = holder.name
+        patch = mock.patch.dict(os.environ, {
+            "XENVMC_CACHE": os.path.join(self.folder, "cache"),
+            "XENVMC_BUILD": os.path.join(self.folder, "build")})
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def write(self, name, data):
+        """A file with @data; returns its path."""
+        path = os.path.join(self.folder, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as handle:
+            handle.write(data)
+        return path
+
+
+class ConsoleTest(Folder):
+    """The watcher."""
+
+    def test_bad_lines_are_found(self):
+        missed = [line for line in BAD_LINES if not console.bad_line(line)]
+        self.assertEqual(missed, [])
+
+    def test_good_lines_are_not(self):
+        found = [line for line in GOOD_LINES if console.bad_line(line)]
+        self.assertEqual(found, [])
+
+    def test_each_allowed_line_has_a_reason(self):
+        for pattern, reason in console.HARMLESS:
+            self.assertTrue(pattern and len(reason) > 10)
+
+    def test_planted_oops_names_console_and_line(self):
+        text = "\n".join(GOOD_LINES + [BAD_LINES[1]] + GOOD_LINES)
+        self.write("c/guest-guest2.log", text.encode())
+        self.write("c/xen.log", "\n".join(GOOD_LINES).encode())
+        watcher = console.Watcher(os.path.join(self.folder, "c"))
+        found = watcher.findings()
+        self.assertEqual(len(found), 1)
+        self.assertEqual(console.describe(found[0]),
+                         "guest2 console: " + BAD_LINES[1])
+
+    def test_only_what_is_new_since_a_mark(self):
+        path = self.write("c/xen.log", (BAD_LINES[0] + "\n").encode())
+        watcher = console.Watcher(os.path.join(self.folder, "c"))
+        mark = watcher.mark()
+        self.assertEqual(watcher.findings(mark), [])
+        with open(path, "a", encoding="utf-8") as handle:
+            handle.write(BAD_LINES[2])
+        self.assertEqual([item.line for item in watcher.findings(mark)],
+                         [BAD_LINES[2]])
+        self.assertEqual(len(watcher.findings()), 2)
+
+    def test_a_line_half_written_at_the_mark_is_found(self):
+        path = self.write("c/xen.log", b"[ 1.0] fine\n[ 2.0] Kernel pa")
+        watcher = console.Watcher(os.path.join(self.folder, "c"))
+        mark = watcher.mark()
+        with open(path, "ab") as handle:
+            handle.write(b"nic - not syncing\n")
+        self.assertEqual([item.line for item in watcher.findings(mark)],
+                         ["[ 2.0] Kernel panic - not syncing"])
+
+    def test_a_console_that_appears_later_is_read_whole(self):
+        self.write("c/xen.log", b"")
+        watcher = console.Watcher(os.path.join(self.folder, "c"))
+        mark = watcher.mark()
+        self.write("c/guest-guest1.log", BAD_LINES[0].encode())
+        self.assertEqual(len(watcher.findings(mark)), 1)
+
+    def test_bytes_that_are_no_text_do_no_harm(self):
+        found = list(console.scan(b"\xff\xfe\0\n" + BAD_LINES[0].encode()))
+        self.assertEqual(len(found), 1)
+
+
+class DeadlineTest(unittest.TestCase):
+    """Deadlines and their factor."""
+
+    def test_factor_scales(self):
+        with mock.patch.dict(os.environ, XENVMC_DEADLINE_FACTOR="3"):
+            self.assertEqual(deadline.scaled(20), 60)
+
+    def test_default_is_one(self):
+        with mock.patch.dict(os.environ):
+            os.environ.pop("XENVMC_DEADLINE_FACTOR", None)
+            self.assertEqual(deadline.scaled(20), 20)
+
+    def test_bad_factor_is_refused(self):
+        for text in ("", "x", "0", "-1", "nan", "inf"):
+            with mock.patch.dict(os.environ, XENVMC_DEADLINE_FACTOR=text):
+                with self.assertRaisesRegex(LabError, "DEADLINE_FACTOR"):
+                    deadline.factor()
+
+    def test_timeout_names_what_was_awaited(self):
+        with mock.patch.dict(os.environ, XENVMC_DEADLINE_FACTOR="1"):
+            with self.assertRaisesRegex(Timeout, "the moon"):
+                deadline.wait_until(lambda: False, 0.05, "the moon", 0.01)
+
+    def test_value_is_returned(self):
+        values = iter([None, 0, "yes"])
+        self.assertEqual(deadline.wait_until(lambda: next(values), 5, "x",
+                                             0.001), "yes")
+
+    def test_watch_ends_the_wait(self):
+        def watch():
+            raise ConsoleFailure("xen console: panic")
+        with self.assertRaises(ConsoleFailure):
+            deadline.wait_until(lambda: False, 60, "x", watch=watch)
+
+
+class CacheTest(Folder):
+    """Entries are complete or absent, and made once."""
+
+    def test_made_once(self):
+        made = []
+        for _ in range(2):
+            cache.Entry("thing", ["recipe"]).get(made.append)
+        self.assertEqual(len(made), 1)
+
+    def test_other_recipe_is_another_entry(self):
+        one, two = (cache.Entry("thing", [word]).path for word in "ab")
+        self.assertNotEqual(one, two)
+
+    def test_failed_build_leaves_no_entry(self):
+        entry = cache.Entry("thing", [])
+
+        def fail(folder):
+            with open(os.path.join(folder, "half"), "w",
+                      encoding="utf-8") as handle:
+                handle.write("x")
+            raise OSError("disk full")
+        with self.assertRaisesRegex(LabError, "disk full"):
+            entry.get(fail)
+        self.assertFalse(entry.ready())
+        entry.get(lambda folder: self.assertEqual(os.listdir(folder), []))
+        self.assertTrue(entry.ready())
+
+    def test_killed_build_does_no_harm(self):
+        entry = cache.Entry("thing", [])
+
+        def die(folder):
+            os.mkdir(os.path.join(folder, "half"))
+            os._exit(9)
+        child = multiprocessing.get_context("fork").Process(
+            target=entry.get, args=(die,))
+        child.start()
+        child.join()
+        self.assertEqual(child.exitcode, 9)
+        self.assertFalse(entry.ready())
+        entry.get(lambda folder: None)
+        self.assertEqual(os.listdir(entry.path), [])
+
+    def test_two_at_once_make_it_once(self):
+        made = []
+        inside = threading.Event()
+
+        def make(folder):
+            made.append(folder)
+            inside.wait(0.2)
+        users = [threading.Thread(
+            target=cache.Entry("thing", []).get, args=(make,))
+            for _ in range(3)]
+        for user in users:
+            user.start()
+        for user in users:
+            user.join()
+        self.assertEqual(len(made), 1)
+
+
+class ParametersTest(Folder):
+    """Wrong arguments are refused with a message that says what was expected."""
+
+    def lab(self, *words):
+        """Run the command line; (status, stderr)."""
+        err = io.StringIO()
+        with mock.patch("sys.stderr", err), mock.patch("sys.stdout", err):
+            try:
+                status = cli.main(list(words))
+            except SystemExit as stop:
+                status = stop.code
+        return status, err.getvalue()
+
+    def refuses(self, words, message, status=1):
+        """The command line @words fails with @message."""
+        got, text = self.lab(*words.split())
+        self.assertEqual(got, status, text)
+        self.assertRegex(text, message)
+
+    def test_unknown_verb(self):
+        self.refuses("dance", "invalid choice", 2)
+
+    def test_no_verb(self):
+        self.refuses("", "required", 2)
+
+    def test_guest_type(self):
+        self.refuses("up --guest-type hvm", "invalid choice", 2)
+
+    def test_too_many_guests(self):
+        self.refuses("up --guests 99", "expected 0 to 32")
+
+    def test_little_memory(self):
+        self.refuses("up --guest-memory 16", "128 MiB or more")
+
+    def test_kernel_of_no_suite(self):
+        with self.assertRaisesRegex(LabError, "linux-image"):
+            recipes.kernel_package("trixie/vim")
+
+    def test_xen_without_version(self):
+        with self.assertRaisesRegex(LabError, "trixie/4.20"):
+            recipes.xen_parts("sid")
+
+    def test_verbs_on_a_lab_that_is_down(self):
+        for words in ("exec guest1 true", "reload", "guest stop 1",
+                      "push /etc/hosts", "shell dom0"):
+            self.refuses(words, "is not up")
+
+    def test_down_when_down_is_fine(self):
+        self.assertEqual(self.lab("down")[0], 0)
+
+    def test_status_when_down(self):
+        self.assertEqual(self.lab("status")[0], 1)
+
+    def test_guest_numbers(self):
+        self.assertEqual(domains.place("guest7"), "guest7")
+        self.assertEqual(domains.place("7"), "guest7")
+        for name in ("guest0", "guest33", "dom1", "", "guest1x", "-1"):
+            with self.assertRaisesRegex(LabError, "guestK"):
+                domains.place(name)
+
+    def test_pull_without_path(self):
+        self.refuses("pull guest1", "expected dom0:PATH")
+
+    def test_exec_without_command(self):
+        self.refuses("exec guest1 --", "no command")
+
+
+class PartsTest(Folder):
+    """The small makers: archives, kernels, configuration."""
+
+    def test_initramfs_is_a_cpio_archive(self):
+        path = os.path.join(self.folder, "a.cpio")
+        with initramfs.Archive(path) as archive:
+            archive.data("a/b/c", b"hello", 0o755)
+            archive.data("d", b"x")
+            archive.link("e", "d")
+        with open(path, "rb") as handle:
+            data = handle.read()
+        self.assertEqual(len(data) % 4, 0)
+        names = []
+        offset = 0
+        while offset < len(data):
+            self.assertEqual(data[offset:offset + 6], b"070701")
+            field = [int(data[offset + 6 + 8 * n:offset + 14 + 8 * n], 16)
+                     for n in range(13)]
+            start = offset + 110
+            names.append(data[start:start + field[11] - 1].decode())
+            body = start + field[11]
+            body += -body % 4
+            if names[-1] == "a/b/c":
+                self.assertEqual(data[body:body + field[6]], b"hello")
+            offset = body + field[6]
+            offset += -offset % 4
+        self.assertEqual(names, ["a", "a/b", "a/b/c", "d", "e", "TRAILER!!!"])
+
+    def test_not_a_kernel(self):
+        with self.assertRaisesRegex(LabError, "not a bzImage"):
+            kernel.vmlinux(self.write("k", b"\0" * 4096),
+                           os.path.join(self.folder, "out"))
+
+    def test_modules_load_after_what_they_need(self):
+        self.write("m/modules.dep", b"k/c.ko.xz: k/b.ko.xz k/a-x.ko.xz\n"
+                   b"k/b.ko.xz: k/a-x.ko.xz\nk/a-x.ko.xz:\n")
+        self.write("m/modules.builtin", b"kernel/in.ko\n")
+        modules = kernel.Modules(os.path.join(self.folder, "m"))
+        self.assertEqual(modules.closure(["in", "c", "a_x"]),
+                         ["k/a-x.ko.xz", "k/b.ko.xz", "k/c.ko.xz"])
+        with self.assertRaisesRegex(LabError, "no module none"):
+            modules.closure(["none"])
+
+    def test_xen_keeps_vector_registers_whole(self):
+        self.assertIn("spec-ctrl=eager-fpu", qemu.XEN_OPTIONS)
+        self.assertIn("-erms,-fsrm", qemu.CPU)
+
+    def test_guests_are_pinned_apart(self):
+        pins = {line for name in ("guest1", "guest2")
+                for line in domains.config(name, Params()).splitlines()
+                if line.startswith("cpus")}
+        self.assertEqual(len(pins), 2)
+
+    def test_pvh_guest_reads_the_tsc_itself(self):
+        self.assertIn('tsc_mode = "native"', domains.config(
+            "guest1", Params(guest_type="pvh")))
+
+    def test_mirrored_sources_keep_their_times(self):
+        source, target = (os.path.join(self.folder, name) for name in "st")
+        kept = self.write("s/kept.c", b"1")
+        self.write("s/gone.c", b"2")
+        artifacts.mirror(source, target)
+        self.write("t/made.o", b"3")
+        before = os.stat(os.path.join(target, "kept.c")).st_mtime_ns
+        os.unlink(os.path.join(source, "gone.c"))
+        os.utime(kept)
+        artifacts.mirror(source, target)
+        after = os.stat(os.path.join(target, "kept.c")).st_mtime_ns
+        self.assertEqual(before, after)
+        self.assertEqual(sorted(os.listdir(target)), ["kept.c", "made.o"])
+
+    def test_process_is_not_another_of_the_same_number(self):
+        me = qemu.Process(os.getpid(), qemu.Process.start_time(os.getpid()))
+        self.assertTrue(me.alive())
+        self.assertFalse(qemu.Process(os.getpid(), me.started + 1).alive())
+
+    def test_early_end_of_the_emulator_is_a_failure(self):
+        lab = Lab("t", quiet=True)
+        os.makedirs(lab.consoles.folder)
+        self.write("build/lab/t/state.json", b'{"pid": 1, "started": 1}')
+        with self.assertRaisesRegex(LabError, "ended by itself"):
+            lab.check()
+
+    def test_backports_come_with_their_base(self):
+        with mock.patch.object(mirror, "debian", return_value="URI"):
+            lines = mirror.sources("trixie-backports")
+        self.assertEqual([line.split()[3] for line in lines],
+                         ["trixie", "trixie-backports"])
+
+
+class BootTest(unittest.TestCase):
+    """What needs a machine: all verbs, once each, on one lab."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.lab = Lab()
+        cls.mine = not cls.lab.running()
+        if cls.mine:
+            cls.lab.up()
+
+    @classmethod
+    def tearDownClass(cls):
+        if cls.mine:
+            cls.lab.down()
+
+    def shell(self, *words, **kwargs):
+        """Run the command-line tool."""
+        return subprocess.run([os.path.join(HERE, "lab"), "-q"] + list(words),
+                              capture_output=True, check=False, **kwargs)
+
+    def test_status_and_streams_pass_through(self):
+        done = self.shell("exec", "guest1", "--", "sh", "-c",
+                          "cat; echo err >&2; exit 7", input=b"in\0put")
+        self.assertEqual((done.returncode, done.stdout, done.stderr),
+                         (7, b"in\0put", b"err\n"))
+
+    def test_arguments_are_passed_exactly(self):
+        words = ["a b", "'", '"', "$HOME", "*", "\\", ""]
+        done = self.lab.exec("guest1", ["printf", "%s\n"] + words)
+        self.assertEqual(done.stdout.split("\n")[:-1], words)
+
+    def test_guests_reach_each_other(self):
+        self.lab.exec("guest1", "ping -c 1 -W 20 guest2", check=True)
+
+    def test_endless_command_times_out(self):
+        with self.assertRaises(Timeout):
+            self.lab.exec("guest1", ["cat", "/dev/zero"], timeout=1)
+
+    def test_push_and_pull(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "data")
+            with open(path, "wb") as handle:
+                handle.write(os.urandom(100000))
+            self.lab.push(path)
+            self.lab.push([path], "guest1:/opt/new")
+            back = os.path.join(folder, "back")
+            for where, inner in (("dom0", "/root/data"),
+                                 ("guest2", "/root/data"),
+                                 ("guest1", "/opt/new/data")):
+                os.makedirs(back, exist_ok=True)
+                self.lab.pull(where, inner, back)
+                with open(path, "rb") as old, \
+                        open(os.path.join(back, "data"), "rb") as new:
+                    self.assertEqual(old.read(), new.read())
+
+    def test_planted_oops_fails_the_command(self):
+        mark = self.lab.mark()
+        line = "<1>BUG: planted by the test of the lab"
+        with self.assertRaisesRegex(ConsoleFailure, "guest1 .*planted"):
+            self.lab.exec("guest1", f"echo '{line}' > /dev/kmsg; cat",
+                          input="x", timeout=30)
+            deadline.wait_until(lambda: self.lab.check(mark), 10, "planted")
+
+    def test_server_is_awaited(self):
+        pid = self.lab.start_server("guest1", "nc -l -k 7123", 7123)
+        self.lab.exec("guest2", "nc -z guest1 7123", check=True)
+        self.lab.exec("guest1", f"kill {pid}", check=True)
+
+    def test_server_that_ends_is_an_error(self):
+        with self.assertRaisesRegex(LabError, "no such thing"):
+            self.lab.start_server("guest1", "echo no such thing", 7124)
+
+    def test_save_and_restore_keep_the_guest(self):
+        before = self.lab.domid("guest2")
+        self.lab.exec("guest2", "echo kept > /run/kept", check=True)
+        self.lab.guest_save("guest2")
+        self.assertNotIn("guest2", self.lab.guests_running())
+        self.lab.guest_restore("guest2")
+        self.assertNotEqual(self.lab.domid("guest2"), before)
+        done = self.lab.exec("guest2", "cat /run/kept", check=True)
+        self.assertEqual(done.stdout, "kept\n")
+
+    def test_stop_and_start(self):
+        self.lab.guest_stop("guest2")
+        self.assertNotIn("guest2", self.lab.guests_running())
+        self.lab.guest_start("guest2")
+        self.assertIn("guest2", self.lab.guests_running())
+
+
+class Tap(unittest.TestResult):
+    """Prints each result as a TAP line."""
+
+    def __init__(self):
+        super().__init__()
+        self.number = 0
+
+    def _line(self, good, test, note=""):
+        self.number += 1
+        word = "ok" if good else "not ok"
+        print(f"{word} {self.number} {test.id().split('.', 1)[1]}{note}",
+              flush=True)
+
+    def addSuccess(self, test):
+        super().addSuccess(test)
+        self._line(True, test)
+
+    def addSkip(self, test, reason):
+        super().addSkip(test, reason)
+        self._line(True, test, f" # SKIP {reason}")
+
+    def addFailure(self, test, err):
+        super().addFailure(test, err)
+        self._line(False, test)
+        self._explain(self.failures[-1][1])
+
+    def addError(self, test, err):
+        super().addError(test, err)
+        self._line(False, test)
+        self._explain(self.errors[-1][1])
+
+    @staticmethod
+    def _explain(text):
+        for line in text.splitlines():
+            print("# " + line, flush=True)
+
+
+def main():
+    """Run the tests that were asked for."""
+    if set(sys.argv[1:]) - {"--boot"}:
+        sys.exit("usage: test_lab.py [--boot]")
+    cases = [ConsoleTest, DeadlineTest, CacheTest, ParametersTest, PartsTest]
+    if "--boot" in sys.argv:
+        cases.append(BootTest)
+    suite = unittest.TestSuite(
+        unittest.defaultTestLoader.loadTestsFromTestCase(case)
+        for case in cases)
+    print(f"TAP version 13\n1..{suite.countTestCases()}", flush=True)
+    result = Tap()
+    suite.run(result)
+    return 0 if result.wasSuccessful() else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
