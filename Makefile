@@ -39,7 +39,7 @@ packages:
 	@selftests/install-packages $(PACKAGES)
 
 demo: packages
-	@selftests/xen/demo
+	@selftests/demo/demo.py
 
 test: packages
 	@unset MAKEFLAGS MAKELEVEL; exec selftests/run $(SUITES)
