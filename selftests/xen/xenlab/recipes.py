@@ -20,12 +20,13 @@ from .errors import LabError
 QEMU_SUITE = "trixie"
 QEMU = ["qemu-system-x86", "seabios", "libc-bin"]
 
-BUILD = ["bc", "g++", "gcc", "kmod", "libc6-dev", "libjson-c-dev",
-         "libmnl-dev", "libxen-dev", "make", "perl", "pkgconf", "sparse"]
+BUILD = ["bc", "check", "g++", "gcc", "kmod", "libc6-dev", "libcmocka-dev",
+         "libjson-c-dev", "libmnl-dev", "libsubunit-dev", "libxen-dev",
+         "make", "perl", "pkgconf", "sparse"]
 
 USERLAND = ["busybox-static", "dropbear-bin", "iproute2", "kmod",
-            "libjson-c5", "libmnl0", "netcat-openbsd", "openssh-sftp-server", "procps",
-            "psmisc", "python3-minimal", "strace", "tcpdump",
+            "libjson-c5", "libmnl0", "netcat-openbsd", "openssh-sftp-server",
+            "procps", "psmisc", "python3-minimal", "strace", "tcpdump",
             "xenstore-utils"]
 
 GUEST = USERLAND + ["curl", "ethtool", "iperf3", "iputils-ping",
