@@ -136,6 +136,8 @@ static int stream_wait_space(struct sock *sk, struct xvmc_conn *conn,
 	int err;
 
 	add_wait_queue(sk_sleep(sk), &wait);
+	/* Pairs with the barrier in skwq_has_sleeper(): queued, then looked */
+	smp_mb();
 	for (;;) {
 		err = -EPIPE;
 		if (stream_send_over(sk))
@@ -366,6 +368,8 @@ static long stream_wait_data(struct sock *sk, struct xvmc_conn *conn,
 	DEFINE_WAIT_FUNC(wait, woken_wake_function);
 
 	add_wait_queue(sk_sleep(sk), &wait);
+	/* Pairs with the barrier in skwq_has_sleeper(): queued, then looked */
+	smp_mb();
 	while (timeo && !signal_pending(current) && !stream_ended(sk)) {
 		if (conn != rcu_access_pointer(xvmc_sk(sk)->conn))
 			break;
