@@ -30,14 +30,14 @@ class Archive:
         self.handle.write(data)
         self.handle.write(b"\0" * (-len(data) % 4))
 
-    def folder(self, name):
+    def folder(self, name, mode=0o755):
         """Add a folder and those above it."""
         name = name.strip("/")
         if not name or name in self.folders:
             return
         self.folder(os.path.dirname(name))
         self.folders.add(name)
-        self._entry(name, stat.S_IFDIR | 0o755, b"")
+        self._entry(name, stat.S_IFDIR | mode, b"")
 
     def data(self, name, data, mode=0o644):
         """Add a file with the bytes @data."""

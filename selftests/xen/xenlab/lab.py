@@ -167,13 +167,31 @@ class Lab:
         path = os.path.join(self.share, "boot", "guest.cpio")
         with initramfs.Archive(path + ".new") as archive:
             _early(archive, parts, "guest", GUEST_MODULES)
-            for name in ("hosts", "key.pub"):
-                archive.file("lab/" + name, os.path.join(self.share, name))
-            archive.file("lab/guest-rc", os.path.join(FILES, "guest-rc"))
-            archive.tree("opt/xenvmc", opt)
+            self._guest_overlay(archive, parts, opt)
         os.rename(path + ".new", path)
         for number in range(1, max(params.guests, 8) + 1):
             self._write_config(f"guest{number}", params)
+
+    def _guest_overlay(self, archive, parts, opt):
+        """What is laid over the guests' disk."""
+        top = "overlay/"
+        version = recipes.kernel_version(parts["tools"])
+        archive.folder(f"{top}usr/lib/modules/{version}")
+        archive.folder(f"{top}etc/dropbear")
+        archive.file(f"{top}etc/hosts", os.path.join(self.share, "hosts"))
+        for inner, name in (("lab/guest-rc", "guest-rc"),
+                            ("etc/inittab", "guest-inittab")):
+            archive.file(top + inner, os.path.join(FILES, name))
+        archive.folder(f"{top}root", 0o700)
+        archive.folder(f"{top}root/.ssh", 0o700)
+        with open(os.path.join(self.share, "key.pub"), "rb") as handle:
+            archive.data(f"{top}root/.ssh/authorized_keys", handle.read(),
+                         0o600)
+        for name in ("poweroff", "reboot"):
+            archive.link(f"{top}usr/sbin/{name}", "/bin/busybox")
+        archive.tree(f"{top}opt/xenvmc", opt)
+        for name in os.listdir(os.path.join(opt, "tools")):
+            archive.link(f"{top}usr/bin/{name}", f"/opt/xenvmc/tools/{name}")
 
     def _write_config(self, name, params, more=""):
         path = os.path.join(self.share, "guests", f"{name}.cfg")
@@ -456,8 +474,9 @@ class Lab:
         self.say("built")
         parts = self._collect(params)
         with self._locked():
-            names = self.guests_running() or [
-                f"guest{number + 1}" for number in range(params.guests)]
+            names = sorted(
+                {f"guest{number + 1}" for number in range(params.guests)}
+                | set(self.guests_running()), key=domains.guest_number)
             self._guest_initramfs(parts, params)
             self._destroy(names)
             self._start_guests(names)
