@@ -666,7 +666,10 @@ static int rx_want(struct xvmc_rx_ring *ring, u32 n)
 	struct xvmc_ring_mark mark;
 
 	xvmc_ring_mark(&ring->cons, ring->epoch, &mark);
-	return used < 0 || used >= min(n, ring->cons.size) || mark.stopped;
+	if (used < 0 || mark.stopped)
+		return true;
+	/* Bytes of a lend that was not started cannot be read */
+	return mark.started && used >= min(n, ring->cons.size);
 }
 
 /**
@@ -764,6 +767,8 @@ static int rx_before(struct xvmc_rx_ring *ring, u32 copied_seq)
  */
 bool xvmc_rx_tcp_first(struct xvmc_conn *conn, u32 copied_seq)
 {
+	if (READ_ONCE(conn->rx.spill))
+		return xvmc_seq_cmp(copied_seq, conn->rx.spill_mark.seq) < 0;
 	return rx_peek(conn, rx_before, copied_seq);
 }
 EXPORT_SYMBOL_GPL(xvmc_rx_tcp_first);
