@@ -44,6 +44,8 @@ static void tx_end(struct xvmc_chan *chan, struct xvmc_tx_ring *ring,
 {
 	u32 epoch;
 
+	/* The peer may take the ring away before the mark: RING_DEL waits */
+	rcu_read_lock();
 	/* The peer may lend it again as soon as it sees the mark */
 	spin_lock_bh(&ring->lock);
 	RCU_INIT_POINTER(ring->conn, NULL);
@@ -55,6 +57,7 @@ static void tx_end(struct xvmc_chan *chan, struct xvmc_tx_ring *ring,
 		xvmc_ring_start(&ring->prod, epoch, 0);
 	xvmc_ring_stop(&ring->prod, epoch);
 	xvmc_chan_ring_bell(chan, XVMC_BELL_DATA, ring->id);
+	rcu_read_unlock();
 	xvmc_chan_unborrow(chan);
 }
 
