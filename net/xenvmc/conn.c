@@ -77,30 +77,35 @@ void xvmc_conn_put(struct xvmc_conn *conn)
 }
 EXPORT_SYMBOL_GPL(xvmc_conn_put);
 
-/* The id counts from now on. Fails if the channel is not up, or closes */
+/*
+ * The id counts from now on. Fails if the channel is not up, or closes. Nobody
+ * finds @conn before it is certain that it stays: the closer sets the state
+ * under the same lock and walks the table then.
+ */
 static int conn_enter(struct xvmc_conn *conn)
 {
 	struct xvmc_chan *chan = conn->chan;
+	bool up;
 	int err;
 
-	kref_get(&conn->ref);
-	err = xa_alloc_cyclic_bh(&chan->conns, &conn->id, conn,
+	err = xa_alloc_cyclic_bh(&chan->conns, &conn->id, NULL,
 				 XA_LIMIT(1, S32_MAX), &chan->next_id,
 				 GFP_ATOMIC);
-	if (err < 0) {
-		kref_put(&conn->ref, conn_release);
+	if (err < 0)
 		return -ENOMEM;
+	spin_lock_bh(&chan->lock);
+	up = chan->state == XVMC_CHAN_UP;
+	if (up) {
+		kref_get(&conn->ref);
+		conn->has_id = true;
+		atomic_inc(&chan->nr_conns);
+		/* Into a reserved place: does not allocate, nor fail */
+		xa_store_bh(&chan->conns, conn->id, conn, GFP_ATOMIC);
 	}
-	conn->has_id = true;
-	atomic_inc(&chan->nr_conns);
-	/* The closer sets the state first and walks the table then */
-	smp_mb__after_atomic();
-	if (READ_ONCE(chan->state) == XVMC_CHAN_UP)
+	spin_unlock_bh(&chan->lock);
+	if (up)
 		return 0;
 	xa_erase_bh(&chan->conns, conn->id);
-	conn->has_id = false;
-	atomic_dec(&chan->nr_conns);
-	kref_put(&conn->ref, conn_release);
 	return -ENETDOWN;
 }
 
