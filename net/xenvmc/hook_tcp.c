@@ -160,11 +160,18 @@ static ssize_t tx_some(struct sock *sk, struct hook_conn *hc,
 	return ret || !msg_data_left(msg) ? ret : -EAGAIN;
 }
 
+/* Would the next step go by ring? A hint: neither lock is held */
+static bool tx_by_ring(const struct sock *sk, const struct hook_conn *hc)
+{
+	return rcu_access_pointer(hc->conn.tx.ring) &&
+	       (READ_ONCE(hc->conn.tx.started) || !tx_held_back(sk, hc));
+}
+
 static bool tx_can_go_on(struct sock *sk, struct hook_conn *hc)
 {
 	if (tx_error(sk) || READ_ONCE(hc->back))
 		return true;
-	if (rcu_access_pointer(hc->conn.tx.ring))
+	if (tx_by_ring(sk, hc))
 		return xvmc_tx_want_space(&hc->conn);
 	return sk_stream_memory_free(sk);
 }
@@ -180,7 +187,7 @@ static int tx_wait(struct sock *sk, struct hook_conn *hc, long *timeo)
 	int err = 0;
 
 	if (tx_can_go_on(sk, hc) && !tx_error(sk) && !READ_ONCE(hc->back) &&
-	    !rcu_access_pointer(hc->conn.tx.ring))
+	    !tx_by_ring(sk, hc))
 		nap = min(*timeo, 2L);
 	add_wait_queue(sk_sleep(sk), &wait);
 	while (nap || !tx_can_go_on(sk, hc)) {
