@@ -38,6 +38,11 @@ MIB = 1 << 20
 BULK = int(os.environ.get("XENVMC_TEST_BULK", str(6 * MIB)))
 
 
+def set_bulk(size):
+    """Both ends must mean the same: the client end says it."""
+    globals()["BULK"] = size
+
+
 class Failure(Exception):
     """What the case asserts is not so."""
 
@@ -763,7 +768,9 @@ def handle(conn):
     conn.settimeout(None)
     signal.alarm(DEADLINE)
     control = conn.makefile("rwb")
-    error = serve_one(control, control_recv(control))
+    name, size = control_recv(control)
+    set_bulk(size)
+    error = serve_one(control, name)
     control_send(control, {"error": error})
 
 
@@ -803,7 +810,7 @@ def run_one(args, case_):
     conn = socket.create_connection((args.address, args.port), DEADLINE)
     conn.settimeout(None)
     control = conn.makefile("rwb")
-    control_send(control, case_.name)
+    control_send(control, [case_.name, BULK])
     port = control_recv(control)
     sock = Sock.of(socket.create_connection((args.address, port), DEADLINE),
                    control)
