@@ -751,3 +751,18 @@ void xvmc_conn_lend_again(struct xvmc_conn *conn)
 {
 	conn_do(conn, TODO_LEND);
 }
+
+/**
+ * xvmc_conn_forsake() - the reader has done with a ring before the peer has
+ * @conn: connection
+ *
+ * It is given back when the peer has stopped.
+ * Context: any.
+ */
+void xvmc_conn_forsake(struct xvmc_conn *conn)
+{
+	WRITE_ONCE(conn->rx.orphan, true);
+	xvmc_rx_recall(conn, XENVMC_REASON_TCP_ENDED);
+	/* The stop mark may have come before there was an orphan to be told */
+	conn_do(conn, TODO_DISCARD);
+}

@@ -382,16 +382,7 @@ void xvmc_rx_free_spill(struct xvmc_conn *conn)
 	WRITE_ONCE(conn->rx.spill, NULL);
 }
 
-/**
- * xvmc_rx_view() - look at the ring for the switch-over
- * @conn: connection
- * @view: its TCP members were filled before
- *
- * Context: rx.mutex held.
- * Return: 0, or -ECONNRESET: the peer broke the ring, or bytes were lost with
- * it and all that are there have been read.
- */
-int xvmc_rx_view(struct xvmc_conn *conn, struct xvmc_rx_view *view)
+static int rx_look(struct xvmc_conn *conn, struct xvmc_rx_view *view)
 {
 	struct xvmc_rx_ring *ring;
 	int used;
@@ -420,6 +411,27 @@ int xvmc_rx_view(struct xvmc_conn *conn, struct xvmc_rx_view *view)
 	}
 	view->used = used;
 	return 0;
+}
+
+/**
+ * xvmc_rx_view() - look at the ring for the switch-over
+ * @conn: connection
+ * @view: its TCP members were filled before
+ *
+ * Context: rx.mutex held.
+ * Return: 0, or -ECONNRESET: the peer broke the ring, or bytes were lost with
+ * it and all that are there have been read.
+ */
+int xvmc_rx_view(struct xvmc_conn *conn, struct xvmc_rx_view *view)
+{
+	lockdep_assert_held(&conn->rx.mutex);
+	/* An orphan's ring only waits for its stop mark */
+	if (READ_ONCE(conn->rx.orphan)) {
+		view->lent = false;
+		view->used = 0;
+		return 0;
+	}
+	return rx_look(conn, view);
 }
 EXPORT_SYMBOL_GPL(xvmc_rx_view);
 
@@ -516,22 +528,29 @@ ssize_t xvmc_rx_read(struct xvmc_conn *conn, struct iov_iter *to, size_t len,
 EXPORT_SYMBOL_GPL(xvmc_rx_read);
 
 /**
- * xvmc_rx_done() - the ring is stopped and drained
+ * xvmc_rx_done() - the reader has done with the ring
  * @conn: connection
  * @lend_again: lend the peer another one
  *
+ * Usually it is stopped and drained. If TCP ended first the peer may still
+ * write to it: then it is not given to anybody else before it is stopped.
  * Context: rx.mutex held.
  */
 void xvmc_rx_done(struct xvmc_conn *conn, bool lend_again)
 {
+	struct xvmc_ring_mark mark = {};
 	struct xvmc_rx_ring *ring;
 
 	lockdep_assert_held(&conn->rx.mutex);
 	ring = rx_ring(conn);
+	if (ring)
+		xvmc_ring_mark(&ring->cons, ring->epoch, &mark);
 	if (conn->rx.spill)
 		xvmc_rx_free_spill(conn);
-	else if (ring)
+	else if (ring && mark.stopped)
 		rx_end(conn, ring);
+	else if (ring)
+		xvmc_conn_forsake(conn);
 	if (lend_again)
 		xvmc_conn_lend_again(conn);
 }
@@ -543,7 +562,7 @@ void xvmc_rx_discard(struct xvmc_conn *conn)
 	struct xvmc_rx_view view = {};
 
 	lockdep_assert_held(&conn->rx.mutex);
-	if (xvmc_rx_view(conn, &view) || !view.lent)
+	if (rx_look(conn, &view) || !view.lent)
 		return;
 	/* Not consumed before: the sender shall see that nobody read them */
 	if (!view.mark.stopped)
@@ -688,6 +707,8 @@ bool xvmc_rx_want_data(struct xvmc_conn *conn, u32 n)
 {
 	if (READ_ONCE(conn->rx.spill) || READ_ONCE(conn->rx.torn))
 		return true;
+	if (READ_ONCE(conn->rx.orphan))
+		return false;
 	return rx_peek(conn, rx_want, n);
 }
 EXPORT_SYMBOL_GPL(xvmc_rx_want_data);

@@ -20,5 +20,7 @@ void xvmc_rx_free_spill(struct xvmc_conn *conn);
 void xvmc_conn_spill(struct xvmc_conn *conn, bool force);
 /* conn.c */
 void xvmc_conn_lend_again(struct xvmc_conn *conn);
+/* Nobody reads the lent ring any more, and it is not stopped yet */
+void xvmc_conn_forsake(struct xvmc_conn *conn);
 
 #endif /* _XVMC_RINGS_H */
