@@ -646,6 +646,9 @@ static void conn_lend(struct xvmc_conn *conn)
 	conn_send(conn, XVMC_MSG_LEND);
 	if (READ_ONCE(conn->state) != XVMC_CONN_UP)
 		conn_do(conn, TODO_RECALL_RX);
+	/* The closer may have looked for borrowers for the last time */
+	if (READ_ONCE(conn->chan->state) != XVMC_CHAN_UP)
+		conn_do(conn, TODO_SAVE);
 }
 
 static void conn_discard(struct xvmc_conn *conn)
