@@ -272,6 +272,13 @@ static void conn_start_timer(struct xvmc_conn *conn, unsigned long timeout)
 		xvmc_conn_put(conn);
 }
 
+/* The channel went before there was a timer that it could cancel */
+static void conn_check_timer(struct xvmc_conn *conn, u8 state)
+{
+	if (state == XVMC_CONN_DEAD && cancel_delayed_work(&conn->timer))
+		xvmc_conn_put(conn);
+}
+
 static void conn_timer(struct work_struct *work)
 {
 	struct xvmc_conn *conn = container_of(to_delayed_work(work),
@@ -291,8 +298,11 @@ static void conn_timer(struct work_struct *work)
  */
 void xvmc_conn_ask(struct xvmc_conn *conn, unsigned long timeout)
 {
+	struct xvmc_fsm_step step;
+
 	conn_start_timer(conn, timeout);
-	conn_event(conn, XVMC_CEV_ASK, 0, 0);
+	step = conn_event(conn, XVMC_CEV_ASK, 0, 0);
+	conn_check_timer(conn, step.state);
 }
 EXPORT_SYMBOL_GPL(xvmc_conn_ask);
 
@@ -305,8 +315,11 @@ EXPORT_SYMBOL_GPL(xvmc_conn_ask);
  */
 void xvmc_conn_await(struct xvmc_conn *conn, unsigned long timeout)
 {
+	struct xvmc_fsm_step step;
+
 	conn_start_timer(conn, timeout);
-	conn_event(conn, XVMC_CEV_AWAIT, 0, 0);
+	step = conn_event(conn, XVMC_CEV_AWAIT, 0, 0);
+	conn_check_timer(conn, step.state);
 }
 EXPORT_SYMBOL_GPL(xvmc_conn_await);
 
