@@ -38,7 +38,7 @@ void hook_begin_back(struct hook_conn *hc, u32 reason)
 
 /* An skb of the receive queue with @len ring bytes for [@seq, @seq + @len) */
 static struct sk_buff *back_skb(struct sock *sk, struct hook_conn *hc, u32 seq,
-				u32 len)
+				u32 len, u32 skip)
 {
 	struct sk_buff *skb = alloc_skb(len, GFP_KERNEL);
 	struct iov_iter to;
@@ -50,7 +50,7 @@ static struct sk_buff *back_skb(struct sock *sk, struct hook_conn *hc, u32 seq,
 	vec.iov_len = len;
 	iov_iter_kvec(&to, ITER_DEST, &vec, 1, len);
 	if (!sk_rmem_schedule(sk, skb, skb->truesize) ||
-	    xvmc_rx_read(&hc->conn, &to, len, 0, true) != len) {
+	    xvmc_rx_read(&hc->conn, &to, len, skip, false) != len) {
 		kfree_skb(skb);
 		return NULL;
 	}
@@ -63,7 +63,7 @@ static struct sk_buff *back_skb(struct sock *sk, struct hook_conn *hc, u32 seq,
 	return skb;
 }
 
-/* All of the ring, for the @used numbers that end at S */
+/* Copies all of the ring, for the @used numbers that end at S */
 static int back_read(struct sock *sk, struct hook_conn *hc,
 		     struct sk_buff_head *list, u32 s, u32 used)
 {
@@ -71,7 +71,8 @@ static int back_read(struct sock *sk, struct hook_conn *hc,
 
 	while (seq != s) {
 		u32 n = min_t(u32, s - seq, BACK_SKB);
-		struct sk_buff *skb = back_skb(sk, hc, seq, n);
+		struct sk_buff *skb = back_skb(sk, hc, seq, n,
+					       used - (s - seq));
 
 		if (!skb)
 			return -ENOMEM;
@@ -148,7 +149,7 @@ static void back_insert(struct sock *sk, struct sk_buff_head *list,
 
 /*
  * Socket lock and rx.mutex held; the ring is stopped and TCP has every byte
- * before S. -ENOMEM leaves a connection that has lost bytes: reset it.
+ * before S. After -ENOMEM the ring still has all of its bytes.
  */
 static int back_inject(struct sock *sk, struct hook_conn *hc,
 		       const struct xvmc_rx_view *view)
@@ -166,6 +167,7 @@ static int back_inject(struct sock *sk, struct hook_conn *hc,
 		return err;
 	}
 	back_insert(sk, &list, back_shift(sk, s, view->used));
+	xvmc_rx_read(&hc->conn, NULL, view->used, 0, true);
 	xvmc_stat_add(XVMC_STAT_RX_BYTES_TO_TCP, view->used);
 	return 0;
 }
