@@ -233,6 +233,19 @@ static void back_abort(struct sock *sk, struct hook_conn *hc, u32 reason)
 	release_sock(sk);
 }
 
+/*
+ * The peer did not stop: the socket stays as it is, and calls may sleep again.
+ * Otherwise each of them would be begun anew, for ever.
+ */
+static void back_give_up(struct hook_conn *hc, u32 reason)
+{
+	WRITE_ONCE(hc->back, false);
+	/* Either unloading sees a socket that sleeps, or we see the unloading */
+	smp_mb();
+	if (hook_is_unloading())
+		hook_begin_back(hc, reason);
+}
+
 /**
  * hook_go_back() - take the socket back to TCP, and wait for it
  * @hc: hooked socket
@@ -258,13 +271,17 @@ int hook_go_back(struct hook_conn *hc, u32 reason, bool abort)
 	while ((err = back_try(sk, hc, reason)) == -EAGAIN) {
 		if (time_after(jiffies, end))
 			break;
-		if (!abort && signal_pending(current))
-			return -ERESTARTSYS;
+		if (!abort && signal_pending(current)) {
+			err = -ERESTARTSYS;
+			break;
+		}
 		schedule_timeout_interruptible(BACK_POLL);
 	}
 	if (err && abort) {
 		back_abort(sk, hc, reason);
 		return 0;
 	}
+	if (err)
+		back_give_up(hc, reason);
 	return err == -EAGAIN ? -EBUSY : err;
 }
