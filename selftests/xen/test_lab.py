@@ -47,6 +47,7 @@ BAD_LINES = """\
 (XEN) Panic on CPU 0:
 (XEN) d0v0 Unhandled: vec 14, #PF[0001]
 (XEN) Xen call trace:
+(XEN) d2v0 Triple fault - invoking HVM shutdown action 1
 (XEN) Domain 3 (vcpu#0) crashed on cpu#1:
 lab: cannot load ext4.ko
 """.splitlines()
@@ -383,7 +384,8 @@ class PartsTest(Folder):
         lab = Lab("t", quiet=True)
         os.makedirs(lab.consoles.folder)
         self.write("build/lab/t/state.json", b'{"pid": 1, "started": 1}')
-        with self.assertRaisesRegex(LabError, "ended by itself"):
+        self.write("build/lab/t/qemu.log", b"signal 15\n")
+        with self.assertRaisesRegex(LabError, "ended.*signal 15"):
             lab.check()
 
     def test_backports_come_with_their_base(self):

@@ -34,7 +34,7 @@ PATTERNS = (
     r"unregister_netdevice: waiting for",
     r"Out of memory|oom-kill|page allocation failure",
     r"grant table: .*(?:leak|still in use|deferr)", r"g\.e\. 0x",
-    r"Panic on CPU", r"Xen (?:call trace|BUG|WARN)", r"Unhandled: vec",
+    r"Panic on CPU", r"Triple fault", r"Xen (?:call trace|BUG|WARN)", r"Unhandled: vec",
     r"\bdomain_crash", r"Domain \d+ .*crashed", r"reported crash",
     r"^lab: ",
 )

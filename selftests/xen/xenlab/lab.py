@@ -14,7 +14,7 @@ import sys
 import time
 
 from . import (artifacts, cache, console, deadline, domains, initramfs,
-               kernel, qemu, recipes, ssh)
+               kernel, qemu, recipes, ssh, tree)
 from .errors import CommandFailed, ConsoleFailure, LabError, Timeout
 from .params import Params
 
@@ -113,8 +113,10 @@ class Lab:
             more = f" (and {len(found) - 1} more)" if found[1:] else ""
             raise ConsoleFailure(console.describe(found[0]) + more)
         if not self.running():
-            raise LabError("the emulator ended by itself, see "
-                           + os.path.join(self.folder, "qemu.log"))
+            log = os.path.join(self.folder, "qemu.log")
+            said = tree.tail(log, 1) if os.path.exists(log) else ""
+            raise LabError(f"the emulator ended, see {log}: "
+                           + (said or "it said nothing"))
 
     # -- up and down ---------------------------------------------------------
 
