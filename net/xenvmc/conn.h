@@ -91,7 +91,7 @@ struct xvmc_conn_ops {
  * @started: the start mark is written; @mutex
  * @closed: no lend is used any more (DETACH, shutdown); @mutex
  * @bytes: written to rings; @mutex
- * @unread: bytes that the peer had not read when the last lend ended
+ * @unread: bytes in the ring when the end of the connection stopped it
  * @offered: a ring that was lent and is not yet in @ring; conn lock
  */
 struct xvmc_conn_tx {

@@ -226,7 +226,6 @@ void xvmc_tx_stop(struct xvmc_conn *conn)
 	if (!ring)
 		return;
 	RCU_INIT_POINTER(conn->tx.ring, NULL);
-	WRITE_ONCE(conn->tx.unread, tx_unread(ring));
 	xvmc_stat_inc(XVMC_STAT_RING_STOPS);
 	tx_end(conn->chan, ring, conn->tx.started);
 	conn->tx.started = false;
