@@ -135,6 +135,9 @@ static int rx_wait(struct sock *sk, struct hook_conn *hc, long *timeo)
 	DEFINE_WAIT_FUNC(wait, woken_wake_function);
 	int err = 0;
 
+	/* TCP reads nothing at an urgent byte before the signal is served */
+	if (signal_pending(current))
+		return sock_intr_errno(*timeo);
 	add_wait_queue(sk_sleep(sk), &wait);
 	while (!rx_ready(sk, hc)) {
 		if (signal_pending(current)) {
