@@ -38,12 +38,14 @@ void hook_tcp_view(const struct sock *sk, struct xvmc_rx_view *view)
  * @flags: MSG_* of the call
  * @addr_len: as in struct proto
  * @drained: the step emptied the ring
+ * @some: earlier steps have read something
  */
 struct rx_step {
 	struct msghdr *msg;
 	int flags;
 	int *addr_len;
 	bool drained;
+	bool some;
 };
 
 static ssize_t rx_by_tcp(struct sock *sk, struct hook_conn *hc,
@@ -52,6 +54,34 @@ static ssize_t rx_by_tcp(struct sock *sk, struct hook_conn *hc,
 	int flags = (step->flags | MSG_DONTWAIT) & ~MSG_WAITALL;
 
 	return hc->base->recvmsg(sk, step->msg, len, flags, step->addr_len);
+}
+
+/*
+ * TCP has nothing to read, nor has the ring. The answer is that of
+ * tcp_recvmsg(): a pending error is for the call that has read nothing. TCP is
+ * not asked itself, for it may have bytes by now that belong behind the ring's.
+ */
+static ssize_t rx_nothing(struct sock *sk, const struct rx_step *step,
+			  const struct xvmc_rx_view *view)
+{
+	ssize_t ret = -EAGAIN;
+
+	if (!view->fin)
+		return ret;
+	lock_sock(sk);
+	/* Else something came in between: look again */
+	if (tcp_sk(sk)->rcv_nxt == view->copied_seq) {
+		if (step->some || sock_flag(sk, SOCK_DONE))
+			ret = 0;
+		else if (sk->sk_err)
+			ret = sock_error(sk);
+		else if (sk->sk_shutdown & RCV_SHUTDOWN)
+			ret = 0;
+		else if (sk->sk_state == TCP_CLOSE)
+			ret = -ENOTCONN;
+	}
+	release_sock(sk);
+	return ret;
 }
 
 static ssize_t rx_by_ring(struct hook_conn *hc, struct rx_step *step,
@@ -95,8 +125,10 @@ again:
 		return ret;
 	switch (xvmc_rx_next(&view, &limit)) {
 	case XVMC_SRC_TCP:
-		if (!limit)
-			return -EAGAIN;
+		if (view.rcv_nxt == view.copied_seq)
+			return rx_nothing(sk, step, &view);
+		if (view.lent)
+			limit = min(limit, view.rcv_nxt - view.copied_seq);
 		ret = rx_by_tcp(sk, hc, step, min_t(size_t, len, limit));
 		if (step->flags & MSG_PEEK)
 			ret = rx_peek_on(hc, step, len, ret, &view);
@@ -104,6 +136,9 @@ again:
 	case XVMC_SRC_RING:
 		return rx_by_ring(hc, step, len, &view);
 	case XVMC_SRC_RING_DONE:
+		/* shutdown() here, or an error: the peer may well go on */
+		if (!view.mark.stopped && view.rcv_nxt == view.copied_seq)
+			return rx_nothing(sk, step, &view);
 		xvmc_rx_done(&hc->conn, !view.fin);
 		goto again;
 	case XVMC_SRC_WAIT_RING:
@@ -221,6 +256,7 @@ static int rx_all(struct sock *sk, struct hook_conn *hc, struct rx_step *step,
 		ret = rx_locked(sk, hc, step, len - copied);
 		if (ret > 0) {
 			copied += ret;
+			step->some = true;
 			drained = step->drained;
 			if (copied == len)
 				break;
