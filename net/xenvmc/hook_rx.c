@@ -139,7 +139,8 @@ again:
 		/* shutdown() here, or an error: the peer may well go on */
 		if (!view.mark.stopped && view.rcv_nxt == view.copied_seq)
 			return rx_nothing(sk, step, &view);
-		xvmc_rx_done(&hc->conn, !view.fin);
+		/* S of 0: returned unused, by a sender that wants no ring */
+		xvmc_rx_done(&hc->conn, !view.fin && view.mark.seq);
 		goto again;
 	case XVMC_SRC_WAIT_RING:
 		return -EAGAIN;
