@@ -217,6 +217,8 @@ static void hook_refused(struct xvmc_conn *conn, u32 why)
 	/* An answer may still come: what is left is the engine's */
 	xvmc_conn_leave(conn, why, false, true);
 	hook_unhook(hc);
+	/* Who sleeps in our text must not stay: nobody finds it there again */
+	hook_begin_back(hc, why);
 }
 
 /*

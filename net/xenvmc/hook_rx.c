@@ -28,6 +28,12 @@ void hook_tcp_view(const struct sock *sk, struct xvmc_rx_view *view)
 		    inet_sk_state_load(sk) == TCP_CLOSE;
 	view->rcv_nxt = READ_ONCE(tp->rcv_nxt);
 	view->copied_seq = READ_ONCE(tp->copied_seq);
+	/*
+	 * A FIN that TCP has merged into the last bytes before S is consumed
+	 * along with them: the ring's bytes come before it all the same.
+	 */
+	if (sock_flag(sk, SOCK_DONE) && view->copied_seq == view->rcv_nxt)
+		view->copied_seq--;
 	/* Pairs with the sender, which stops the ring before it goes to TCP */
 	smp_rmb();
 }
@@ -233,8 +239,10 @@ static int rx_peek_all(struct sock *sk, struct hook_conn *hc,
 		ret = rx_locked(sk, hc, step, len);
 		if (ret != -EAGAIN && (ret < 0 || ret >= target || ret == last))
 			return ret;
-		if (!timeo || READ_ONCE(hc->back))
+		if (!timeo)
 			return ret;
+		if (READ_ONCE(hc->back))
+			return ret == -EAGAIN ? hook_restart() : ret;
 		last = max_t(ssize_t, ret, 0);
 		err = rx_wait(sk, hc, &timeo);
 		if (err)
@@ -300,7 +308,9 @@ int hook_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 
 	hook_enter();
 	hc = hook_get(sk);
-	if (!hc)
+	if (!hc && !(flags & MSG_DONTWAIT))
+		ret = hook_restart();
+	else if (!hc)
 		ret = hook_base_of(sk)->recvmsg(sk, msg, len, flags, addr_len);
 	else if (flags & (MSG_OOB | MSG_ERRQUEUE))
 		ret = hc->base->recvmsg(sk, msg, len, flags | MSG_DONTWAIT,

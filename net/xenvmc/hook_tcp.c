@@ -226,11 +226,13 @@ static void tx_arm(struct sock *sk, struct hook_conn *hc)
  *
  * The socket is going back to TCP, and a task that sleeps here would keep the
  * module. Nothing was done yet; the call is restarted as after a signal that
- * has no handler.
- * Return: -ERESTARTNOINTR.
+ * has no handler. A task of the kernel, as io_uring's, has no call to restart.
+ * Return: -ERESTARTNOINTR or -EINTR.
  */
 int hook_restart(void)
 {
+	if (current->flags & (PF_KTHREAD | PF_USER_WORKER))
+		return -EINTR;
 	set_thread_flag(TIF_NOTIFY_SIGNAL);
 	return -ERESTARTNOINTR;
 }
@@ -306,7 +308,8 @@ static int hook_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 	hc = hook_get(sk);
 	if (!hc) {
 		/* It went back between the caller's look and ours */
-		ret = hook_base_of(sk)->sendmsg(sk, msg, size);
+		ret = msg->msg_flags & MSG_DONTWAIT ?
+		      hook_base_of(sk)->sendmsg(sk, msg, size) : hook_restart();
 		goto out;
 	}
 	reason = tx_unfit(sk, msg);
