@@ -118,6 +118,7 @@ static struct sk_buff *back_shift(struct sock *sk, u32 s, u32 used)
 {
 	struct tcp_sock *tp = tcp_sk(sk);
 	struct sk_buff *skb, *behind = NULL;
+	u32 copied;
 
 	skb_queue_walk(&sk->sk_receive_queue, skb) {
 		if (!before(TCP_SKB_CB(skb)->seq, s)) {
@@ -130,7 +131,9 @@ static struct sk_buff *back_shift(struct sock *sk, u32 s, u32 used)
 	if (tp->urg_data && before(tp->urg_seq, s))
 		tp->urg_seq -= used;
 	tp->rcvq_space.seq -= used;
-	WRITE_ONCE(tp->copied_seq, tp->copied_seq - used);
+	/* Behind S if a FIN was consumed: TCP remembers that by itself */
+	copied = after(tp->copied_seq, s) ? s : tp->copied_seq;
+	WRITE_ONCE(tp->copied_seq, copied - used);
 	return behind;
 }
 
@@ -240,7 +243,7 @@ static void back_abort(struct sock *sk, struct hook_conn *hc, u32 reason)
 static void back_give_up(struct hook_conn *hc, u32 reason)
 {
 	WRITE_ONCE(hc->back, false);
-	/* Either unloading sees a socket that sleeps, or we see the unloading */
+	/* Unloading sees a socket that sleeps, or we see the unloading */
 	smp_mb();
 	if (hook_is_unloading())
 		hook_begin_back(hc, reason);

@@ -148,6 +148,9 @@ static ssize_t tx_some(struct sock *sk, struct hook_conn *hc,
 {
 	ssize_t ret;
 
+	/* A pending error is for the call that has sent nothing */
+	if (some && tx_error(sk))
+		return -EPIPE;
 	if (!tx_start(sk, hc))
 		return tx_by_tcp(sk, hc, msg, some);
 	ret = tx_error(sk);
