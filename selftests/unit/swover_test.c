@@ -131,10 +131,25 @@ static void impossible_marks_are_violations(void **state)
 	v.mark.stopped = true;
 	assert_int_equal(next(v, &limit), XVMC_SRC_VIOLATION);
 	assert_int_equal(limit, 0);
-	assert_int_equal(next(started(S + 1, S + 1), &limit),
-			 XVMC_SRC_VIOLATION);
-	assert_int_equal(next(started(S + 0x7fffffff, S), &limit),
-			 XVMC_SRC_VIOLATION);
+	v = started(S + 1, S + 1);
+	v.used = 1;
+	assert_int_equal(next(v, &limit), XVMC_SRC_VIOLATION);
+	v = started(S + 0x7fffffff, S);
+	v.used = 1;
+	assert_int_equal(next(v, &limit), XVMC_SRC_VIOLATION);
+}
+
+/* A lend that is returned unused is started first and stopped then */
+static void the_start_of_an_unused_lend_means_nothing(void **state)
+{
+	struct xvmc_rx_view v = started(S + 5, S + 7);
+	u32 limit;
+
+	(void)state;
+	assert_int_equal(next(v, &limit), XVMC_SRC_TCP);
+	assert_int_equal(limit, 2);
+	v.mark.stopped = true;
+	assert_int_equal(next(v, &limit), XVMC_SRC_RING_DONE);
 }
 
 /* AF_XENVMC: no TCP, S is 0; the stop mark is the end of the stream */
@@ -203,6 +218,7 @@ int main(void)
 		cmocka_unit_test(an_empty_ring_is_waited_for),
 		cmocka_unit_test(an_empty_ring_is_done_by_mark_or_by_evidence),
 		cmocka_unit_test(impossible_marks_are_violations),
+		cmocka_unit_test(the_start_of_an_unused_lend_means_nothing),
 		cmocka_unit_test(a_stream_without_tcp_is_the_same_thing),
 		cmocka_unit_test(every_byte_arrives_once_and_in_order),
 	};

@@ -85,7 +85,13 @@ enum xvmc_rx_src xvmc_rx_next(const struct xvmc_rx_view *v, u32 *limit)
 	if (v->mark.stopped && !v->used)
 		return XVMC_SRC_RING_DONE;
 
+	/*
+	 * Nor does its S before the stop mark follows it, a moment later. As
+	 * long as the ring is empty that one cannot be told from a wrong S.
+	 */
 	pos = xvmc_seq_cmp(v->copied_seq, v->mark.seq);
+	if (pos > 0 && !v->used)
+		return rx_before_start(v, limit);
 	if (pos > 0)
 		return XVMC_SRC_VIOLATION;
 	if (pos == 0)
