@@ -29,6 +29,7 @@ struct xvmc_peer;
 #define XVMC_POOL_RINGS		XVMC_MAX_RINGS
 #define XVMC_ORDER_SMALL	2	/* 16 KiB */
 #define XVMC_MAX_TX_PAGES	16384	/* pages of a peer that are mapped */
+#define XVMC_MAX_LEFT		4096	/* connections that await a last word */
 
 /**
  * struct xvmc_rx_ring - a ring that this end owns and reads
@@ -114,6 +115,7 @@ enum xvmc_chan_state {
  * @conns: connections by own id; own lock
  * @next_id: cyclic allocation of ids
  * @nr_conns: connections in @conns
+ * @nr_left: of them, those whose local end is over
  * @borrowed: lent rings of both ends that somebody here may still touch
  * @idle: woken when @borrowed falls to 0
  * @bells: takes doorbells in softirq context
@@ -158,6 +160,7 @@ struct xvmc_chan {
 	struct xarray conns;
 	u32 next_id;
 	atomic_t nr_conns;
+	atomic_t nr_left;
 	atomic_t borrowed;
 	wait_queue_head_t idle;
 

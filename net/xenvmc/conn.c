@@ -78,7 +78,9 @@ void xvmc_conn_put(struct xvmc_conn *conn)
 EXPORT_SYMBOL_GPL(xvmc_conn_put);
 
 /*
- * The id counts from now on. Fails if the channel is not up, or closes. Nobody
+ * The id counts from now on. Fails if the channel is not up, or closes, or if
+ * the peer leaves too many of our DETACHs without an answer: each keeps its id
+ * and its socket. Nobody
  * finds @conn before it is certain that it stays: the closer sets the state
  * under the same lock and walks the table then.
  */
@@ -88,6 +90,8 @@ static int conn_enter(struct xvmc_conn *conn)
 	bool up;
 	int err;
 
+	if (atomic_read(&chan->nr_left) >= XVMC_MAX_LEFT)
+		return -ENOBUFS;
 	err = xa_alloc_cyclic_bh(&chan->conns, &conn->id, NULL,
 				 XA_LIMIT(1, S32_MAX), &chan->next_id,
 				 GFP_ATOMIC);
@@ -117,8 +121,8 @@ static int conn_enter(struct xvmc_conn *conn)
  * @chan: channel; a reference is taken
  *
  * Context: any.
- * Return: 0 with one reference, the caller's. -ENETDOWN or -ENOMEM: the caller
- * frees its object at once, no callback comes.
+ * Return: 0 with one reference, the caller's. -ENETDOWN, -ENOBUFS or -ENOMEM:
+ * the caller frees its object at once, no callback comes.
  */
 int xvmc_conn_init(struct xvmc_conn *conn, const struct xvmc_conn_ops *ops,
 		   struct sock *sk, struct xvmc_chan *chan)
@@ -178,6 +182,8 @@ static void conn_free_id(struct xvmc_conn *conn)
 	spin_lock_bh(&conn->lock);
 	had = conn->has_id;
 	conn->has_id = false;
+	if (had && conn->left)
+		atomic_dec(&chan->nr_left);
 	spin_unlock_bh(&conn->lock);
 	if (!had)
 		return;
@@ -391,6 +397,8 @@ void xvmc_conn_leave(struct xvmc_conn *conn, u32 why, bool reset, bool orphan)
 	bool unasked;
 
 	spin_lock_bh(&conn->lock);
+	if (conn->has_id && !conn->left)
+		atomic_inc(&conn->chan->nr_left);
 	conn->left = true;
 	if (conn->state <= XVMC_CONN_UP)
 		conn->reset = reset;
