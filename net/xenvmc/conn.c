@@ -28,6 +28,7 @@
 enum conn_todo {
 	TODO_TAKE,		/* a tx ring was offered */
 	TODO_RECALLED,		/* the peer wants its ring back */
+	TODO_UNLEND,		/* the peer cannot map the lent ring */
 	TODO_STOP,		/* no more sending by ring */
 	TODO_UP,
 	TODO_LEND,
@@ -475,6 +476,12 @@ void xvmc_conn_feed(struct xvmc_conn *conn)
 	xvmc_conn_put(conn);
 }
 
+/* The peer could not map the ring that is lent to it. Any context */
+void xvmc_conn_gone(struct xvmc_conn *conn)
+{
+	conn_do(conn, TODO_UNLEND);
+}
+
 /* Every connection of a closing channel. Process context */
 void xvmc_conn_chan_down(struct xvmc_chan *chan, u32 reason)
 {
@@ -702,6 +709,8 @@ static void conn_work(struct work_struct *work)
 		conn_take(conn);
 	if (todo & BIT(TODO_RECALLED))
 		conn_recalled(conn);
+	if (todo & BIT(TODO_UNLEND))
+		xvmc_conn_unlend(conn);
 	if (todo & BIT(TODO_STOP)) {
 		conn_stop(conn);
 		conn_unstarve(conn);

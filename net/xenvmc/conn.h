@@ -291,8 +291,9 @@ void xvmc_conn_no(struct xvmc_conn *conn, u32 why);
 void xvmc_conn_detached(struct xvmc_conn *conn, u32 why);
 int xvmc_conn_lent(struct xvmc_conn *conn, struct xvmc_tx_ring *ring);
 void xvmc_conn_recall(struct xvmc_conn *conn, u32 why);
+void xvmc_conn_gone(struct xvmc_conn *conn);
 /* The peer could not map the ring that was lent to @conn */
-void xvmc_conn_unlend(struct xvmc_conn *conn, struct xvmc_rx_ring *ring);
+void xvmc_conn_unlend(struct xvmc_conn *conn);
 
 /* Requests from peers. Process context; they answer by themselves */
 int xvmc_stream_incoming(struct xvmc_chan *chan,

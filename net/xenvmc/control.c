@@ -146,7 +146,7 @@ static void control_ring_gone(struct xvmc_chan *chan, u32 id, u32 status)
 		conn = NULL;
 	rcu_read_unlock();
 	if (conn) {
-		xvmc_conn_unlend(conn, ring);
+		xvmc_conn_gone(conn);
 		xvmc_conn_put(conn);
 	}
 }

@@ -648,13 +648,15 @@ void xvmc_conn_spill(struct xvmc_conn *conn, bool force)
 		conn->ops->data_ready(conn);
 }
 
-/* The peer could not map @ring: nothing was or will be written to it */
-void xvmc_conn_unlend(struct xvmc_conn *conn, struct xvmc_rx_ring *ring)
+/* The peer could not map the lent ring: nothing was or will be written to it */
+void xvmc_conn_unlend(struct xvmc_conn *conn)
 {
+	struct xvmc_rx_ring *ring;
 	bool had;
 
 	mutex_lock(&conn->rx.mutex);
-	had = rx_ring(conn) == ring;
+	ring = rx_ring(conn);
+	had = ring && READ_ONCE(ring->dead);
 	if (had)
 		rx_end(conn, ring);
 	mutex_unlock(&conn->rx.mutex);
