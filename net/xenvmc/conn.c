@@ -253,7 +253,8 @@ static struct xvmc_fsm_step conn_event(struct xvmc_conn *conn, u8 event,
 	old = conn->state;
 	step = xvmc_conn_step(old, event);
 	WRITE_ONCE(conn->state, step.state);
-	if ((event == XVMC_CEV_REQUEST || event == XVMC_CEV_YES) &&
+	if ((step.actions & XVMC_CACT_SEND_YES ||
+	     (event == XVMC_CEV_YES && step.state >= XVMC_CONN_UP)) &&
 	    !conn->has_peer_id) {
 		conn->peer_id = peer_id;
 		conn->has_peer_id = true;
