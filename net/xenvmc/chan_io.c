@@ -25,44 +25,36 @@ void xvmc_chan_event(struct xvmc_chan *chan)
 	tasklet_schedule(&chan->bells);
 }
 
-static void chan_bell_rx(struct xvmc_chan *chan, u32 id)
+/* Who is told of a bell, or NULL: a ring that is not lent, or does not exist */
+static struct xvmc_conn *chan_bell_conn(struct xvmc_chan *chan,
+					enum xvmc_bell kind, u32 id)
 {
-	struct xvmc_rx_ring *ring = READ_ONCE(chan->rx[id]);
-	struct xvmc_conn *conn;
+	struct xvmc_rx_ring *rx;
+	struct xvmc_tx_ring *tx;
 
-	if (!ring)
-		return;
-	conn = rcu_dereference(ring->conn);
-	if (conn)
-		xvmc_conn_bell(conn, XVMC_BELL_DATA);
+	if (kind == XVMC_BELL_DATA) {
+		rx = READ_ONCE(chan->rx[id]);
+		return rx ? rcu_dereference(rx->conn) : NULL;
+	}
+	tx = rcu_dereference(chan->tx[id]);
+	return tx ? rcu_dereference(tx->conn) : NULL;
 }
 
-static void chan_bell_tx(struct xvmc_chan *chan, u32 id)
-{
-	struct xvmc_tx_ring *ring = rcu_dereference(chan->tx[id]);
-	struct xvmc_conn *conn;
-
-	if (!ring)
-		return;
-	conn = rcu_dereference(ring->conn);
-	if (conn)
-		xvmc_conn_bell(conn, XVMC_BELL_SPACE);
-}
-
-/* Takes every rung bell of one kind. Returns how many there were */
+/* Takes every rung bell of one kind. Returns how many meant something */
 static u32 chan_take_bells(struct xvmc_chan *chan, enum xvmc_bell kind)
 {
 	struct xvmc_ring_hdr *hdr = chan->rx_ctl.mem.hdr;
+	struct xvmc_conn *conn;
 	unsigned long bits;
 	u32 word, bit, n = 0;
 
 	for (word = 0; word < XVMC_BELL_WORDS; word++) {
 		bits = xvmc_bell_take(hdr, kind, word);
 		for_each_set_bit(bit, &bits, 32) {
-			if (kind == XVMC_BELL_DATA)
-				chan_bell_rx(chan, word * 32 + bit);
-			else
-				chan_bell_tx(chan, word * 32 + bit);
+			conn = chan_bell_conn(chan, kind, word * 32 + bit);
+			if (!conn)
+				continue;
+			xvmc_conn_bell(conn, kind);
 			n++;
 		}
 	}
