@@ -288,7 +288,7 @@ static void chan_check_violated(struct xvmc_chan *chan)
 	xvmc_stat_inc(XVMC_STAT_VIOLATIONS);
 	net_warn_ratelimited("xenvmc: domain %u broke the protocol: %s\n",
 			     chan->peer->domid, what);
-	xvmc_peer_event(chan->peer, XVMC_PEV_VIOLATION, NULL);
+	xvmc_peer_violation(chan->peer, chan);
 }
 
 /* One message. Returns false if there is none or the ring is of no use */

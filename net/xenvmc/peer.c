@@ -435,6 +435,24 @@ unlock:
 	mutex_unlock(&peer->mutex);
 }
 
+/**
+ * xvmc_peer_violation() - the peer broke the protocol on a channel
+ * @peer: the peer
+ * @chan: the channel; nothing happens if it is closed and perhaps followed by
+ *	another, as when a saved byte turns out to be wrong
+ *
+ * Context: Process context, takes the peer's mutex.
+ */
+void xvmc_peer_violation(struct xvmc_peer *peer, struct xvmc_chan *chan)
+{
+	mutex_lock(&peer->mutex);
+	if (!peer->dead && peer_chan(peer) == chan) {
+		peer_run(peer, XVMC_PEV_VIOLATION, NULL);
+		peer_settle(peer);
+	}
+	mutex_unlock(&peer->mutex);
+}
+
 static void peer_retry(struct xvmc_peer *peer)
 {
 	lockdep_assert_held(&peer->mutex);

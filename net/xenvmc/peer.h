@@ -100,6 +100,8 @@ int xvmc_peer_set_facts(struct xvmc_peer *peer, const char *uuid,
  */
 void xvmc_peer_event(struct xvmc_peer *peer, enum xvmc_peer_event ev,
 		     const struct xvmc_ctlmsg *msg);
+/* The peer broke the protocol on @chan. Process context, takes the mutex */
+void xvmc_peer_violation(struct xvmc_peer *peer, struct xvmc_chan *chan);
 /* After LEAVE: its channel is closed, nothing is queued. Process context */
 void xvmc_peer_wait_left(struct xvmc_peer *peer);
 /* Calls @fn for each peer, under RCU, until it returns non-zero */
