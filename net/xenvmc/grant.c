@@ -2,10 +2,11 @@
 /*
  * Ring pages shared by grants: own ones are granted, a peer's are mapped.
  *
- * Own pages are whole and zeroed, and go back only by the deferred path of the
- * grant table: what a peer still maps is freed when it has let go. The peer can
- * write to the header page, so the grant references that are ended come from
- * private memory. A peer's pages are mapped one by one and reached through the
+ * Own pages are whole and zeroed, and are freed only when the peer has let go of
+ * them. Rings that it still maps are kept in a list and tried again, so that the
+ * caller knows how much it holds; at the very end the grant table's own deferred
+ * path takes them over. The peer can write to the header page, so the grant
+ * references that are ended come from private memory. A peer's pages are mapped one by one and reached through the
  * linear map: vmap() of foreign pages gives empty page tables in a PV guest.
  *
  * Process context; no locks: the caller serialises what it does to one ring.
@@ -23,13 +24,17 @@
 
 /**
  * struct grant_own - what it takes to end an own ring
+ * @node: in a list of rings that the peer still maps
  * @page: data pages, for struct xvmc_ring_mem
- * @hdr_ref: grant of the header page
+ * @hdr: header page, or NULL
+ * @hdr_ref: its grant
  * @nr: data pages that exist and are granted
  * @ref: grants of the data pages
  */
 struct grant_own {
+	struct list_head node;
 	void **page;
+	void *hdr;
 	grant_ref_t hdr_ref;
 	u32 nr;
 	grant_ref_t ref[];
@@ -75,19 +80,39 @@ static void *grant_new_page(u16 domid, grant_ref_t *ref)
 	return addr;
 }
 
-static void grant_end_data(struct grant_own *own)
+static void grant_free_own(struct grant_own *own)
+{
+	kfree(own->page);
+	kfree(own);
+}
+
+/* Ends page after page. False, with the rest, at the first still mapped */
+static bool grant_try_end(struct grant_own *own)
+{
+	while (own->nr) {
+		if (!gnttab_try_end_foreign_access(own->ref[own->nr - 1]))
+			return false;
+		own->nr--;
+		free_page((unsigned long)own->page[own->nr]);
+	}
+	if (own->hdr && !gnttab_try_end_foreign_access(own->hdr_ref))
+		return false;
+	free_page((unsigned long)own->hdr);
+	grant_free_own(own);
+	return true;
+}
+
+/* The grant table frees the pages when the peer lets go, if it ever does */
+static void grant_abandon(struct grant_own *own)
 {
 	while (own->nr) {
 		own->nr--;
 		gnttab_end_foreign_access(own->ref[own->nr],
 					  virt_to_page(own->page[own->nr]));
 	}
-}
-
-static void grant_free_own(struct grant_own *own)
-{
-	kfree(own->page);
-	kfree(own);
+	if (own->hdr)
+		gnttab_end_foreign_access(own->hdr_ref, virt_to_page(own->hdr));
+	grant_free_own(own);
 }
 
 static struct grant_own *grant_new_own(u32 pages)
@@ -134,6 +159,7 @@ static int grant_new_hdr(struct grant_own *own, struct xvmc_ring_mem *mem,
 		free_page((unsigned long)hdr);
 		return ret;
 	}
+	own->hdr = hdr;
 	own->hdr_ref = ret;
 	mem->hdr = hdr;
 	mem->page = own->page;
@@ -163,39 +189,69 @@ int xvmc_grant_ring(u16 domid, struct xvmc_ring_mem *mem, u32 order)
 	if (!own)
 		return -ENOMEM;
 	err = grant_new_data(own, domid, 1U << order);
+	if (!err)
+		err = grant_new_hdr(own, mem, domid, order);
+	/* A peer may have guessed a reference and mapped the page */
 	if (err)
-		goto end_data;
-	err = grant_new_hdr(own, mem, domid, order);
-	if (err)
-		goto end_data;
-	return 0;
-
-end_data:
-	grant_end_data(own);
-	grant_free_own(own);
+		grant_abandon(own);
 	return err;
 }
 
 /**
  * xvmc_grant_end() - takes a ring back
  * @mem: as xvmc_grant_ring() filled it, or empty; empty afterwards
+ * @held: gets the ring if the peer still maps a page of it
  *
- * Pages that the peer still maps are freed when it has unmapped them.
- *
- * Context: Process context.
+ * Context: Process context; the caller serialises the use of @held.
  */
-void xvmc_grant_end(struct xvmc_ring_mem *mem)
+void xvmc_grant_end(struct xvmc_ring_mem *mem, struct list_head *held)
 {
 	struct grant_own *own = mem->priv;
-	struct page *hdr;
 
 	if (!own)
 		return;
-	hdr = virt_to_page(mem->hdr);
 	memset(mem, 0, sizeof(*mem));
-	gnttab_end_foreign_access(own->hdr_ref, hdr);
-	grant_end_data(own);
-	grant_free_own(own);
+	if (!grant_try_end(own))
+		list_add_tail(&own->node, held);
+}
+
+/**
+ * xvmc_grant_retry() - frees what the peer has let go of meanwhile
+ * @held: rings that it still mapped
+ *
+ * Context: Process context; the caller serialises the use of @held.
+ * Return: pages that it still maps, or might.
+ */
+u32 xvmc_grant_retry(struct list_head *held)
+{
+	struct grant_own *own, *next;
+	u32 pages = 0;
+
+	list_for_each_entry_safe(own, next, held, node) {
+		list_del(&own->node);
+		if (grant_try_end(own))
+			continue;
+		list_add_tail(&own->node, held);
+		pages += own->nr + 1;
+	}
+	return pages;
+}
+
+/**
+ * xvmc_grant_abandon() - leaves it to the grant table to free held rings
+ * @held: rings that the peer still mapped; empty afterwards
+ *
+ * Context: Process context; the caller serialises the use of @held.
+ */
+void xvmc_grant_abandon(struct list_head *held)
+{
+	struct grant_own *own, *next;
+
+	xvmc_grant_retry(held);
+	list_for_each_entry_safe(own, next, held, node) {
+		list_del(&own->node);
+		grant_abandon(own);
+	}
 }
 
 /* ---- a peer's rings ---- */

@@ -31,6 +31,8 @@
 /* For the HELLO_ACK of a peer that took its offer away when it sent it */
 #define PAIR_GRACE	(3 * HZ)
 #define PAIR_RETRY	HZ
+/* Own pages of earlier channels that a peer may still map when it gets more */
+#define XEN_MAX_HELD	1024
 
 /**
  * struct xen_pair - the offer of a pair, as seen from this end
@@ -108,7 +110,7 @@ static int xen_ring_grant(struct xvmc_chan *chan, struct xvmc_ring_mem *mem,
 
 static void xen_ring_end(struct xvmc_chan *chan, struct xvmc_ring_mem *mem)
 {
-	xvmc_grant_end(mem);
+	xvmc_grant_end(mem, &chan->peer->held);
 }
 
 static int xen_ring_map(struct xvmc_chan *chan, struct xvmc_ring_mem *mem,
@@ -124,6 +126,23 @@ static void xen_ring_unmap(struct xvmc_chan *chan, struct xvmc_ring_mem *mem)
 
 /* ---- lower domid ---- */
 
+/* A peer that keeps what it mapped gets no more: memory is bounded by that */
+static bool xen_holds_too_much(struct xvmc_peer *peer)
+{
+	u32 pages = xvmc_grant_retry(&peer->held);
+
+	if (pages <= XEN_MAX_HELD)
+		return false;
+	pr_warn_ratelimited("domain %u keeps %u pages mapped\n", peer->domid,
+			    pages);
+	return true;
+}
+
+static void xen_forget(struct xvmc_peer *peer)
+{
+	xvmc_grant_abandon(&peer->held);
+}
+
 /* Makes the channel and hangs it into the peer, with its own control ring */
 static struct xvmc_chan *xen_chan_new(struct xvmc_peer *peer)
 {
@@ -131,6 +150,8 @@ static struct xvmc_chan *xen_chan_new(struct xvmc_peer *peer)
 	int err;
 
 	lockdep_assert_held(&peer->mutex);
+	if (xen_holds_too_much(peer))
+		return ERR_PTR(-EBUSY);
 	chan = xvmc_chan_new(peer);
 	if (!chan)
 		return ERR_PTR(-ENOMEM);
@@ -395,4 +416,5 @@ const struct xvmc_transport_ops xvmc_xen_ops = {
 	.watch		= xen_watch,
 	.unwatch	= xen_unwatch,
 	.bind		= xen_bind,
+	.forget		= xen_forget,
 };

@@ -37,7 +37,7 @@ struct xvmc_ring_mem {
  *	@chan map them; fills @mem. Process context
  * @ring_end: takes the ring back; pages that the peer still maps are freed
  *	later, never reused before. Accepts what ring_grant made. Process
- *	context
+ *	context; a peer has one channel at a time, and one calls this at a time
  * @ring_map: maps the peer's ring @token and checks its header; fills @mem.
  *	%-EPROTO if the peer is at fault, else own trouble. Process context
  * @ring_unmap: undoes it; nobody uses the ring any more. Process context
@@ -51,6 +51,7 @@ struct xvmc_ring_mem {
  * @watch: optional: begins to look for the peer's offer
  * @unwatch: optional: ends that; no event comes after it
  * @bind: optional: maps the offered control ring, binds, sends HELLO
+ * @forget: optional: @peer is not listed any more and has no channel
  */
 struct xvmc_transport_ops {
 	const char *name;
@@ -69,6 +70,7 @@ struct xvmc_transport_ops {
 	int (*watch)(struct xvmc_peer *peer);
 	void (*unwatch)(struct xvmc_peer *peer);
 	int (*bind)(struct xvmc_peer *peer);
+	void (*forget)(struct xvmc_peer *peer);
 };
 
 extern const struct xvmc_transport_ops xvmc_loop_ops;
