@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * stamp: a connection whose bytes say where they belong.
+ *
+ *	stamp serve inet|xenvmc PORT
+ *	stamp run inet|xenvmc ADDRESS PORT [BYTES [GAP]]
+ *
+ * Both ends send all the time, and check each byte they get against its offset
+ * in the stream and the number of the connection. The running end stops after
+ * BYTES (0: at SIGTERM) and half-closes; the serving end follows, and each
+ * drains what is left. Each end then prints one line:
+ *
+ *	end=exact sent=N received=N	both streams ended, no byte was wrong
+ *	end=ECONNRESET sent=N received=N	what came before was right
+ *	end=wrong sent=N received=N	the byte after the last received one
+ *
+ * "run" exits with 0, 3 and 1 for these, and 2 if it could not connect. Twice a
+ * second it prints "at sent=N received=N". GAP is a pause in milliseconds after
+ * each write of both ends. AF_XENVMC addresses are domain ids.
+ */
+#include <arpa/inet.h>
+#include <err.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <linux/xenvmc.h>
+
+#define CHUNK	65536
+
+/**
+ * struct hello - what the running end says first
+ * @seed: number of the connection
+ * @gap: milliseconds between writes
+ */
+struct hello {
+	uint64_t seed;
+	uint64_t gap;
+};
+
+/**
+ * struct stream - one end of a connection
+ * @fd: socket
+ * @tx_seed: of the bytes that are sent
+ * @rx_seed: of the bytes that are received
+ * @sent: bytes sent
+ * @received: bytes received, and right
+ * @limit: bytes to send, or UINT64_MAX
+ * @gap: milliseconds between writes
+ * @next: when to write again, in milliseconds
+ * @tx_done: this end was shut down
+ * @rx_done: the other end was
+ * @wrong: a byte was
+ * @err: errno of a failed call
+ */
+struct stream {
+	int fd;
+	uint64_t tx_seed;
+	uint64_t rx_seed;
+	uint64_t sent;
+	uint64_t received;
+	uint64_t limit;
+	uint64_t gap;
+	uint64_t next;
+	bool tx_done;
+	bool rx_done;
+	bool wrong;
+	int err;
+};
+
+static volatile sig_atomic_t stop;
+
+static void on_stop(int sig)
+{
+	(void)sig;
+	stop = 1;
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000ULL + ts.tv_nsec / 1000000;
+}
+
+/* Any word of a stream; the finaliser of splitmix64 (Vigna, public domain) */
+static uint64_t word_at(uint64_t seed, uint64_t index)
+{
+	uint64_t z = seed + (index + 1) * 0x9e3779b97f4a7c15ULL;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+	return z ^ (z >> 31);
+}
+
+/* @n bytes of the stream from @offset on */
+static void fill(uint8_t *buf, uint64_t seed, uint64_t offset, size_t n)
+{
+	uint64_t word = word_at(seed, offset / 8);
+	size_t i;
+
+	for (i = 0; i < n; i++, offset++) {
+		if (offset % 8 == 0)
+			word = word_at(seed, offset / 8);
+		buf[i] = word >> (8 * (offset % 8));
+	}
+}
+
+/* Odd and even sizes, small and large */
+static size_t chunk_size(uint64_t offset)
+{
+	static const size_t size[] = { 1, 65536, 100, 1448, 4096, 32768, 7 };
+
+	return size[word_at(1, offset) % (sizeof(size) / sizeof(size[0]))];
+}
+
+static bool again(int error)
+{
+	return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
+}
+
+static void receive(struct stream *s)
+{
+	static uint8_t got[CHUNK], want[CHUNK];
+	ssize_t n = recv(s->fd, got, sizeof(got), MSG_DONTWAIT);
+	ssize_t i;
+
+	if (n < 0) {
+		if (!again(errno))
+			s->err = errno;
+		return;
+	}
+	if (!n) {
+		s->rx_done = true;
+		return;
+	}
+	fill(want, s->rx_seed, s->received, n);
+	for (i = 0; i < n && got[i] == want[i]; i++)
+		;
+	s->received += i;
+	s->wrong = i < n;
+}
+
+static void transmit(struct stream *s)
+{
+	static uint8_t buf[CHUNK];
+	size_t size = chunk_size(s->sent);
+	ssize_t n;
+
+	if (size > s->limit - s->sent)
+		size = s->limit - s->sent;
+	fill(buf, s->tx_seed, s->sent, size);
+	n = send(s->fd, buf, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (n < 0) {
+		if (!again(errno))
+			s->err = errno;
+		return;
+	}
+	s->sent += n;
+	s->next = now_ms() + s->gap;
+}
+
+static void finish_tx(struct stream *s)
+{
+	if (shutdown(s->fd, SHUT_WR))
+		s->err = errno;
+	s->tx_done = true;
+}
+
+/* Waits for what can be done next, half a second at most, and does it */
+static void step(struct stream *s)
+{
+	struct pollfd pfd = { .fd = s->fd };
+	uint64_t now = now_ms();
+	int timeout = 500;
+
+	if (!s->rx_done)
+		pfd.events |= POLLIN;
+	if (!s->tx_done && now >= s->next)
+		pfd.events |= POLLOUT;
+	else if (!s->tx_done && s->next - now < (uint64_t)timeout)
+		timeout = s->next - now;
+	if (poll(&pfd, 1, timeout) < 0) {
+		if (errno != EINTR)
+			s->err = errno;
+		return;
+	}
+	if (!s->rx_done && pfd.revents & (POLLIN | POLLHUP | POLLERR))
+		receive(s);
+	if (!s->err && !s->tx_done && pfd.events & pfd.revents & POLLOUT)
+		transmit(s);
+}
+
+static bool over(const struct stream *s)
+{
+	return s->err || s->wrong || (s->tx_done && s->rx_done);
+}
+
+/* One write: lines of several processes do not mix */
+static void report(const struct stream *s, const char *what)
+{
+	char line[160];
+	int n;
+
+	n = snprintf(line, sizeof(line), "%s sent=%llu received=%llu\n", what,
+		     (unsigned long long)s->sent,
+		     (unsigned long long)s->received);
+	if (write(STDOUT_FILENO, line, n) != n)
+		err(2, "cannot report");
+}
+
+static int report_end(const struct stream *s)
+{
+	char what[64] = "end=exact";
+
+	if (s->wrong)
+		strcpy(what, "end=wrong");
+	else if (s->err)
+		snprintf(what, sizeof(what), "end=%s", strerrorname_np(s->err));
+	report(s, what);
+	return s->wrong ? 1 : s->err ? 3 : 0;
+}
+
+/* The end that serves stops when the other end has */
+static int serve_one(int fd)
+{
+	struct stream s = { .fd = fd, .limit = UINT64_MAX };
+	struct hello hello;
+
+	if (recv(fd, &hello, sizeof(hello), MSG_WAITALL) != sizeof(hello))
+		errx(2, "no hello");
+	s.rx_seed = hello.seed;
+	s.tx_seed = ~hello.seed;
+	s.gap = hello.gap;
+	while (!over(&s)) {
+		step(&s);
+		if (s.rx_done && !s.tx_done && !s.err)
+			finish_tx(&s);
+	}
+	return report_end(&s);
+}
+
+static int run(int fd, const struct hello *hello, uint64_t limit)
+{
+	struct stream s = {
+		.fd = fd, .tx_seed = hello->seed, .rx_seed = ~hello->seed,
+		.gap = hello->gap, .limit = limit ? limit : UINT64_MAX,
+	};
+	uint64_t told = now_ms();
+
+	while (!over(&s)) {
+		step(&s);
+		if (!s.tx_done && !s.err && (stop || s.sent == s.limit))
+			finish_tx(&s);
+		if (now_ms() - told >= 500) {
+			report(&s, "at");
+			told = now_ms();
+		}
+	}
+	return report_end(&s);
+}
+
+/* Returns a socket, with the address in @addr; @host may be NULL */
+static int make_socket(const char *family, const char *host, const char *port,
+		       struct sockaddr_storage *addr, socklen_t *len)
+{
+	struct sockaddr_xenvmc *svm = (struct sockaddr_xenvmc *)addr;
+	struct sockaddr_in *in = (struct sockaddr_in *)addr;
+	bool inet = !strcmp(family, "inet");
+	int fd;
+
+	memset(addr, 0, sizeof(*addr));
+	if (inet) {
+		in->sin_family = AF_INET;
+		in->sin_port = htons(atoi(port));
+		if (host && inet_pton(AF_INET, host, &in->sin_addr) != 1)
+			errx(2, "%s: expected an IPv4 address", host);
+		*len = sizeof(*in);
+	} else if (!strcmp(family, "xenvmc")) {
+		svm->svm_family = AF_XENVMC;
+		svm->svm_port = atoi(port);
+		svm->svm_domid = host ? (unsigned int)atoi(host) :
+					XENVMC_DOMID_ANY;
+		*len = sizeof(*svm);
+	} else {
+		errx(2, "%s: expected inet or xenvmc", family);
+	}
+	fd = socket(inet ? AF_INET : AF_XENVMC, SOCK_STREAM, 0);
+	if (fd < 0)
+		err(2, "socket");
+	return fd;
+}
+
+static int serve(char **argv)
+{
+	struct sockaddr_storage addr;
+	socklen_t len;
+	int one = 1;
+	int fd, conn;
+
+	fd = make_socket(argv[2], NULL, argv[3], &addr, &len);
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (bind(fd, (struct sockaddr *)&addr, len) || listen(fd, 128))
+		err(2, "cannot listen on port %s", argv[3]);
+	signal(SIGCHLD, SIG_IGN);
+	for (;;) {
+		conn = accept(fd, NULL, NULL);
+		if (conn < 0)
+			err(2, "accept");
+		switch (fork()) {
+		case -1:
+			err(2, "fork");
+		case 0:
+			close(fd);
+			exit(serve_one(conn));
+		}
+		close(conn);
+	}
+}
+
+static int start(int argc, char **argv)
+{
+	struct hello hello = { .seed = now_ms() << 20 ^ getpid() };
+	struct sigaction act = { .sa_handler = on_stop };
+	uint64_t limit = argc > 5 ? strtoull(argv[5], NULL, 0) : 0;
+	struct sockaddr_storage addr;
+	socklen_t len;
+	int fd;
+
+	hello.gap = argc > 6 ? strtoull(argv[6], NULL, 0) : 0;
+	sigaction(SIGTERM, &act, NULL);
+	fd = make_socket(argv[2], argv[3], argv[4], &addr, &len);
+	if (connect(fd, (struct sockaddr *)&addr, len))
+		err(2, "cannot connect to %s port %s", argv[3], argv[4]);
+	if (send(fd, &hello, sizeof(hello), 0) != sizeof(hello))
+		err(2, "cannot say hello");
+	return run(fd, &hello, limit);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 4 && !strcmp(argv[1], "serve"))
+		return serve(argv);
+	if (argc >= 5 && argc <= 7 && !strcmp(argv[1], "run"))
+		return start(argc, argv);
+	errx(2, "usage: stamp serve FAMILY PORT | "
+	     "stamp run FAMILY ADDRESS PORT [BYTES [GAP]]");
+}
