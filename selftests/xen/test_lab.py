@@ -17,7 +17,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
 from xenlab import (artifacts, cache, cli, console, deadline,  # noqa: E402
-                    domains, initramfs, kernel, mirror, qemu, recipes)
+                    domains, initramfs, kernel, mirror, qemu, recipes, tap)
 from xenlab.errors import (ConsoleFailure, LabError,  # noqa: E402
                            Timeout)
 from xenlab.lab import Lab  # noqa: E402
@@ -484,43 +484,6 @@ class BootTest(unittest.TestCase):
         self.assertIn("guest2", self.lab.guests_running())
 
 
-class Tap(unittest.TestResult):
-    """Prints each result as a TAP line."""
-
-    def __init__(self):
-        super().__init__()
-        self.number = 0
-
-    def _line(self, good, test, note=""):
-        self.number += 1
-        word = "ok" if good else "not ok"
-        print(f"{word} {self.number} {test.id().split('.', 1)[1]}{note}",
-              flush=True)
-
-    def addSuccess(self, test):
-        super().addSuccess(test)
-        self._line(True, test)
-
-    def addSkip(self, test, reason):
-        super().addSkip(test, reason)
-        self._line(True, test, f" # SKIP {reason}")
-
-    def addFailure(self, test, err):
-        super().addFailure(test, err)
-        self._line(False, test)
-        self._explain(self.failures[-1][1])
-
-    def addError(self, test, err):
-        super().addError(test, err)
-        self._line(False, test)
-        self._explain(self.errors[-1][1])
-
-    @staticmethod
-    def _explain(text):
-        for line in text.splitlines():
-            print("# " + line, flush=True)
-
-
 def main():
     """Run the tests that were asked for."""
     if set(sys.argv[1:]) - {"--boot"}:
@@ -528,13 +491,7 @@ def main():
     cases = [ConsoleTest, DeadlineTest, CacheTest, ParametersTest, PartsTest]
     if "--boot" in sys.argv:
         cases.append(BootTest)
-    suite = unittest.TestSuite(
-        unittest.defaultTestLoader.loadTestsFromTestCase(case)
-        for case in cases)
-    print(f"TAP version 13\n1..{suite.countTestCases()}", flush=True)
-    result = Tap()
-    suite.run(result)
-    return 0 if result.wasSuccessful() else 1
+    return tap.run(cases)
 
 
 if __name__ == "__main__":
