@@ -134,8 +134,9 @@ class Lab:
                     "kernel": linux}
 
     def prepare(self, params=None):
-        """Make all trees and images that are absent; boot nothing."""
-        self._collect(params or Params())
+        """Make all trees and images that are absent; boot nothing. Returns
+        them: tools, dom0, guest, qemu, kernel."""
+        return self._collect(params or Params())
 
     def build(self, params=None):
         """Build the modules and tools for the guests' kernel."""
@@ -159,7 +160,8 @@ class Lab:
     def _dom0_initramfs(self, parts):
         path = os.path.join(self.folder, "dom0.cpio")
         with initramfs.Archive(path) as archive:
-            _early(archive, parts, "dom0", DOM0_MODULES)
+            early(archive, parts, os.path.join(FILES, "dom0-init"),
+                  DOM0_MODULES)
 
     def _guest_initramfs(self, parts, params):
         """The guests' initramfs, with the present modules and tools."""
@@ -168,7 +170,8 @@ class Lab:
             parts["tools"]), opt)
         path = os.path.join(self.share, "boot", "guest.cpio")
         with initramfs.Archive(path + ".new") as archive:
-            _early(archive, parts, "guest", GUEST_MODULES)
+            early(archive, parts, os.path.join(FILES, "guest-init"),
+                  GUEST_MODULES)
             self._guest_overlay(archive, parts, opt)
         os.rename(path + ".new", path)
         for number in range(1, max(params.guests, 8) + 1):
@@ -510,15 +513,16 @@ class Lab:
         return pid
 
 
-def _early(archive, parts, kind, names):
-    """The part of an initramfs that all domains share."""
+def early(archive, parts, init, names):
+    """The part of an initramfs that all machines share: the file @init, a
+    shell, and the modules that @names need, in an order that loads."""
     version = recipes.kernel_version(parts["tools"])
     modules = kernel.Modules(parts["tools"].file("usr/lib/modules", version))
     for folder in ("bin", "dev", "proc", "sys", "root", "lab"):
         archive.folder(folder)
     archive.device("dev/console", 5, 1)
     archive.file("bin/busybox", parts["dom0"].file("busybox"))
-    archive.file("init", os.path.join(FILES, f"{kind}-init"))
+    archive.file("init", init)
     order = []
     for path in modules.closure(names):
         plain = os.path.basename(path).split(".ko")[0] + ".ko"

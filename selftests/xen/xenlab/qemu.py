@@ -30,13 +30,8 @@ def free_ports(count):
             item.close()
 
 
-def command(root, folder, images, parameters, network, ports):
-    """The command line. @root: the unpacked QEMU, @folder: the lab's own,
-    @images: {xen, kernel, initrd, disks}, @ports: {address: local port}."""
-    forwards = "".join(f",hostfwd=tcp:127.0.0.1:{port}-{address}:22"
-                       for address, port in ports.items())
-    # A comma separates modules in -initrd; one in a word must be doubled.
-    dom0 = parameters.dom0_options.replace(",", ",,")
+def _machine(root, cpus, memory, disks):
+    """What all machines have in common. @root: the unpacked QEMU."""
     libraries = os.path.join(root, "usr/lib/x86_64-linux-gnu")
     argv = [os.path.join(root, "usr/lib64/ld-linux-x86-64.so.2"),
             "--library-path", libraries,
@@ -44,22 +39,40 @@ def command(root, folder, images, parameters, network, ports):
             "-L", os.path.join(root, "usr/share/qemu"),
             "-L", os.path.join(root, "usr/share/seabios"),
             "-name", "xenvmc-lab",
-            "-machine", "q35", "-cpu", CPU, "-smp", str(parameters.cpus),
+            "-machine", "q35", "-cpu", CPU, "-smp", str(cpus),
             "-accel", "tcg,thread=multi,tb-size=1024",
-            "-m", str(parameters.memory), "-nodefaults", "-no-reboot",
-            "-display", "none", "-monitor", "none",
-            "-serial", f"file:{folder}/share/console/xen.log",
-            "-kernel", images["xen"],
-            "-append", f"{XEN_OPTIONS} dom0_mem={parameters.dom0_memory}M,"
-                       f"max:{parameters.dom0_memory}M "
-                       f"{parameters.xen_options}".strip(),
-            "-initrd", f"{images['kernel']} console=hvc0 loglevel=5 "
-                       f"rdinit=/init net.ifnames=0 {dom0}".strip()
-                       + f",{images['initrd']}"]
-    for disk in images["disks"]:
+            "-m", str(memory), "-nodefaults", "-no-reboot",
+            "-display", "none", "-monitor", "none"]
+    for disk in disks:
         argv += ["-drive",
                  f"file={disk},if=virtio,format=raw,snapshot=on,cache=unsafe"]
-    argv += ["-virtfs", f"local,path={folder}/share,mount_tag=lab,"
+    return argv
+
+
+def bare(root, kernel, initrd, disks):
+    """The command line of a machine without Xen, its console on stdout."""
+    return _machine(root, 2, 512, disks) + [
+        "-serial", "stdio", "-kernel", kernel, "-initrd", initrd,
+        "-append", "console=ttyS0 loglevel=5 rdinit=/init"]
+
+
+def command(root, folder, images, parameters, network, ports):
+    """The command line. @root: the unpacked QEMU, @folder: the lab's own,
+    @images: {xen, kernel, initrd, disks}, @ports: {address: local port}."""
+    forwards = "".join(f",hostfwd=tcp:127.0.0.1:{port}-{address}:22"
+                       for address, port in ports.items())
+    # A comma separates modules in -initrd; one in a word must be doubled.
+    dom0 = parameters.dom0_options.replace(",", ",,")
+    argv = _machine(root, parameters.cpus, parameters.memory, images["disks"])
+    argv += ["-serial", f"file:{folder}/share/console/xen.log",
+             "-kernel", images["xen"],
+             "-append", f"{XEN_OPTIONS} dom0_mem={parameters.dom0_memory}M,"
+                        f"max:{parameters.dom0_memory}M "
+                        f"{parameters.xen_options}".strip(),
+             "-initrd", f"{images['kernel']} console=hvc0 loglevel=5 "
+                        f"rdinit=/init net.ifnames=0 {dom0}".strip()
+                        + f",{images['initrd']}",
+             "-virtfs", f"local,path={folder}/share,mount_tag=lab,"
                         "security_model=none,id=lab,multidevs=remap",
              "-netdev", f"user,id=n0,restrict=on,net={network}{forwards}",
              "-device", "virtio-net-pci,netdev=n0,romfile="]
