@@ -17,10 +17,10 @@ ENTER = r"""
 tree=$1 folder=$2 visible=$3
 shift 3
 mount --rbind /dev "$tree/dev" && mount --rbind /proc "$tree/proc" || exit 125
+mount -t tmpfs tmpfs "$tree/tmp" || exit 125
 printf '%s\n' "$visible" | while read -r dir; do
         mkdir -p "$tree$dir" && mount --rbind "$dir" "$tree$dir" || exit 1
 done || exit 125
-mount -t tmpfs tmpfs "$tree/tmp" || exit 125
 exec chroot "$tree" /usr/bin/env -i HOME=/tmp LC_ALL=C.UTF-8 \
         PATH=/usr/sbin:/usr/bin:/sbin:/bin \
         sh -c 'cd "$0" && exec "$@"' "$folder" "$@"
