@@ -224,16 +224,19 @@ void xvmc_grant_end(struct xvmc_ring_mem *mem, struct list_head *held)
  */
 u32 xvmc_grant_retry(struct list_head *held)
 {
-	struct grant_own *own, *next;
+	struct grant_own *own;
+	LIST_HEAD(tried);
 	u32 pages = 0;
 
-	list_for_each_entry_safe(own, next, held, node) {
+	while (!list_empty(held)) {
+		own = list_first_entry(held, struct grant_own, node);
 		list_del(&own->node);
 		if (grant_try_end(own))
 			continue;
-		list_add_tail(&own->node, held);
+		list_add_tail(&own->node, &tried);
 		pages += own->nr + 1;
 	}
+	list_splice(&tried, held);
 	return pages;
 }
 
