@@ -153,7 +153,7 @@ static u8 peer_failed(struct xvmc_peer *peer, const char *what, int err)
 	return peer->state == XVMC_PEER_HELLO ? XVMC_PEV_FAILED : XVMC_PEV_BYE;
 }
 
-/* What the peer did before there was a channel that could tell of it */
+/* What the peer did that no channel has told of */
 static u8 peer_violated(struct xvmc_peer *peer, const char *what)
 {
 	xvmc_stat_inc(XVMC_STAT_VIOLATIONS);
@@ -326,6 +326,11 @@ static bool peer_version_ok(const struct xvmc_peer *peer, u8 ev,
 	       (msg->hello.version && msg->hello.version <= XVMC_VERSION);
 }
 
+static bool peer_is_greeting(u8 ev)
+{
+	return ev == XVMC_PEV_HELLO || ev == XVMC_PEV_HELLO_ACK;
+}
+
 /* Runs the state table until no event follows */
 static void peer_run(struct xvmc_peer *peer, u8 ev,
 		     const struct xvmc_ctlmsg *msg)
@@ -337,12 +342,13 @@ static void peer_run(struct xvmc_peer *peer, u8 ev,
 	while (ev != PEER_NO_EVENT) {
 		reason = peer_close_reason(ev);
 		if (!peer_version_ok(peer, ev, msg)) {
-			pr_warn_ratelimited("domain %u: no common version\n",
-					    peer->domid);
-			ev = XVMC_PEV_VIOLATION;
+			ev = peer_violated(peer, "no common version");
 			reason = XENVMC_REASON_VERSION;
 		}
 		step = xvmc_peer_step(peer->state, ev);
+		if (step.state == XVMC_PEER_BROKEN && peer_is_greeting(ev) &&
+		    peer->state != XVMC_PEER_BROKEN)
+			peer_violated(peer, "greeting out of turn");
 		WRITE_ONCE(peer->state, step.state);
 		ev = peer_act(peer, step.actions, reason, msg);
 		/* A channel that was given up in HELLO has no action for it */
