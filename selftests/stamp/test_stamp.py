@@ -1,0 +1,135 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""Does stamp notice what it is there to notice? A relay between its two ends
+damages the stream in each way that counts.
+
+  test_stamp.py STAMP
+"""
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+import unittest
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+sys.path.insert(0, os.path.join(HERE, "../xen"))
+
+from xenlab import deadline, tap  # noqa: E402
+
+STAMP = ""
+BYTES = 300000
+AT = 123457     # where the damage is done, in the stream of the running end
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def pump(source, target, damage):
+    """Pass bytes on; the damage is done to a piece that begins at AT."""
+    offset = 0
+    while True:
+        size = AT - offset if offset < AT else 65536
+        data = source.recv(size)
+        if not data:
+            target.shutdown(socket.SHUT_WR)
+            return
+        target.sendall(damage(data) if damage and offset == AT else data)
+        offset += len(data)
+
+
+class Relay:
+    """One connection through a damaging relay to the serving end."""
+
+    def __init__(self, port, damage):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.thread = threading.Thread(target=self.work, args=(port, damage),
+                                       daemon=True)
+        self.thread.start()
+
+    def work(self, port, damage):
+        near = self.listener.accept()[0]
+        far = socket.create_connection(("127.0.0.1", port))
+        back = threading.Thread(target=self.quietly,
+                                args=(far, near, None), daemon=True)
+        back.start()
+        self.quietly(near, far, damage)
+        back.join()
+        near.close()
+        far.close()
+
+    @staticmethod
+    def quietly(source, target, damage):
+        try:
+            pump(source, target, damage)
+        except OSError:
+            # An end that has seen the damage hangs up
+            for end in (source, target):
+                end.close()
+
+
+class StampTest(unittest.TestCase):
+    def setUp(self):
+        port = free_port()
+        # pylint: disable=consider-using-with
+        self.server = subprocess.Popen(
+            [STAMP, "serve", "inet", str(port)], stdout=subprocess.PIPE,
+            text=True)
+        self.addCleanup(self.server.stdout.close)
+        self.addCleanup(self.server.wait)
+        self.addCleanup(self.server.kill)
+        self.port = port
+        deadline.wait_until(self.listens, 10, "stamp does not listen")
+
+    def listens(self):
+        pattern = f":{self.port:04X} 00000000:0000 0A"
+        with open("/proc/net/tcp", encoding="ascii") as table:
+            return pattern in table.read()
+
+    def through(self, damage):
+        """(exit status, last line, the serving end's line)."""
+        relay = Relay(self.port, damage)
+        done = subprocess.run(
+            [STAMP, "run", "inet", "127.0.0.1", str(relay.port), str(BYTES)],
+            stdout=subprocess.PIPE, text=True, check=False, timeout=60)
+        theirs = self.server.stdout.readline().strip()
+        return done.returncode, done.stdout.splitlines()[-1], theirs
+
+    def damaged(self, damage):
+        _, _, theirs = self.through(damage)
+        found = re.fullmatch(r"end=wrong sent=\d+ received=(\d+)", theirs)
+        self.assertTrue(found, theirs)
+        # The hello is not part of the count; neighbours may be equal
+        self.assertIn(int(found.group(1)) - (AT - 16), range(9))
+
+    def test_an_untouched_stream_is_exact(self):
+        status, ours, theirs = self.through(None)
+        self.assertEqual(status, 0)
+        self.assertRegex(ours, rf"^end=exact sent={BYTES} received=\d+$")
+        self.assertRegex(theirs, rf"^end=exact sent=\d+ received={BYTES}$")
+
+    def test_a_flipped_bit_is_found(self):
+        self.damaged(lambda data: bytes([data[0] ^ 1]) + data[1:])
+
+    def test_a_lost_byte_is_found(self):
+        self.damaged(lambda data: data[1:])
+
+    def test_a_doubled_byte_is_found(self):
+        self.damaged(lambda data: data[:1] + data)
+
+    def test_a_stream_that_is_cut_is_not_exact(self):
+        def cut(_):
+            raise OSError
+        status, ours, _ = self.through(cut)
+        self.assertNotEqual(status, 0)
+        self.assertRegex(ours, "^end=E(CONNRESET|PIPE) ")
+
+
+if __name__ == "__main__":
+    STAMP = sys.argv[1]
+    sys.exit(tap.run([StampTest], sys.argv[2:]))
