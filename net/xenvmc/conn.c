@@ -348,42 +348,6 @@ int xvmc_conn_accept(struct xvmc_conn *conn, u32 peer_id)
 }
 EXPORT_SYMBOL_GPL(xvmc_conn_accept);
 
-/*
- * The hook may be unloaded before the peer has answered the DETACH of the last
- * connection: what is left of it then belongs to this module alone.
- */
-static void conn_orphan_nop(struct xvmc_conn *conn)
-{
-}
-
-static void conn_orphan_nop_why(struct xvmc_conn *conn, u32 why)
-{
-}
-
-static void conn_orphan_ask(struct xvmc_conn *conn, struct xvmc_ctlmsg *msg)
-{
-}
-
-static void conn_orphan_free(struct xvmc_conn *conn)
-{
-	kfree(conn);
-}
-
-static const struct xvmc_conn_ops conn_orphan_ops = {
-	.kind		= "tcp",
-	.tcp		= true,
-	.ask		= conn_orphan_ask,
-	.opened		= conn_orphan_nop,
-	.refused	= conn_orphan_nop_why,
-	.down		= conn_orphan_nop_why,
-	.recalled	= conn_orphan_nop_why,
-	.tx_lent	= conn_orphan_nop,
-	.no_ring	= conn_orphan_nop,
-	.data_ready	= conn_orphan_nop,
-	.write_space	= conn_orphan_nop,
-	.release	= conn_orphan_free,
-};
-
 /**
  * xvmc_conn_leave() - the local end is over
  * @conn: connection; the caller's reference stays the caller's
@@ -407,7 +371,7 @@ void xvmc_conn_leave(struct xvmc_conn *conn, u32 why, bool reset, bool orphan)
 	unasked = conn->send & asks;
 	conn->send &= ~asks;
 	if (orphan && conn->ops->tcp)
-		WRITE_ONCE(conn->ops, &conn_orphan_ops);
+		WRITE_ONCE(conn->ops, &xvmc_orphan_ops);
 	spin_unlock_bh(&conn->lock);
 	if (orphan) {
 		WRITE_ONCE(conn->rx.orphan, true);

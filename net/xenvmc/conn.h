@@ -84,6 +84,9 @@ struct xvmc_conn_ops {
 	void (*describe)(struct xvmc_conn *conn, struct xvmc_conn_info *info);
 };
 
+/* orphan.c: the door of a connection that has none any more */
+extern const struct xvmc_conn_ops xvmc_orphan_ops;
+
 /**
  * struct xvmc_conn_tx - sending direction
  * @mutex: serialises writers, start and stop

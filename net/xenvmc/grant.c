@@ -2,12 +2,13 @@
 /*
  * Ring pages shared by grants: own ones are granted, a peer's are mapped.
  *
- * Own pages are whole and zeroed, and are freed only when the peer has let go of
- * them. Rings that it still maps are kept in a list and tried again, so that the
- * caller knows how much it holds; at the very end the grant table's own deferred
- * path takes them over. The peer can write to the header page, so the grant
- * references that are ended come from private memory. A peer's pages are mapped one by one and reached through the
- * linear map: vmap() of foreign pages gives empty page tables in a PV guest.
+ * Own pages are whole and zeroed, and are freed only when the peer has let go
+ * of them. Rings that it still maps are kept in a list and tried again, so that
+ * the caller knows how much it holds; at the very end the grant table's own
+ * deferred path takes them over. The peer can write to the header page, so the
+ * grant references that are ended come from private memory. A peer's pages are
+ * mapped one by one and reached through the linear map: vmap() of foreign pages
+ * gives empty page tables in a PV guest.
  *
  * Process context; no locks: the caller serialises what it does to one ring.
  */
