@@ -28,6 +28,7 @@
 enum conn_todo {
 	TODO_TAKE,		/* a tx ring was offered */
 	TODO_RECALLED,		/* the peer wants its ring back */
+	TODO_CHECK,		/* an index may be impossible */
 	TODO_UNLEND,		/* the peer cannot map the lent ring */
 	TODO_STOP,		/* no more sending by ring */
 	TODO_UP,
@@ -441,6 +442,15 @@ void xvmc_conn_feed(struct xvmc_conn *conn)
 	xvmc_conn_put(conn);
 }
 
+/* Somebody has seen a strange index without the mutexes. Under RCU */
+void xvmc_conn_suspect(struct xvmc_conn *conn)
+{
+	if (!kref_get_unless_zero(&conn->ref))
+		return;
+	conn_do(conn, TODO_CHECK);
+	xvmc_conn_put(conn);
+}
+
 /* The peer could not map the ring that is lent to it. Any context */
 void xvmc_conn_gone(struct xvmc_conn *conn)
 {
@@ -674,6 +684,8 @@ static void conn_work(struct work_struct *work)
 		conn_take(conn);
 	if (todo & BIT(TODO_RECALLED))
 		conn_recalled(conn);
+	if (todo & BIT(TODO_CHECK))
+		xvmc_rings_check(conn);
 	if (todo & BIT(TODO_UNLEND))
 		xvmc_conn_unlend(conn);
 	if (todo & BIT(TODO_STOP)) {

@@ -203,13 +203,6 @@ ssize_t xvmc_tx_write(struct xvmc_conn *conn, struct iov_iter *from, size_t len)
 }
 EXPORT_SYMBOL_GPL(xvmc_tx_write);
 
-static int tx_unread(struct xvmc_tx_ring *ring)
-{
-	int space = xvmc_ring_space(&ring->prod);
-
-	return space < 0 ? 0 : ring->prod.size - space;
-}
-
 /**
  * xvmc_tx_stop() - end the lend at the present index
  * @conn: connection
@@ -256,62 +249,6 @@ void xvmc_tx_finish(struct xvmc_conn *conn)
 	conn->tx.started = true;
 	xvmc_tx_stop(conn);
 }
-
-/* Runs @fn on the ring unless its lend is over. Poll and ioctl come by here */
-static int tx_peek(struct xvmc_conn *conn,
-		   int (*fn)(struct xvmc_tx_ring *ring), int none)
-{
-	struct xvmc_tx_ring *ring;
-	int ret = none;
-
-	rcu_read_lock();
-	ring = rcu_dereference(conn->tx.ring);
-	if (ring) {
-		spin_lock_bh(&ring->lock);
-		if (rcu_access_pointer(ring->conn) == conn)
-			ret = fn(ring);
-		spin_unlock_bh(&ring->lock);
-	}
-	rcu_read_unlock();
-	return ret;
-}
-
-static int tx_want_half(struct xvmc_tx_ring *ring)
-{
-	u32 half = ring->prod.size / 2;
-	int space = xvmc_ring_space(&ring->prod);
-
-	if (space >= 0 && space < half)
-		space = xvmc_ring_want_space(&ring->prod, half);
-	/* Broken counts as room: the writer finds the error */
-	return space < 0 || space >= half;
-}
-
-/**
- * xvmc_tx_want_space() - room for a sensible write?
- * @conn: connection
- *
- * If not, the write_space callback comes when half the ring is free.
- * Context: any; no lock needed.
- * Return: true if there is, or if no ring is in use.
- */
-bool xvmc_tx_want_space(struct xvmc_conn *conn)
-{
-	return tx_peek(conn, tx_want_half, 1);
-}
-EXPORT_SYMBOL_GPL(xvmc_tx_want_space);
-
-/**
- * xvmc_tx_queued() - bytes that the peer has not read yet
- * @conn: connection
- *
- * Context: any; no lock needed.
- */
-u32 xvmc_tx_queued(struct xvmc_conn *conn)
-{
-	return tx_peek(conn, tx_unread, 0);
-}
-EXPORT_SYMBOL_GPL(xvmc_tx_queued);
 
 /* ---- receiving ---------------------------------------------------------- */
 
@@ -664,136 +601,20 @@ void xvmc_conn_unlend(struct xvmc_conn *conn)
 		conn->ops->no_ring(conn);
 }
 
-/* Runs @fn on the ring unless its lend is over */
-static int rx_peek(struct xvmc_conn *conn,
-		   int (*fn)(struct xvmc_rx_ring *ring, u32 arg), u32 arg)
+/* Looks at the peer's indices while nobody moves ours. Takes both mutexes */
+void xvmc_rings_check(struct xvmc_conn *conn)
 {
-	struct xvmc_rx_ring *ring;
-	int ret = 0;
+	struct xvmc_tx_ring *tx;
+	struct xvmc_rx_ring *rx;
 
-	rcu_read_lock();
-	ring = rcu_dereference(conn->rx.ring);
-	if (ring) {
-		spin_lock_bh(&ring->lock);
-		if (rcu_access_pointer(ring->conn) == conn)
-			ret = fn(ring, arg);
-		spin_unlock_bh(&ring->lock);
-	}
-	rcu_read_unlock();
-	return ret;
+	mutex_lock(&conn->tx.mutex);
+	tx = tx_ring(conn);
+	if (tx && xvmc_ring_space(&tx->prod) < 0)
+		xvmc_chan_violation(conn->chan, "consumer index");
+	mutex_unlock(&conn->tx.mutex);
+	mutex_lock(&conn->rx.mutex);
+	rx = rx_ring(conn);
+	if (rx && xvmc_ring_used(&rx->cons) < 0)
+		xvmc_chan_violation(conn->chan, "producer index");
+	mutex_unlock(&conn->rx.mutex);
 }
-
-static int rx_want(struct xvmc_rx_ring *ring, u32 n)
-{
-	int used = xvmc_ring_want_data(&ring->cons, n);
-	struct xvmc_ring_mark mark;
-
-	xvmc_ring_mark(&ring->cons, ring->epoch, &mark);
-	if (used < 0 || mark.stopped)
-		return true;
-	/* Bytes of a lend that was not started cannot be read */
-	return mark.started && used >= min(n, ring->cons.size);
-}
-
-/**
- * xvmc_rx_want_data() - something to read?
- * @conn: connection
- * @n: so many bytes, at least 1
- *
- * If not, data_ready comes with them or with the stop mark.
- * Context: any; no lock needed.
- * Return: true if there is, or an error or the end of the lend to be found.
- */
-bool xvmc_rx_want_data(struct xvmc_conn *conn, u32 n)
-{
-	if (READ_ONCE(conn->rx.spill) || READ_ONCE(conn->rx.torn))
-		return true;
-	if (READ_ONCE(conn->rx.orphan))
-		return false;
-	return rx_peek(conn, rx_want, n);
-}
-EXPORT_SYMBOL_GPL(xvmc_rx_want_data);
-
-static int rx_unread(struct xvmc_rx_ring *ring, u32 unused)
-{
-	int used = xvmc_ring_used(&ring->cons);
-
-	return max(used, 0);
-}
-
-/**
- * xvmc_rx_queued() - bytes in the ring
- * @conn: connection
- *
- * Context: any; no lock needed.
- */
-u32 xvmc_rx_queued(struct xvmc_conn *conn)
-{
-	if (READ_ONCE(conn->rx.spill))
-		return READ_ONCE(conn->rx.spill_len) -
-		       READ_ONCE(conn->rx.spill_off);
-	return rx_peek(conn, rx_unread, 0);
-}
-EXPORT_SYMBOL_GPL(xvmc_rx_queued);
-
-static int rx_size(struct xvmc_rx_ring *ring, u32 unused)
-{
-	return ring->cons.size;
-}
-
-/**
- * xvmc_rx_size() - how many bytes can wait to be read?
- * @conn: connection
- *
- * Context: any; no lock needed.
- * Return: the size of the ring, 0 without one.
- */
-u32 xvmc_rx_size(struct xvmc_conn *conn)
-{
-	return rx_peek(conn, rx_size, 0);
-}
-
-static int rx_finished(struct xvmc_rx_ring *ring, u32 unused)
-{
-	struct xvmc_ring_mark mark;
-
-	xvmc_ring_mark(&ring->cons, ring->epoch, &mark);
-	return mark.stopped && mark.seq;
-}
-
-/**
- * xvmc_rx_fin() - has the peer ended the stream?
- * @conn: connection without TCP
- *
- * Its bytes may still be unread. Nothing any more once the lend is over here.
- * Context: any; no lock needed.
- */
-bool xvmc_rx_fin(struct xvmc_conn *conn)
-{
-	if (READ_ONCE(conn->rx.spill))
-		return conn->rx.spill_mark.seq;
-	return rx_peek(conn, rx_finished, 0);
-}
-
-static int rx_before(struct xvmc_rx_ring *ring, u32 copied_seq)
-{
-	struct xvmc_ring_mark mark;
-
-	xvmc_ring_mark(&ring->cons, ring->epoch, &mark);
-	return mark.started && xvmc_seq_cmp(copied_seq, mark.seq) < 0;
-}
-
-/**
- * xvmc_rx_tcp_first() - must bytes that TCP still owes be read before the ring?
- * @conn: connection
- * @copied_seq: TCP sequence number of the next byte to be read
- *
- * Context: any; no lock needed. For poll.
- */
-bool xvmc_rx_tcp_first(struct xvmc_conn *conn, u32 copied_seq)
-{
-	if (READ_ONCE(conn->rx.spill))
-		return xvmc_seq_cmp(copied_seq, conn->rx.spill_mark.seq) < 0;
-	return rx_peek(conn, rx_before, copied_seq);
-}
-EXPORT_SYMBOL_GPL(xvmc_rx_tcp_first);

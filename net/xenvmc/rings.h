@@ -16,8 +16,12 @@ void xvmc_rx_discard(struct xvmc_conn *conn);
 /* conn->lock held: fills LEND (RING_ADD first) or RECALL; false if no ring */
 bool xvmc_rx_fill(struct xvmc_conn *conn, struct xvmc_ctlmsg *msg, u16 type);
 void xvmc_rx_free_spill(struct xvmc_conn *conn);
+/* Breaks the channel if an index of a lent ring is impossible. Takes mutexes */
+void xvmc_rings_check(struct xvmc_conn *conn);
 /* Saves unread bytes, gives the ring back. Takes rx.mutex */
 void xvmc_conn_spill(struct xvmc_conn *conn, bool force);
+/* conn.c: an index seemed impossible; looked at again. Under RCU */
+void xvmc_conn_suspect(struct xvmc_conn *conn);
 /* conn.c */
 void xvmc_conn_lend_again(struct xvmc_conn *conn);
 /* Nobody reads the lent ring any more, and it is not stopped yet */
