@@ -477,6 +477,11 @@ class BootTest(unittest.TestCase):
         done = self.lab.exec("guest2", "cat /run/kept", check=True)
         self.assertEqual(done.stdout, "kept\n")
 
+    def test_input_arrives_whole_at_a_slow_reader(self):
+        done = self.lab.exec("guest1", "sleep 2; wc -c",
+                             input=b"x" * 4000000, text=False, check=True)
+        self.assertEqual(int(done.stdout), 4000000)
+
     def test_stop_and_start(self):
         self.lab.guest_stop("guest2")
         self.assertNotIn("guest2", self.lab.guests_running())
