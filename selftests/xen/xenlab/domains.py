@@ -46,6 +46,8 @@ def config(name, parameters):
 
     cpus: without pinning Xen may run both one-CPU guests on the same CPU.
     tsc_mode: RDTSC is intercepted in a PVH guest otherwise, and RDTSCP dies.
+    extra: without the crypto self-tests and with short grace periods, until
+    init runs, a boot takes two seconds less.
     """
     number = guest_number(name)
     pvh = parameters.guest_type == "pvh"
@@ -63,6 +65,8 @@ def config(name, parameters):
              'target=/dev/vdb", "format=raw,vdev=xvdb,access=ro,'
              'script=/lab/bin/block,target=/dev/vdc"]',
              f'extra = "console=hvc0 loglevel=5 rdinit=/init net.ifnames=0 '
+             'cryptomgr.notests rcupdate.rcu_expedited=1 '
+             'rcupdate.rcu_normal_after_boot=1 '
              f'lab.name={name} lab.ip={address(name)} '
              f'{parameters.guest_options}"']
     if parameters.guest_cpus == 1:
