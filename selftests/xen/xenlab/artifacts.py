@@ -15,10 +15,10 @@ from . import cache, recipes, tree
 from .errors import CommandFailed
 
 # Folders with a Kbuild file, and what their sources include by path.
-MODULES = ("net/xenvmc",)
-SOURCES = ("net", "include")
+MODULES = ("net/xenvmc", "selftests/hostile")
+SOURCES = ("net", "include", "selftests/hostile")
 # Folders with a Makefile that takes O=; their programs go to the guests.
-TOOLS = ("userspace", "selftests/loop")
+TOOLS = ("userspace", "selftests/loop", "selftests/stamp")
 
 
 def mirror(source, target):
@@ -69,14 +69,16 @@ def _modules(repo, folder, tools, version):
         if os.path.isdir(os.path.join(repo, name)):
             mirror(os.path.join(repo, name), os.path.join(sources, name))
     out = os.path.join(folder, "guest", version)
-    built = []
+    built, symbols = [], []
     for name in MODULES:
         place = os.path.join(sources, name)
         if not glob.glob(os.path.join(place, "Kbuild")):
             continue
         _run(tools, ["make", "-s", _jobs(), "-C",
                      f"/lib/modules/{version}/build", f"M={place}",
+                     f"KBUILD_EXTRA_SYMBOLS={' '.join(symbols)}",
                      "modules"], folder, [folder])
+        symbols.append(os.path.join(place, "Module.symvers"))
         built += glob.glob(os.path.join(place, "**", "*.ko"), recursive=True)
     for old in glob.glob(os.path.join(out, "*.ko")):
         os.unlink(old)

@@ -44,6 +44,8 @@ HARMLESS = (
     (r"segfault at .* in stress-ng", "stress-ng provokes faults on purpose"),
     (r"Speculative Return Stack Overflow|Spectre|RETBleed|MMIO Stale Data",
      "boot messages about the emulated CPU's mitigations, starting WARNING:"),
+    (r"NMI watchdog: Perf NMI watchdog permanently disabled",
+     "there is no such counter in a guest"),
     (r"WARNING: .* will be removed|sources of WARNING",
      "a note about the future, not about this run"),
 )

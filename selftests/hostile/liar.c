@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * liar: tells one lie to one peer over the channel that xenvmc has with it.
+ *
+ *	insmod liar.ko addr=10.77.0.101 lie=ctl_index
+ *
+ * Fails with -ENOTCONN without a channel, -ENOENT if the lie needs a lent ring
+ * of AF_XENVMC and there is none, -EINVAL for a lie that it does not know.
+ * The lies are in a table at the end. The core of the protocol is built in once
+ * more, so that the liar can say false things well-formed.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/inet.h>
+#include <linux/module.h>
+#include <net/ipv6.h>
+#include "chan.h"
+#include "conn.h"
+#include "peer.h"
+#include "core/ring.c"
+#include "core/frame.c"
+
+static char *addr = "";
+module_param(addr, charp, 0444);
+MODULE_PARM_DESC(addr, "IPv4 address of the peer");
+
+static char *lie = "";
+module_param(lie, charp, 0444);
+MODULE_PARM_DESC(lie, "what to do");
+
+/* ---- means ---- */
+
+/* A frame with any body on the control ring, and an event */
+static int say(struct xvmc_chan *chan, u16 type, const void *body, u16 len)
+{
+	int ret;
+
+	spin_lock_bh(&chan->lock);
+	ret = xvmc_frame_put(&chan->tx_ctl.prod, type, body, len);
+	spin_unlock_bh(&chan->lock);
+	chan->ops->kick(chan);
+	return ret < 0 ? ret : 0;
+}
+
+static int say_words(struct xvmc_chan *chan, u16 type, u32 a, u32 b, u32 c,
+		     u32 d, u16 words)
+{
+	u32 body[] = { a, b, c, d };
+
+	return say(chan, type, body, words * sizeof(u32));
+}
+
+static bool is_stream(struct xvmc_conn *conn)
+{
+	return conn && !conn->ops->tcp;
+}
+
+/* A ring of the peer's that a stream here writes. Under RCU */
+static struct xvmc_tx_ring *lent_to_us(struct xvmc_chan *chan)
+{
+	struct xvmc_tx_ring *ring;
+	u32 id;
+
+	for (id = 0; id < XVMC_MAX_RINGS; id++) {
+		ring = rcu_dereference(chan->tx[id]);
+		if (ring && is_stream(rcu_dereference(ring->conn)))
+			return ring;
+	}
+	return NULL;
+}
+
+/* An own ring that a stream here reads. Under RCU */
+static struct xvmc_rx_ring *lent_by_us(struct xvmc_chan *chan)
+{
+	struct xvmc_rx_ring *ring;
+	u32 id;
+
+	for (id = 0; id < XVMC_MAX_RINGS; id++) {
+		ring = READ_ONCE(chan->rx[id]);
+		if (ring && is_stream(rcu_dereference(ring->conn)))
+			return ring;
+	}
+	return NULL;
+}
+
+/* ---- lies on the control ring ---- */
+
+static int ctl_index(struct xvmc_chan *chan)
+{
+	struct xvmc_ring_prod *p = &chan->tx_ctl.prod;
+
+	spin_lock_bh(&chan->lock);
+	WRITE_ONCE(p->hdr->prod, p->prod + p->size + 8);
+	spin_unlock_bh(&chan->lock);
+	chan->ops->kick(chan);
+	return 0;
+}
+
+/* A frame that says it is longer than what is there */
+static int ctl_torn(struct xvmc_chan *chan)
+{
+	struct xvmc_frame_hdr hdr = { .len = 64, .type = XVMC_MSG_DETACH };
+	struct xvmc_ring_prod *p = &chan->tx_ctl.prod;
+
+	spin_lock_bh(&chan->lock);
+	xvmc_ring_copy_in(p, 0, &hdr, sizeof(hdr));
+	xvmc_ring_publish(p, sizeof(hdr));
+	spin_unlock_bh(&chan->lock);
+	chan->ops->kick(chan);
+	return 0;
+}
+
+static int ctl_long(struct xvmc_chan *chan)
+{
+	static const u8 body[XVMC_CTL_MAX_BODY + 8];
+
+	return say(chan, XVMC_MSG_DETACH, body, sizeof(body));
+}
+
+static int ctl_short(struct xvmc_chan *chan)
+{
+	return say(chan, XVMC_MSG_CONNECT, "xy", 2);
+}
+
+static int ctl_unknown_type(struct xvmc_chan *chan)
+{
+	return say(chan, 999, "what?", 5);
+}
+
+static int ctl_unknown_conn(struct xvmc_chan *chan)
+{
+	return say_words(chan, XVMC_MSG_DETACH, S32_MAX, 0, 0, 0, 2);
+}
+
+static int ctl_hello_again(struct xvmc_chan *chan)
+{
+	return say_words(chan, XVMC_MSG_HELLO, XVMC_VERSION, 0, 1, 0, 3);
+}
+
+/* An answer of the other family for a stream of the peer's */
+static int ctl_wrong_kind(struct xvmc_chan *chan)
+{
+	struct xvmc_tx_ring *ring;
+	u32 id = 0;
+
+	rcu_read_lock();
+	ring = lent_to_us(chan);
+	if (ring)
+		id = rcu_dereference(ring->conn)->peer_id;
+	rcu_read_unlock();
+	return ring ? say_words(chan, XVMC_MSG_UPGRADE_NO, id, 1, 0, 0, 2) :
+		      -ENOENT;
+}
+
+/* ---- lies about rings ---- */
+
+static int ring_foreign(struct xvmc_chan *chan)
+{
+	/* 8 is the first reference that is not reserved; it is dom0's */
+	return say_words(chan, XVMC_MSG_RING_ADD, XVMC_MAX_RINGS - 1,
+			 XVMC_ORDER_SMALL, 8, 0, 3);
+}
+
+static int ring_nowhere(struct xvmc_chan *chan)
+{
+	return say_words(chan, XVMC_MSG_RING_ADD, XVMC_MAX_RINGS - 1,
+			 XVMC_ORDER_SMALL, U32_MAX, 0, 3);
+}
+
+static int ring_id(struct xvmc_chan *chan)
+{
+	return say_words(chan, XVMC_MSG_RING_ADD, XVMC_MAX_RINGS,
+			 XVMC_ORDER_SMALL, 8, 0, 3);
+}
+
+/* Says @type of the ring that is lent to the peer's stream */
+static int say_of_ring(struct xvmc_chan *chan, u16 type, u32 b, u32 c, u16 n)
+{
+	struct xvmc_rx_ring *ring;
+
+	rcu_read_lock();
+	ring = lent_by_us(chan);
+	rcu_read_unlock();
+	/* Own rings stay as long as the channel does */
+	return ring ? say_words(chan, type, ring->id, b, c, 0, n) : -ENOENT;
+}
+
+static int ring_twice(struct xvmc_chan *chan)
+{
+	return say_of_ring(chan, XVMC_MSG_RING_ADD, XVMC_ORDER_LARGE, 8, 3);
+}
+
+static int ring_del(struct xvmc_chan *chan)
+{
+	return say_of_ring(chan, XVMC_MSG_RING_DEL, 0, 0, 2);
+}
+
+static int ring_lent_twice(struct xvmc_chan *chan)
+{
+	return say_of_ring(chan, XVMC_MSG_LEND, 77, 1, 4);
+}
+
+static int ring_lend_nothing(struct xvmc_chan *chan)
+{
+	return say_words(chan, XVMC_MSG_LEND, XVMC_MAX_RINGS - 1, 1, 1, 0, 4);
+}
+
+/* Data that does not exist */
+static int data_prod(struct xvmc_chan *chan)
+{
+	struct xvmc_tx_ring *ring;
+	int err = -ENOENT;
+
+	rcu_read_lock();
+	ring = lent_to_us(chan);
+	if (ring) {
+		WRITE_ONCE(ring->prod.hdr->prod,
+			   READ_ONCE(ring->prod.prod) + 2 * ring->prod.size);
+		xvmc_bell_set(chan->tx_ctl.mem.hdr, XVMC_BELL_DATA, ring->id);
+		chan->ops->kick(chan);
+		err = 0;
+	}
+	rcu_read_unlock();
+	return err;
+}
+
+/* Room that does not exist */
+static int data_cons(struct xvmc_chan *chan)
+{
+	struct xvmc_rx_ring *ring;
+	int err = -ENOENT;
+
+	rcu_read_lock();
+	ring = lent_by_us(chan);
+	if (ring) {
+		WRITE_ONCE(ring->cons.hdr->cons,
+			   READ_ONCE(ring->cons.cons) + 2 * ring->cons.size);
+		xvmc_bell_set(chan->tx_ctl.mem.hdr, XVMC_BELL_SPACE, ring->id);
+		chan->ops->kick(chan);
+		err = 0;
+	}
+	rcu_read_unlock();
+	return err;
+}
+
+/* Every bell that there is, again and again */
+static int storm(struct xvmc_chan *chan)
+{
+	u32 i;
+
+	for (i = 0; i < 20000; i++) {
+		xvmc_bell_set(chan->tx_ctl.mem.hdr, i & 1,
+			      i / 2 % XVMC_MAX_RINGS);
+		chan->ops->kick(chan);
+		cond_resched();
+	}
+	return 0;
+}
+
+/* ---- the table ---- */
+
+static const struct {
+	const char *name;
+	int (*tell)(struct xvmc_chan *chan);
+} lies[] = {
+	{ "ctl_index",		ctl_index },
+	{ "ctl_torn",		ctl_torn },
+	{ "ctl_long",		ctl_long },
+	{ "ctl_short",		ctl_short },
+	{ "ctl_unknown_type",	ctl_unknown_type },
+	{ "ctl_unknown_conn",	ctl_unknown_conn },
+	{ "ctl_hello_again",	ctl_hello_again },
+	{ "ctl_wrong_kind",	ctl_wrong_kind },
+	{ "ring_foreign",	ring_foreign },
+	{ "ring_nowhere",	ring_nowhere },
+	{ "ring_id",		ring_id },
+	{ "ring_twice",		ring_twice },
+	{ "ring_del",		ring_del },
+	{ "ring_lent_twice",	ring_lent_twice },
+	{ "ring_lend_nothing",	ring_lend_nothing },
+	{ "data_prod",		data_prod },
+	{ "data_cons",		data_cons },
+	{ "storm",		storm },
+};
+
+static int __init liar_init(void)
+{
+	struct in6_addr to = {};
+	struct xvmc_chan *chan;
+	int err = -EINVAL;
+	__be32 v4;
+	bool known;
+	u32 i;
+
+	if (!in4_pton(addr, -1, (u8 *)&v4, -1, NULL))
+		return -EINVAL;
+	ipv6_addr_set_v4mapped(v4, &to);
+	chan = xvmc_peer_chan_by_addr(&to, &known);
+	if (!chan)
+		return -ENOTCONN;
+	for (i = 0; i < ARRAY_SIZE(lies); i++)
+		if (!strcmp(lies[i].name, lie))
+			err = lies[i].tell(chan);
+	pr_info("%s: %d\n", lie, err);
+	xvmc_chan_put(chan);
+	return err;
+}
+
+static void __exit liar_exit(void)
+{
+}
+
+module_init(liar_init);
+module_exit(liar_exit);
+MODULE_DESCRIPTION("XenVMC: a peer that breaks the protocol, for tests");
+MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS(XENVMC);
