@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """Python's unittest with its results in TAP."""
+import time
 import unittest
 
 
@@ -9,10 +10,16 @@ class Tap(unittest.TestResult):
     def __init__(self):
         super().__init__()
         self.number = 0
+        self.begin = 0
+
+    def startTest(self, test):
+        super().startTest(test)
+        self.begin = time.monotonic()
 
     def _line(self, good, test, note=""):
         self.number += 1
         word = "ok" if good else "not ok"
+        note = note or f" # time={time.monotonic() - self.begin:.1f}"
         print(f"{word} {self.number} {test.id().split('.', 1)[1]}{note}",
               flush=True)
 

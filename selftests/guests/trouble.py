@@ -1,0 +1,462 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""Trouble while bytes flow: each thing that may happen to a host's domains.
+
+Needs a lab with three guests, without the modules loaded (the file all boots
+one). guest1 and guest2 talk over a TCP connection that has moved and over
+AF_XENVMC; to one of them, or to dom0, something happens. guest3 has a TCP
+connection with guest1 all the time, which must not notice.
+
+  trouble.py [TEST...]
+"""
+import json
+import os
+import re
+import sys
+import unittest
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+sys.path.insert(0, os.path.join(HERE, "../xen"))
+
+from xenlab import deadline, domains, tap  # noqa: E402
+from xenlab.lab import Lab  # noqa: E402
+
+OPT = "/opt/xenvmc"
+TOOL = f"{OPT}/tools/xenvmc"
+POLICY = "/etc/xenvmc/policy.conf"
+PORT = {"inet": 7801, "xenvmc": 7802}
+GUESTS = ("guest1", "guest2", "guest3")
+
+# What guest2 does to guest1 (selftests/hostile/liar.c), and what follows
+BREAKS = ("ctl_index", "ctl_torn", "ctl_long", "ctl_short", "ctl_hello_again",
+          "ctl_wrong_kind", "ring_foreign", "ring_nowhere", "ring_id",
+          "ring_twice", "ring_del", "ring_lent_twice", "data_prod",
+          "data_cons")
+IGNORED = {"ctl_unknown_type": "ctl_unknown_type",
+           "ctl_unknown_conn": "ctl_unknown_conn",
+           "ring_lend_nothing": "ctl_rx", "storm": "events"}
+
+# What a guest may write into the node of its offer, and whose fault it is
+OFFERS = {"no words": "garbage", "no port": "1 0 4294967295 8",
+          "not granted": "1 0 9 4294967295", "granted to dom0": "1 0 9 8",
+          "version": "99 0 9 9", "long": "1 " * 900}
+
+lab = Lab(quiet=True)
+
+
+def run(where, command, timeout=60):
+    """Standard output of a shell command that must succeed."""
+    return lab.exec(where, command, timeout=timeout, check=True).stdout
+
+
+def until(condition, what, seconds=60):
+    """Wait until the function says yes; returns what it said."""
+    said = []
+
+    def ask():
+        said[:] = [condition()]
+        return said[0]
+    deadline.wait_until(ask, seconds, what, 0.3)
+    return said[0]
+
+
+# ---- the system under test -------------------------------------------------
+
+def start_daemon():
+    run("dom0", f"setsid {OPT}/tools/xenvmcd </dev/null >>/run/xenvmcd.log "
+        "2>&1 & until [ -s /run/xenvmcd/lock ]; do sleep 0.1; done")
+
+
+def stop_daemon():
+    run("dom0", "pid=$(pidof xenvmcd) || exit 0; kill $pid; "
+        "while kill -0 $pid 2>/dev/null; do sleep 0.1; done; "
+        ": >/run/xenvmcd/lock")
+
+
+def policy(text):
+    """Have xenvmcd read another policy."""
+    run("dom0", f"mkdir -p /etc/xenvmc && echo '{text}' >{POLICY} && "
+        "kill -HUP $(cat /run/xenvmcd/lock)")
+
+
+def load(where):
+    for module in ("xenvmc", "xenvmc_inet"):
+        run(where, f"test -d /sys/module/{module} || "
+            f"insmod {OPT}/{module}.ko")
+
+
+def unload(where):
+    run(where, "rmmod xenvmc_inet && rmmod xenvmc")
+
+
+def unload_all(where):
+    """Also what a socket of AF_XENVMC holds back."""
+    stop_serving(where, "xenvmc")
+    run(where, "rmmod xenvmc_inet; until rmmod xenvmc; do sleep 0.1; done")
+
+
+def peer(where, other):
+    """What @where knows of @other, a dictionary; None if nothing."""
+    done = lab.exec(where, [TOOL, "-j", "peer", "show"])
+    if done.returncode:
+        return None
+    number = lab.domid(other)
+    found = [x for x in json.loads(done.stdout) if x["domid"] == number]
+    return found[0] if found else None
+
+
+def is_connected(where, other):
+    found = peer(where, other)
+    return found and found["state"] == "connected"
+
+
+def until_connected(one, other):
+    for where, whom in ((one, other), (other, one)):
+        until(lambda w=where, o=whom: is_connected(w, o),
+              f"{where} connected with {whom}")
+
+
+def heal(one, other):
+    """A broken pair gets another chance when dom0 lists it anew."""
+    policy(f"deny {one} {other}")
+    for where, whom in ((one, other), (other, one)):
+        until(lambda w=where, o=whom: not peer(w, o), f"{whom} is not listed")
+    policy("default bridge")
+    until_connected(one, other)
+
+
+def stats(where):
+    """All counters of a guest."""
+    return json.loads(run(where, f"{TOOL} -j stat show zero"))
+
+
+# ---- traffic ---------------------------------------------------------------
+
+servers = {}    # (guest, family): process id
+
+
+def serve(where, *families):
+    """The ends that answer, of both families if none is named."""
+    for family in families or PORT:
+        servers[where, family] = int(run(
+            where, f"setsid {OPT}/tools/stamp serve {family} {PORT[family]} "
+            f"</dev/null >>/run/serve-{family}.log 2>&1 & echo $!"))
+
+
+def stop_serving(where, family):
+    run(where, f"kill {servers.pop((where, family))}")
+
+
+class Flow:
+    """A stamp connection between two guests, running."""
+    count = 0
+
+    def __init__(self, family, client, server, gap=0):
+        Flow.count += 1
+        self.client, self.server, self.family = client, server, family
+        self.log = f"/run/flow{Flow.count}.log"
+        host = domains.address(server) if family == "inet" \
+            else lab.domid(server)
+        self.pid = int(run(
+            client, f"setsid {OPT}/tools/stamp run {family} {host} "
+            f"{PORT[family]} 0 {gap} </dev/null >{self.log} 2>&1 & echo $!"))
+
+    def said(self):
+        """The last line: {"end": ..., "sent": ..., "received": ...}."""
+        text = run(self.client, f"tail -n 1 {self.log}")
+        if not text.strip():
+            return {}
+        found = dict(re.findall(r"(\w+)=(\S+)", text))
+        if "sent" not in found:
+            raise AssertionError(f"stamp: {text}")
+        return {key: int(value) if value.isdigit() else value
+                for key, value in found.items()}
+
+    def flows(self):
+        """Wait until bytes have gone both ways since now."""
+        before = self.said()
+
+        def moved():
+            now = self.said()
+            if "end" in now:
+                raise AssertionError(f"{self.family}: ended: {now}")
+            return all(now.get(key, 0) > before.get(key, 0)
+                       for key in ("sent", "received"))
+        until(moved, f"bytes of {self.family} between {self.client} and "
+              f"{self.server}")
+
+    def ended(self):
+        """Wait for the end; returns the last words of this side."""
+        return until(lambda: self.said() if "end" in self.said() else None,
+                     f"end of {self.family}")
+
+    def stop(self):
+        """Ends it in good order."""
+        run(self.client, f"kill {self.pid}")
+        return self.ended()
+
+    def theirs(self, end):
+        """The line of the serving side that belongs to ours, or None."""
+        mine = f"end={end['end']} sent={end['received']} " \
+               f"received={end['sent']}"
+        text = run(self.server, f"cat /run/serve-{self.family}.log")
+        return mine in text.splitlines()
+
+
+class Trouble(unittest.TestCase):
+    """One test leaves the guests as the next one expects them."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.ports = {guest: cls.event_channels(guest) for guest in GUESTS}
+        stop_daemon()
+        start_daemon()
+        for guest in GUESTS:
+            load(guest)
+            serve(guest)
+        until_connected("guest1", "guest2")
+        until_connected("guest1", "guest3")
+        cls.bystander = Flow("inet", "guest3", "guest1", gap=200)
+        cls.bystander.flows()
+
+    def setUp(self):
+        for guest in GUESTS:
+            if guest not in lab.guests_running():
+                lab.guest_start(guest)
+                serve(guest)
+            load(guest)
+        # What a test before this one may have left
+        until(lambda: peer("guest1", "guest2"), "guest2 is listed")
+        if peer("guest1", "guest2")["state"] == "broken":
+            heal("guest1", "guest2")
+        until_connected("guest1", "guest2")
+        self.bystander.flows()
+
+    def tearDown(self):
+        if self.bystander:
+            self.bystander.flows()
+
+    # -- helpers
+
+    @staticmethod
+    def event_channels(guest):
+        return len(run("dom0", "/usr/lib/xen-*/bin/lsevtchn "
+                       f"{lab.domid(guest)}").splitlines())
+
+    def start_both(self, client="guest1", server="guest2", gap=50):
+        """A moved TCP connection and one of AF_XENVMC."""
+        before = stats(client)["hook_moved"]
+        flows = [Flow(family, client, server, gap) for family in PORT]
+        for flow in flows:
+            flow.flows()
+        until(lambda: stats(client)["hook_moved"] > before,
+              "the TCP connection has moved")
+        return flows
+
+    def stop_exact(self, flow):
+        """The connection ends as its two ends wish, and nothing is lost."""
+        end = flow.stop()
+        self.assertEqual(end["end"], "exact", f"{flow.family}: {end}")
+        until(lambda: flow.theirs(end),
+              f"{flow.family}: the serving end agrees with {end}")
+
+    def ends_reset(self, flow):
+        """The connection has ended with an error, right until then."""
+        end = flow.ended()
+        self.assertEqual(end["end"], "ECONNRESET", f"{flow.family}: {end}")
+
+    # -- tests
+
+    def test_01_bytes_are_exact_and_on_rings(self):
+        before = stats("guest1")
+        inet, xenvmc = self.start_both(gap=0)
+        inet.flows()
+        xenvmc.flows()
+        self.stop_exact(inet)
+        self.stop_exact(xenvmc)
+        after = stats("guest1")
+        for name in ("rx_bytes", "tx_bytes"):
+            self.assertGreater(after[name], before[name])
+        self.assertEqual(after["violations"], 0)
+
+    def test_02_xenvmcd_may_restart(self):
+        inet, xenvmc = self.start_both()
+        ups = stats("guest1")["channels_up"]
+        stop_daemon()
+        inet.flows()
+        xenvmc.flows()
+        start_daemon()
+        inet.flows()
+        xenvmc.flows()
+        other = self.start_both(client="guest2", server="guest1")
+        for flow in (inet, xenvmc, *other):
+            self.stop_exact(flow)
+        self.assertEqual(stats("guest1")["channels_up"], ups)
+
+    def test_03_policy_is_revoked_and_given_back(self):
+        inet, xenvmc = self.start_both()
+        policy("deny guest1 guest2")
+        self.ends_reset(xenvmc)
+        until(lambda: not peer("guest1", "guest2"), "guest2 is not listed")
+        until(lambda: not peer("guest2", "guest1"), "guest1 is not listed")
+        inet.flows()
+        self.assertGreater(stats("guest1")["fallback_chan_closed"], 0)
+        policy("default bridge")
+        until_connected("guest1", "guest2")
+        inet.flows()
+        self.stop_exact(inet)
+        for flow in self.start_both():
+            self.stop_exact(flow)
+
+    def test_04_modules_go_and_come(self):
+        inet, xenvmc = self.start_both()
+        run("guest1", "rmmod xenvmc_inet")
+        inet.flows()
+        done = lab.exec("guest1", "rmmod xenvmc")
+        self.assertNotEqual(done.returncode, 0, "sockets are open")
+        self.stop_exact(xenvmc)
+        run("guest1", f"insmod {OPT}/xenvmc_inet.ko")
+        unload_all("guest1")
+        inet.flows()
+        for _ in range(3):
+            load("guest1")
+            until_connected("guest1", "guest2")
+            other = Flow("inet", "guest1", "guest2", gap=50)
+            other.flows()
+            unload("guest1")
+            inet.flows()
+            self.stop_exact(other)
+        self.stop_exact(inet)
+        load("guest1")
+        serve("guest1", "xenvmc")
+
+    def test_05_a_paused_guest_goes_on(self):
+        inet, xenvmc = self.start_both()
+        run("dom0", "xl pause guest2")
+        self.bystander.flows()
+        run("dom0", "xl unpause guest2")
+        self.stop_exact(inet)
+        self.stop_exact(xenvmc)
+
+    def lie(self, name):
+        run("guest2", f"insmod {OPT}/liar.ko lie={name} "
+            f"addr={domains.address('guest1')}; rmmod liar")
+
+    def lie_is_ignored(self, name, counter):
+        before = stats("guest1")
+        _, xenvmc = flows = self.start_both(client="guest1")
+        counted = stats("guest1")[counter]
+        self.lie(name)
+        until(lambda: stats("guest1")[counter] > counted, f"{counter} counts")
+        for flow in flows:
+            flow.flows()
+            self.stop_exact(flow)
+        after = stats("guest1")
+        self.assertEqual(after["violations"], before["violations"])
+        self.assertEqual(after["channels_down"], before["channels_down"])
+
+    def lie_breaks_the_channel(self, name):
+        before = stats("guest1")
+        # So slow that at most times no byte of it is on its way
+        inet, xenvmc = self.start_both(gap=800)
+        self.lie(name)
+        self.ends_reset(xenvmc)
+        self.assertEqual(stats("guest1")["violations"],
+                         before["violations"] + 1)
+        self.assertEqual(peer("guest1", "guest2")["state"], "broken")
+        inet.flows()
+        self.stop_exact(inet)
+        heal("guest1", "guest2")
+
+    def test_06_offers_of_any_kind(self):
+        unload_all("guest2")
+        before = stats("guest3")["violations"]
+        home = "data/xenvmc"
+        address = domains.address("guest2")
+        mine, theirs = lab.domid("guest2"), lab.domid("guest3")
+        self.assertLess(mine, theirs)
+        offer = f"/local/domain/{mine}/xenvmc/peer/{theirs}/offer"
+        for what, text in OFFERS.items():
+            run("guest2", f"xenstore-write {home}/addr {address} "
+                f"{home}/features 0 {home}/version 1")
+            until(lambda: peer("guest3", "guest2"), "guest2 is listed")
+            run("guest2", f"until xenstore-write {offer} '{text}'; do "
+                "sleep 0.1; done")
+            until(lambda: peer("guest3", "guest2")["state"] == "broken",
+                  f"guest3 refuses the offer: {what}")
+            run("guest2", f"xenstore-rm {home}")
+            until(lambda: not peer("guest3", "guest2"),
+                  "guest2 is forgotten")
+        self.assertEqual(stats("guest3")["violations"] - before, len(OFFERS))
+        load("guest2")
+        serve("guest2", "xenvmc")
+        until_connected("guest2", "guest3")
+
+    def test_07_announcements_of_any_kind(self):
+        unload_all("guest2")
+        home = "data/xenvmc"
+        for text in ("garbage", "1.2.3.4.5", "0.0.0.0 127.0.0.1 255.255.255.255",
+                     domains.address("guest1"), "10.9.9.9 " * 200):
+            run("guest2", f"xenstore-write {home}/addr '{text}' "
+                f"{home}/features zz {home}/version 1")
+            until(lambda: peer("guest1", "guest2"), "guest2 is listed")
+            self.bystander.flows()
+            told = peer("guest1", "guest2").get("addr", [])
+            self.assertNotIn(domains.address("guest1"), told)
+            run("guest2", f"xenstore-rm {home}")
+            until(lambda: not peer("guest1", "guest2"), "guest2 is forgotten")
+        load("guest2")
+        serve("guest2", "xenvmc")
+
+    def test_50_a_destroyed_guest_is_noticed(self):
+        inet, xenvmc = self.start_both()
+        gone = lab.domid("guest2")
+        lab.guest_destroy("guest2")
+        # Bytes were on their way to it by both
+        self.ends_reset(xenvmc)
+        self.ends_reset(inet)
+
+        def forgotten():
+            told = json.loads(run("guest1", f"{TOOL} -j peer show"))
+            return all(x["domid"] != gone for x in told)
+        until(forgotten, "guest1 has forgotten guest2")
+    def test_99_nothing_is_left(self):
+        self.stop_exact(self.bystander)
+        type(self).bystander = None
+        for guest in GUESTS:
+            stop_serving(guest, "inet")
+            unload_all(guest)
+        stop_daemon()
+        for guest in GUESTS:
+            number = lab.domid(guest)
+            nodes = run("dom0", f"xenstore-ls -f /local/domain/{number}/data; "
+                        f"xenstore-ls -f /local/domain/{number}/xenvmc; true")
+            self.assertNotIn("data/xenvmc", nodes)
+            self.assertNotIn("/peer/", nodes)
+            self.assertEqual(self.event_channels(guest), self.ports[guest])
+        self.assertEqual(self.mapped_grants(), [])
+
+    @staticmethod
+    def mapped_grants():
+        """Lines of Xen's grant dump about pages that a guest maps."""
+        run("dom0", "xl debug-keys g")
+        text = until(lambda: run("dom0", "xl dmesg").rpartition(
+            "gnttab_usage_print_all [")[2], "Xen's dump of grants")
+        entry = re.compile(r"\[0x\w+\]\s+(\d+) 0x")
+        return [line for line in text.splitlines()
+                if entry.search(line) and entry.search(line).group(1) != "0"]
+
+
+def add_lies():
+    """A test for each lie."""
+    for name in BREAKS:
+        setattr(Trouble, f"test_20_{name}_breaks",
+                lambda self, x=name: self.lie_breaks_the_channel(x))
+    for name, counter in IGNORED.items():
+        setattr(Trouble, f"test_20_{name}_is_ignored",
+                lambda self, x=name, y=counter: self.lie_is_ignored(x, y))
+
+
+add_lies()
+if __name__ == "__main__":
+    sys.exit(tap.run([Trouble], sys.argv[1:]))
