@@ -278,7 +278,11 @@ int hook_go_back(struct hook_conn *hc, u32 reason, bool abort)
 			err = -ERESTARTSYS;
 			break;
 		}
-		schedule_timeout_interruptible(BACK_POLL);
+		/* With a signal pending, an interruptible one does not sleep */
+		if (abort)
+			schedule_timeout_uninterruptible(BACK_POLL);
+		else
+			schedule_timeout_interruptible(BACK_POLL);
 	}
 	if (err && abort) {
 		back_abort(sk, hc, reason);
