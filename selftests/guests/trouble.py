@@ -138,9 +138,11 @@ servers = {}    # (guest, family): process id
 def serve(where, *families):
     """The ends that answer, of both families if none is named."""
     for family in families or PORT:
+        log = f"/run/serve-{family}.log"
         servers[where, family] = int(run(
             where, f"setsid {OPT}/tools/stamp serve {family} {PORT[family]} "
-            f"</dev/null >>/run/serve-{family}.log 2>&1 & echo $!"))
+            f"</dev/null >{log} 2>&1 & echo $!; until grep -q ^listens {log}; "
+            f"do kill -0 $! || exit 1; sleep 0.1; done"))
 
 
 def stop_serving(where, family):
@@ -221,10 +223,12 @@ class Trouble(unittest.TestCase):
 
     def setUp(self):
         for guest in GUESTS:
-            if guest not in lab.guests_running():
+            fresh = guest not in lab.guests_running()
+            if fresh:
                 lab.guest_start(guest)
-                serve(guest)
             load(guest)
+            if fresh:
+                serve(guest)
         # What a test before this one may have left
         until(lambda: peer("guest1", "guest2"), "guest2 is listed")
         if peer("guest1", "guest2")["state"] == "broken":

@@ -5,10 +5,11 @@
  *	stamp serve inet|xenvmc PORT
  *	stamp run inet|xenvmc ADDRESS PORT [BYTES [GAP]]
  *
- * Both ends send all the time, and check each byte they get against its offset
- * in the stream and the number of the connection. The running end stops after
- * BYTES (0: at SIGTERM) and half-closes; the serving end follows, and each
- * drains what is left. Each end then prints one line:
+ * "serve" says "listens" when it does. Both ends send all the time, and check
+ * each byte they get against its offset in the stream and the number of the
+ * connection. The running end stops after BYTES (0: at SIGTERM) and half-closes;
+ * the serving end follows, and each drains what is left. Each end then prints one
+ * line:
  *
  *	end=exact sent=N received=N	both streams ended, no byte was wrong
  *	end=ECONNRESET sent=N received=N	what came before was right
@@ -315,6 +316,8 @@ static int serve(char **argv)
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	if (bind(fd, (struct sockaddr *)&addr, len) || listen(fd, 128))
 		err(2, "cannot listen on port %s", argv[3]);
+	if (puts("listens") == EOF || fflush(stdout))
+		err(2, "cannot report");
 	signal(SIGCHLD, SIG_IGN);
 	for (;;) {
 		conn = accept(fd, NULL, NULL);
