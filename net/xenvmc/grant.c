@@ -3,29 +3,43 @@
  * Ring pages shared by grants: own ones are granted, a peer's are mapped.
  *
  * Own pages are whole and zeroed, and are freed only when the peer has let go
- * of them. Rings that it still maps are kept in a list and tried again, so that
- * the caller knows how much it holds; at the very end the grant table's own
+ * of them. Rings that it still maps are kept in a list, by domain, and tried again
+ * every second, so that the caller knows how much a domain holds, whatever peer
+ * objects came and went meanwhile; when the module goes, the grant table's own
  * deferred path takes them over. The peer can write to the header page, so the
  * grant references that are ended come from private memory. A peer's pages are
  * mapped one by one and reached through the linear map: vmap() of foreign pages
  * gives empty page tables in a PV guest.
  *
- * Process context; no locks: the caller serialises what it does to one ring.
+ * Process context. The caller serialises what it does to one ring; grant_mutex,
+ * innermost, protects the list.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/gfp.h>
+#include <linux/list.h>
 #include <linux/mm.h>
+#include <linux/mutex.h>
 #include <linux/slab.h>
+#include <linux/workqueue.h>
 #include <xen/grant_table.h>
 #include <xen/page.h>
 #include "grant.h"
 
 #define GRANT_BATCH	16	/* operations per hypercall */
+#define GRANT_RETRY	HZ
+#define GRANT_LAST_WAIT	HZ	/* for the peers when the module goes */
+
+static void grant_retry_work(struct work_struct *work);
+
+static LIST_HEAD(grant_held);	/* own rings that a peer still maps */
+static DEFINE_MUTEX(grant_mutex);
+static DECLARE_DELAYED_WORK(grant_work, grant_retry_work);
 
 /**
  * struct grant_own - what it takes to end an own ring
- * @node: in a list of rings that the peer still maps
+ * @node: in the list of rings that a peer still maps
+ * @domid: that peer
  * @page: data pages, for struct xvmc_ring_mem
  * @hdr: header page, or NULL
  * @hdr_ref: its grant
@@ -34,6 +48,7 @@
  */
 struct grant_own {
 	struct list_head node;
+	u16 domid;
 	void **page;
 	void *hdr;
 	grant_ref_t hdr_ref;
@@ -189,6 +204,7 @@ int xvmc_grant_ring(u16 domid, struct xvmc_ring_mem *mem, u32 order)
 	own = grant_new_own(1U << order);
 	if (!own)
 		return -ENOMEM;
+	own->domid = domid;
 	err = grant_new_data(own, domid, 1U << order);
 	if (!err)
 		err = grant_new_hdr(own, mem, domid, order);
@@ -198,64 +214,102 @@ int xvmc_grant_ring(u16 domid, struct xvmc_ring_mem *mem, u32 order)
 	return err;
 }
 
+/* Frees what was let go of. Returns the pages of @domid that it may still map */
+static u32 grant_retry(u16 domid)
+{
+	struct grant_own *own;
+	LIST_HEAD(tried);
+	u32 pages = 0;
+
+	lockdep_assert_held(&grant_mutex);
+	while (!list_empty(&grant_held)) {
+		own = list_first_entry(&grant_held, struct grant_own, node);
+		list_del(&own->node);
+		if (grant_try_end(own))
+			continue;
+		list_add_tail(&own->node, &tried);
+		if (own->domid == domid)
+			pages += own->nr + 1;
+	}
+	list_splice(&tried, &grant_held);
+	return pages;
+}
+
+static void grant_retry_work(struct work_struct *work)
+{
+	mutex_lock(&grant_mutex);
+	grant_retry(0);
+	if (!list_empty(&grant_held))
+		schedule_delayed_work(&grant_work, GRANT_RETRY);
+	mutex_unlock(&grant_mutex);
+}
+
 /**
  * xvmc_grant_end() - takes a ring back
  * @mem: as xvmc_grant_ring() filled it, or empty; empty afterwards
- * @held: gets the ring if the peer still maps a page of it
  *
- * Context: Process context; the caller serialises the use of @held.
+ * Pages that the peer still maps are freed when it has unmapped them.
+ *
+ * Context: Process context.
  */
-void xvmc_grant_end(struct xvmc_ring_mem *mem, struct list_head *held)
+void xvmc_grant_end(struct xvmc_ring_mem *mem)
 {
 	struct grant_own *own = mem->priv;
 
 	if (!own)
 		return;
 	memset(mem, 0, sizeof(*mem));
-	if (!grant_try_end(own))
-		list_add_tail(&own->node, held);
+	if (grant_try_end(own))
+		return;
+	mutex_lock(&grant_mutex);
+	list_add_tail(&own->node, &grant_held);
+	schedule_delayed_work(&grant_work, GRANT_RETRY);
+	mutex_unlock(&grant_mutex);
 }
 
 /**
- * xvmc_grant_retry() - frees what the peer has let go of meanwhile
- * @held: rings that it still mapped
+ * xvmc_grant_pages_held() - how much of ended rings does a domain still map?
+ * @domid: the domain
  *
- * Context: Process context; the caller serialises the use of @held.
- * Return: pages that it still maps, or might.
+ * Context: Process context.
+ * Return: pages, an upper bound.
  */
-u32 xvmc_grant_retry(struct list_head *held)
+u32 xvmc_grant_pages_held(u16 domid)
 {
-	struct grant_own *own;
-	LIST_HEAD(tried);
-	u32 pages = 0;
+	u32 pages;
 
-	while (!list_empty(held)) {
-		own = list_first_entry(held, struct grant_own, node);
-		list_del(&own->node);
-		if (grant_try_end(own))
-			continue;
-		list_add_tail(&own->node, &tried);
-		pages += own->nr + 1;
-	}
-	list_splice(&tried, held);
+	mutex_lock(&grant_mutex);
+	pages = grant_retry(domid);
+	mutex_unlock(&grant_mutex);
 	return pages;
 }
 
 /**
- * xvmc_grant_abandon() - leaves it to the grant table to free held rings
- * @held: rings that the peer still mapped; empty afterwards
+ * xvmc_grant_exit() - leaves it to the grant table to free what is still mapped
  *
- * Context: Process context; the caller serialises the use of @held.
+ * Peers that have just heard that we leave get a moment to unmap: the grant
+ * table frees but ten pages in a second. Nobody ends rings any more.
+ *
+ * Context: Process context.
  */
-void xvmc_grant_abandon(struct list_head *held)
+void xvmc_grant_exit(void)
 {
+	unsigned long end = jiffies + GRANT_LAST_WAIT;
 	struct grant_own *own, *next;
 
-	xvmc_grant_retry(held);
-	list_for_each_entry_safe(own, next, held, node) {
+	cancel_delayed_work_sync(&grant_work);
+	mutex_lock(&grant_mutex);
+	for (;;) {
+		grant_retry(0);
+		if (list_empty(&grant_held) || time_after(jiffies, end))
+			break;
+		schedule_timeout_uninterruptible(HZ / 50 + 1);
+	}
+	list_for_each_entry_safe(own, next, &grant_held, node) {
 		list_del(&own->node);
 		grant_abandon(own);
 	}
+	mutex_unlock(&grant_mutex);
 }
 
 /* ---- a peer's rings ---- */

@@ -3,14 +3,12 @@
 #ifndef _XVMC_GRANT_H
 #define _XVMC_GRANT_H
 
-#include <linux/list.h>
 #include "transport.h"
 
 /* All in process context; each pair accepts what its first half made */
 int xvmc_grant_ring(u16 domid, struct xvmc_ring_mem *mem, u32 order);
-void xvmc_grant_end(struct xvmc_ring_mem *mem, struct list_head *held);
-u32 xvmc_grant_retry(struct list_head *held);
-void xvmc_grant_abandon(struct list_head *held);
+void xvmc_grant_end(struct xvmc_ring_mem *mem);
+u32 xvmc_grant_pages_held(u16 domid);
 int xvmc_grant_map(u16 domid, struct xvmc_ring_mem *mem, u32 order, u32 gref);
 void xvmc_grant_unmap(struct xvmc_ring_mem *mem);
 

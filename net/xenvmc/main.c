@@ -63,6 +63,7 @@ exit_loop:
 	xvmc_loop_exit();
 exit_peer:
 	xvmc_peer_exit();
+	xvmc_grant_exit();
 exit_chan:
 	xvmc_chan_exit();
 unregister_pernet:
@@ -83,6 +84,7 @@ static void __exit xvmc_exit(void)
 	xvmc_af_exit();
 	xvmc_loop_exit();
 	xvmc_peer_exit();
+	xvmc_grant_exit();
 	xvmc_chan_exit();
 	unregister_pernet_subsys(&xvmc_net_ops);
 	rcu_barrier();

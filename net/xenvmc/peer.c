@@ -80,7 +80,6 @@ struct xvmc_peer *xvmc_peer_new_hidden(u16 domid,
 	mutex_init(&peer->mutex);
 	INIT_DELAYED_WORK(&peer->retry, peer_retry_work);
 	INIT_LIST_HEAD(&peer->node);
-	INIT_LIST_HEAD(&peer->held);
 	peer->domid = domid;
 	peer->ops = ops;
 	peer->state = XVMC_PEER_ABSENT;
@@ -122,8 +121,6 @@ static void peer_forget(struct xvmc_peer *peer)
 	peer->dead = true;
 	if (cancel_delayed_work(&peer->retry))
 		xvmc_peer_put(peer);
-	if (peer->ops->forget)
-		peer->ops->forget(peer);
 	xvmc_peer_table_del(peer);
 }
 

@@ -29,8 +29,6 @@
  * @addrs: addresses that lead to it, v4-mapped
  * @naddrs: how many
  * @tpriv: the transport's own (the offer, the watch)
- * @held: own rings of former channels that the peer still maps; the
- *	transport's, for whoever makes or closes the one channel
  * @listed: the event that listed it, %XVMC_PEER_EVENTS while it is not
  * @watching: the transport looks for its offer
  * @dead: removed from the table for good; nothing happens any more
@@ -52,7 +50,6 @@ struct xvmc_peer {
 	struct in6_addr addrs[XVMC_PEER_MAX_ADDRS];
 	u32 naddrs;
 	void *tpriv;
-	struct list_head held;
 	u8 listed;
 	bool watching;
 	bool dead;

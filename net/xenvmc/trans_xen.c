@@ -110,7 +110,7 @@ static int xen_ring_grant(struct xvmc_chan *chan, struct xvmc_ring_mem *mem,
 
 static void xen_ring_end(struct xvmc_chan *chan, struct xvmc_ring_mem *mem)
 {
-	xvmc_grant_end(mem, &chan->peer->held);
+	xvmc_grant_end(mem);
 }
 
 static int xen_ring_map(struct xvmc_chan *chan, struct xvmc_ring_mem *mem,
@@ -129,18 +129,13 @@ static void xen_ring_unmap(struct xvmc_chan *chan, struct xvmc_ring_mem *mem)
 /* A peer that keeps what it mapped gets no more: memory is bounded by that */
 static bool xen_holds_too_much(struct xvmc_peer *peer)
 {
-	u32 pages = xvmc_grant_retry(&peer->held);
+	u32 pages = xvmc_grant_pages_held(peer->domid);
 
 	if (pages <= XEN_MAX_HELD)
 		return false;
 	pr_warn_ratelimited("domain %u keeps %u pages mapped\n", peer->domid,
 			    pages);
 	return true;
-}
-
-static void xen_forget(struct xvmc_peer *peer)
-{
-	xvmc_grant_abandon(&peer->held);
 }
 
 /* Makes the channel and hangs it into the peer, with its own control ring */
@@ -416,5 +411,4 @@ const struct xvmc_transport_ops xvmc_xen_ops = {
 	.watch		= xen_watch,
 	.unwatch	= xen_unwatch,
 	.bind		= xen_bind,
-	.forget		= xen_forget,
 };

@@ -37,7 +37,7 @@ struct xvmc_ring_mem {
  *	@chan map them; fills @mem. Process context
  * @ring_end: takes the ring back; pages that the peer still maps are freed
  *	later, never reused before. Accepts what ring_grant made. Process
- *	context; a peer has one channel at a time, and one calls this at a time
+ *	context
  * @ring_map: maps the peer's ring @token and checks its header; fills @mem.
  *	%-EPROTO if the peer is at fault, else own trouble. Process context
  * @ring_unmap: undoes it; nobody uses the ring any more. Process context
@@ -51,7 +51,6 @@ struct xvmc_ring_mem {
  * @watch: optional: begins to look for the peer's offer
  * @unwatch: optional: ends that; no event comes after it
  * @bind: optional: maps the offered control ring, binds, sends HELLO
- * @forget: optional: @peer is not listed any more and has no channel
  */
 struct xvmc_transport_ops {
 	const char *name;
@@ -70,7 +69,6 @@ struct xvmc_transport_ops {
 	int (*watch)(struct xvmc_peer *peer);
 	void (*unwatch)(struct xvmc_peer *peer);
 	int (*bind)(struct xvmc_peer *peer);
-	void (*forget)(struct xvmc_peer *peer);
 };
 
 extern const struct xvmc_transport_ops xvmc_loop_ops;
@@ -87,6 +85,8 @@ extern const struct xvmc_transport_ops xvmc_xen_ops;
 /* trans_xen.c: announces this guest and watches dom0's directory */
 int xvmc_xen_init(void);
 void xvmc_xen_exit(void);
+/* grant.c: when no channel is left */
+void xvmc_grant_exit(void);
 bool xvmc_xen_own_domid(u16 *domid);	/* false: not on Xen, or not known */
 bool xvmc_xen_has_directory(void);	/* xenvmcd has published */
 #else
@@ -96,6 +96,10 @@ static inline int xvmc_xen_init(void)
 }
 
 static inline void xvmc_xen_exit(void)
+{
+}
+
+static inline void xvmc_grant_exit(void)
 {
 }
 
