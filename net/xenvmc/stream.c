@@ -384,8 +384,9 @@ static void stream_refused(struct xvmc_conn *conn, u32 why)
 			xvmc_stream_reset(sk, stream_refused_errno(why));
 	}
 	release_sock(sk);
+	/* After a timeout its id lives on until the peer answers: it counts */
 	if (gone)
-		xvmc_conn_put(gone);
+		xvmc_stream_leave(gone, true);
 }
 
 /* @why is 0 if the other end has closed and all it sent is in the ring */
