@@ -199,7 +199,8 @@ struct xvmc_conn {
 /*
  * Initialises @conn with one reference (the door's) in state NEW and takes
  * references to @sk and @chan. GFP of the caller's context for the id: any
- * context. -ENETDOWN if the channel is not up, -ENOMEM.
+ * context. -ENETDOWN if the channel is not up, -ENOBUFS if the peer lets go of
+ * no connection, -ENOMEM.
  */
 int xvmc_conn_init(struct xvmc_conn *conn, const struct xvmc_conn_ops *ops,
 		   struct sock *sk, struct xvmc_chan *chan);
@@ -295,8 +296,8 @@ void xvmc_conn_detached(struct xvmc_conn *conn, u32 why);
 int xvmc_conn_lent(struct xvmc_conn *conn, struct xvmc_tx_ring *ring);
 void xvmc_conn_recall(struct xvmc_conn *conn, u32 why);
 void xvmc_conn_gone(struct xvmc_conn *conn);
-/* The peer could not map the ring that was lent to @conn */
-void xvmc_conn_unlend(struct xvmc_conn *conn);
+/* The peer could not map the ring that was lent to @conn. True: it has none */
+bool xvmc_conn_unlend(struct xvmc_conn *conn);
 
 /* Requests from peers. Process context; they answer by themselves */
 int xvmc_stream_incoming(struct xvmc_chan *chan,

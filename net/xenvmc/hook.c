@@ -387,8 +387,8 @@ static void hook_established(struct sock *sk, bool passive)
 	if (!reason) {
 		err = hook_attach(sk, chan, &t, passive);
 		if (err)
-			reason = err == -ENOMEM ? XENVMC_REASON_NO_MEMORY :
-						  XENVMC_REASON_NO_CHANNEL;
+			reason = err == -ENETDOWN ? XENVMC_REASON_NO_CHANNEL :
+						    XENVMC_REASON_NO_MEMORY;
 	}
 	if (reason) {
 		xvmc_stat_fallback(reason);

@@ -79,7 +79,7 @@ static void stream_ask_again(struct sock *sk)
 	int err;
 
 	err = stream_ask(sk, GFP_ATOMIC);
-	if (err == -ENOMEM)
+	if (err == -ENOMEM || err == -ENOBUFS)
 		xvmc_stream_ask_later(sk);
 	else if (err)
 		xvmc_stream_reset(sk, -err);

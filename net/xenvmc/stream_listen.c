@@ -318,7 +318,7 @@ int xvmc_stream_incoming(struct xvmc_chan *chan,
 	if (!err)
 		return 0;
 	no.conn.conn = msg->conn;
-	no.conn.arg = err == -ENOMEM ? EAGAIN : -err;
+	no.conn.arg = err == -ENOMEM || err == -ENOBUFS ? EAGAIN : -err;
 	/* Without room the connecting end finds out by its own timeout */
 	if (xvmc_chan_send(chan, &no))
 		xvmc_stat_inc(XVMC_STAT_CTL_DROPPED);
