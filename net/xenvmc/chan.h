@@ -40,7 +40,7 @@ struct xvmc_peer;
  * @id: index in the channel's table
  * @epoch: of the present or last lend
  * @announced: RING_ADD was sent; chan lock
- * @dead: the peer could not map it; chan lock
+ * @dead: the peer could not map it; set once, under the chan lock
  * @node: in the channel's list of free rings; chan lock
  */
 struct xvmc_rx_ring {

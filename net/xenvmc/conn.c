@@ -82,9 +82,8 @@ EXPORT_SYMBOL_GPL(xvmc_conn_put);
 /*
  * The id counts from now on. Fails if the channel is not up, or closes, or if
  * the peer leaves too many of our DETACHs without an answer: each keeps its id
- * and its socket. Nobody
- * finds @conn before it is certain that it stays: the closer sets the state
- * under the same lock and walks the table then.
+ * and its socket. Nobody finds @conn before it is certain that it stays: the
+ * closer sets the state under the same lock and walks the table then.
  */
 static int conn_enter(struct xvmc_conn *conn)
 {
@@ -686,8 +685,8 @@ static void conn_work(struct work_struct *work)
 		conn_recalled(conn);
 	if (todo & BIT(TODO_CHECK))
 		xvmc_rings_check(conn);
-	if (todo & BIT(TODO_UNLEND))
-		xvmc_conn_unlend(conn);
+	if (todo & BIT(TODO_UNLEND) && xvmc_conn_unlend(conn))
+		conn_starve(conn);
 	if (todo & BIT(TODO_STOP)) {
 		conn_stop(conn);
 		conn_unstarve(conn);

@@ -137,7 +137,7 @@ static void control_ring_gone(struct xvmc_chan *chan, u32 id, u32 status)
 		return;
 	}
 	spin_lock_bh(&chan->lock);
-	ring->dead = true;
+	WRITE_ONCE(ring->dead, true);
 	list_del_init(&ring->node);
 	spin_unlock_bh(&chan->lock);
 	rcu_read_lock();

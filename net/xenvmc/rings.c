@@ -585,8 +585,11 @@ void xvmc_conn_spill(struct xvmc_conn *conn, bool force)
 		conn->ops->data_ready(conn);
 }
 
-/* The peer could not map the lent ring: nothing was or will be written to it */
-void xvmc_conn_unlend(struct xvmc_conn *conn)
+/*
+ * The peer could not map the lent ring: nothing was or will be written to it.
+ * False if that is over already.
+ */
+bool xvmc_conn_unlend(struct xvmc_conn *conn)
 {
 	struct xvmc_rx_ring *ring;
 	bool had;
@@ -597,8 +600,7 @@ void xvmc_conn_unlend(struct xvmc_conn *conn)
 	if (had)
 		rx_end(conn, ring);
 	mutex_unlock(&conn->rx.mutex);
-	if (had && conn->ops->no_ring && !READ_ONCE(conn->left))
-		conn->ops->no_ring(conn);
+	return had;
 }
 
 /* Looks at the peer's indices while nobody moves ours. Takes both mutexes */
