@@ -3,13 +3,13 @@
  * Ring pages shared by grants: own ones are granted, a peer's are mapped.
  *
  * Own pages are whole and zeroed, and are freed only when the peer has let go
- * of them. Rings that it still maps are kept in a list, by domain, and tried again
- * every second, so that the caller knows how much a domain holds, whatever peer
- * objects came and went meanwhile; when the module goes, the grant table's own
- * deferred path takes them over. The peer can write to the header page, so the
- * grant references that are ended come from private memory. A peer's pages are
- * mapped one by one and reached through the linear map: vmap() of foreign pages
- * gives empty page tables in a PV guest.
+ * of them. Rings that it still maps are kept in a list, by domain, and tried
+ * again every second, so that the caller knows how much a domain holds, even if
+ * peer objects came and went meanwhile; when the module goes, the grant table's
+ * own deferred path takes them over. The peer can write to the header page, so
+ * the grant references that are ended come from private memory. A peer's pages
+ * are mapped one by one and reached through the linear map: vmap() of foreign
+ * pages gives empty page tables in a PV guest.
  *
  * Process context. The caller serialises what it does to one ring; grant_mutex,
  * innermost, protects the list.
@@ -214,7 +214,7 @@ int xvmc_grant_ring(u16 domid, struct xvmc_ring_mem *mem, u32 order)
 	return err;
 }
 
-/* Frees what was let go of. Returns the pages of @domid that it may still map */
+/* Frees what was let go of. Returns the pages that @domid may still map */
 static u32 grant_retry(u16 domid)
 {
 	struct grant_own *own;
