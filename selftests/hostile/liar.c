@@ -206,41 +206,61 @@ static int ring_lend_nothing(struct xvmc_chan *chan)
 }
 
 /* Data that does not exist */
-static int data_prod(struct xvmc_chan *chan)
+static bool data_prod_once(struct xvmc_chan *chan)
 {
-	struct xvmc_tx_ring *ring;
-	int err = -ENOENT;
+	struct xvmc_tx_ring *ring = lent_to_us(chan);
 
-	rcu_read_lock();
-	ring = lent_to_us(chan);
-	if (ring) {
-		WRITE_ONCE(ring->prod.hdr->prod,
-			   READ_ONCE(ring->prod.prod) + 2 * ring->prod.size);
-		xvmc_bell_set(chan->tx_ctl.mem.hdr, XVMC_BELL_DATA, ring->id);
-		chan->ops->kick(chan);
-		err = 0;
-	}
-	rcu_read_unlock();
-	return err;
+	if (!ring)
+		return false;
+	WRITE_ONCE(ring->prod.hdr->prod,
+		   READ_ONCE(ring->prod.prod) + 2 * ring->prod.size);
+	xvmc_bell_set(chan->tx_ctl.mem.hdr, XVMC_BELL_DATA, ring->id);
+	return true;
 }
 
 /* Room that does not exist */
+static bool data_cons_once(struct xvmc_chan *chan)
+{
+	struct xvmc_rx_ring *ring = lent_by_us(chan);
+
+	if (!ring)
+		return false;
+	WRITE_ONCE(ring->cons.hdr->cons,
+		   READ_ONCE(ring->cons.cons) + 2 * ring->cons.size);
+	xvmc_bell_set(chan->tx_ctl.mem.hdr, XVMC_BELL_SPACE, ring->id);
+	return true;
+}
+
+/*
+ * The honest end of the ring overwrites the lie with its next byte: it is told
+ * again until the peer has believed it.
+ */
+static int insist(struct xvmc_chan *chan, bool (*tell)(struct xvmc_chan *chan))
+{
+	bool told;
+	u32 i;
+
+	for (i = 0; i < 100; i++) {
+		rcu_read_lock();
+		told = READ_ONCE(chan->state) == XVMC_CHAN_UP && tell(chan);
+		if (told)
+			chan->ops->kick(chan);
+		rcu_read_unlock();
+		if (!told)
+			break;
+		schedule_timeout_uninterruptible(HZ / 100 + 1);
+	}
+	return i ? 0 : -ENOENT;
+}
+
+static int data_prod(struct xvmc_chan *chan)
+{
+	return insist(chan, data_prod_once);
+}
+
 static int data_cons(struct xvmc_chan *chan)
 {
-	struct xvmc_rx_ring *ring;
-	int err = -ENOENT;
-
-	rcu_read_lock();
-	ring = lent_by_us(chan);
-	if (ring) {
-		WRITE_ONCE(ring->cons.hdr->cons,
-			   READ_ONCE(ring->cons.cons) + 2 * ring->cons.size);
-		xvmc_bell_set(chan->tx_ctl.mem.hdr, XVMC_BELL_SPACE, ring->id);
-		chan->ops->kick(chan);
-		err = 0;
-	}
-	rcu_read_unlock();
-	return err;
+	return insist(chan, data_cons_once);
 }
 
 /* Every bell that there is, again and again */

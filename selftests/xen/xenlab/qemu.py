@@ -11,7 +11,7 @@ from .errors import LabError
 # eager-fpu: with Xen's lazy FPU switching the emulator corrupts vector
 # registers, and with them every copy and comparison in the guests.
 XEN_OPTIONS = ("console=com1 com1=115200,8n1 dom0_max_vcpus=1 "
-               "loglvl=warning guest_loglvl=warning "
+               "loglvl=warning guest_loglvl=warning conring_size=1M "
                "spec-ctrl=eager-fpu")
 
 # With ERMS and FSRM kernels copy by "rep movsb", which is emulated by byte.
