@@ -29,7 +29,7 @@ help:
 #= make bench-core the ring against pipe and AF_UNIX, natively
 #= make modules    xenvmc.ko and xenvmc_inet.ko for KDIR (this kernel)
 #= make tools      xenvmc and xenvmcd
-#= make install    install-modules and install-tools (DESTDIR= PREFIX=)
+#= make install    install-modules, -tools and -headers (DESTDIR= PREFIX=)
 #= make clean      remove build/
 #=
 #= Debian packages that demo and test need are installed, by sudo if need be.
@@ -62,7 +62,7 @@ modules:
 tools:
 	$(MAKE) -C userspace O=$(BUILD)/userspace PREFIX=$(PREFIX) all
 
-install: install-modules install-tools
+install: install-modules install-tools install-headers
 
 install-modules: modules
 	$(MAKE) -C $(KDIR) M=$(MODULES)/net/xenvmc INSTALL_MOD_PATH=$(DESTDIR) \
@@ -72,8 +72,12 @@ install-tools: tools
 	$(MAKE) -C userspace O=$(BUILD)/userspace PREFIX=$(PREFIX) \
 		DESTDIR=$(DESTDIR) install
 
+install-headers:
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include/linux \
+		include/uapi/linux/xenvmc.h include/uapi/linux/xenvmc_netlink.h
+
 clean:
 	rm -rf $(BUILD)
 
 .PHONY: all help packages demo test check unit fuzz bench-core modules tools \
-	install install-modules install-tools clean
+	install install-modules install-tools install-headers clean
