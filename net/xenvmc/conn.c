@@ -685,7 +685,9 @@ static void conn_work(struct work_struct *work)
 		conn_recalled(conn);
 	if (todo & BIT(TODO_CHECK))
 		xvmc_rings_check(conn);
-	if (todo & BIT(TODO_UNLEND) && xvmc_conn_unlend(conn))
+	/* Once it has stopped, nothing takes it off the list any more */
+	if (todo & BIT(TODO_UNLEND) && xvmc_conn_unlend(conn) &&
+	    READ_ONCE(conn->state) == XVMC_CONN_UP)
 		conn_starve(conn);
 	if (todo & BIT(TODO_STOP)) {
 		conn_stop(conn);
