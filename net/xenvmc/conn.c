@@ -24,6 +24,8 @@
 #include "rings.h"
 #include "stats.h"
 
+#define NUDGE_DELAY	(HZ / 50)
+
 /* Bits of conn->todo, served in this order */
 enum conn_todo {
 	TODO_TAKE,		/* a tx ring was offered */
@@ -273,17 +275,16 @@ static struct xvmc_fsm_step conn_event(struct xvmc_conn *conn, u8 event,
 	return step;
 }
 
-static void conn_start_timer(struct xvmc_conn *conn, unsigned long timeout)
+static void conn_begin(struct xvmc_conn *conn, u8 event, unsigned long timeout)
 {
+	struct xvmc_fsm_step step;
+
 	xvmc_conn_hold(conn);
 	if (!queue_delayed_work(xvmc_wq, &conn->timer, timeout))
 		xvmc_conn_put(conn);
-}
-
-/* The channel went before there was a timer that it could cancel */
-static void conn_check_timer(struct xvmc_conn *conn, u8 state)
-{
-	if (state == XVMC_CONN_DEAD && cancel_delayed_work(&conn->timer))
+	step = conn_event(conn, event, 0, 0);
+	/* The channel went before there was a timer that it could cancel */
+	if (step.state == XVMC_CONN_DEAD && cancel_delayed_work(&conn->timer))
 		xvmc_conn_put(conn);
 }
 
@@ -292,8 +293,11 @@ static void conn_timer(struct work_struct *work)
 	struct xvmc_conn *conn = container_of(to_delayed_work(work),
 					      struct xvmc_conn, timer);
 
-	conn_event(conn, XVMC_CEV_TIMEOUT, conn->ops->tcp ?
-		   XENVMC_REASON_NO_ANSWER : ETIMEDOUT, 0);
+	if (xchg(&conn->nudge, false))
+		conn->ops->data_ready(conn);
+	else
+		conn_event(conn, XVMC_CEV_TIMEOUT, conn->ops->tcp ?
+			   XENVMC_REASON_NO_ANSWER : ETIMEDOUT, 0);
 	xvmc_conn_put(conn);
 }
 
@@ -306,11 +310,7 @@ static void conn_timer(struct work_struct *work)
  */
 void xvmc_conn_ask(struct xvmc_conn *conn, unsigned long timeout)
 {
-	struct xvmc_fsm_step step;
-
-	conn_start_timer(conn, timeout);
-	step = conn_event(conn, XVMC_CEV_ASK, 0, 0);
-	conn_check_timer(conn, step.state);
+	conn_begin(conn, XVMC_CEV_ASK, timeout);
 }
 EXPORT_SYMBOL_GPL(xvmc_conn_ask);
 
@@ -323,11 +323,7 @@ EXPORT_SYMBOL_GPL(xvmc_conn_ask);
  */
 void xvmc_conn_await(struct xvmc_conn *conn, unsigned long timeout)
 {
-	struct xvmc_fsm_step step;
-
-	conn_start_timer(conn, timeout);
-	step = conn_event(conn, XVMC_CEV_AWAIT, 0, 0);
-	conn_check_timer(conn, step.state);
+	conn_begin(conn, XVMC_CEV_AWAIT, timeout);
 }
 EXPORT_SYMBOL_GPL(xvmc_conn_await);
 
@@ -725,6 +721,24 @@ void xvmc_rx_recall(struct xvmc_conn *conn, u32 why)
 	conn_send(conn, XVMC_MSG_RECALL);
 }
 EXPORT_SYMBOL_GPL(xvmc_rx_recall);
+
+/**
+ * xvmc_rx_nudge() - data_ready in a while, whatever there is then
+ * @conn: connection; nothing unless it is up, when the timer is idle
+ *
+ * Context: any.
+ */
+void xvmc_rx_nudge(struct xvmc_conn *conn)
+{
+	spin_lock_bh(&conn->lock);
+	if (conn->state == XVMC_CONN_UP && !xchg(&conn->nudge, true)) {
+		xvmc_conn_hold(conn);
+		if (mod_delayed_work(xvmc_wq, &conn->timer, NUDGE_DELAY))
+			xvmc_conn_put(conn);
+	}
+	spin_unlock_bh(&conn->lock);
+}
+EXPORT_SYMBOL_GPL(xvmc_rx_nudge);
 
 /**
  * xvmc_conn_no_lend() - no ring is lent to this connection any more

@@ -163,7 +163,8 @@ struct xvmc_conn_rx {
  * @starve_node: in the channel's list of those without a ring; chan lock
  * @work: runs the callbacks and takes the mutexes, so that a reader or
  *	writer that is held up holds up its own connection alone
- * @timer: no answer to ASK or AWAIT
+ * @timer: no answer to ASK or AWAIT; while up, @nudge
+ * @nudge: data_ready is due when @timer ends
  * @rcu: freed after a grace period
  * @tx: sending direction
  * @rx: receiving direction
@@ -191,6 +192,7 @@ struct xvmc_conn {
 	struct list_head starve_node;
 	struct work_struct work;
 	struct delayed_work timer;
+	bool nudge;
 	struct rcu_head rcu;
 	struct xvmc_conn_tx tx;
 	struct xvmc_conn_rx rx;
@@ -273,6 +275,8 @@ ssize_t xvmc_rx_read(struct xvmc_conn *conn, struct iov_iter *to, size_t len,
 void xvmc_rx_done(struct xvmc_conn *conn, bool lend_again);
 /* Asks the peer to stop; the stop mark rings data_ready. Any context */
 void xvmc_rx_recall(struct xvmc_conn *conn, u32 why);
+/* data_ready in a while, whatever there is then. Any context */
+void xvmc_rx_nudge(struct xvmc_conn *conn);
 /*
  * @n bytes or a stop mark there? If not, data_ready will come. Any context,
  * no lock needed. False if no ring is lent.

@@ -156,6 +156,19 @@ again:
 	}
 }
 
+/*
+ * Must TCP bring bytes before the ring's can be read? It wakes nobody for fewer
+ * than the low-water mark, for it does not know of the ring's.
+ */
+static bool rx_tcp_owes(struct sock *sk, struct hook_conn *hc)
+{
+	if (!xvmc_rx_tcp_first(&hc->conn, READ_ONCE(tcp_sk(sk)->rcv_nxt)))
+		return false;
+	if (READ_ONCE(sk->sk_rcvlowat) > 1)
+		xvmc_rx_nudge(&hc->conn);
+	return true;
+}
+
 /* Something for rx_some() to find? If not, data_ready comes */
 static bool rx_ready(struct sock *sk, struct hook_conn *hc)
 {
@@ -168,8 +181,7 @@ static bool rx_ready(struct sock *sk, struct hook_conn *hc)
 		return true;
 	if (READ_ONCE(tp->rcv_nxt) != copied_seq)
 		return true;
-	return xvmc_rx_want_data(&hc->conn, 1) &&
-	       !xvmc_rx_tcp_first(&hc->conn, copied_seq);
+	return xvmc_rx_want_data(&hc->conn, 1) && !rx_tcp_owes(sk, hc);
 }
 
 static int rx_wait(struct sock *sk, struct hook_conn *hc, long *timeo)
@@ -323,6 +335,20 @@ int hook_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 	return ret;
 }
 
+/* Bytes below the switch-over count as well, and a ring has none before it */
+static bool rx_enough(struct sock *sk, struct hook_conn *hc, u32 want)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+	u32 copied_seq;
+
+	if (!xvmc_rx_want_data(&hc->conn, 1) || rx_tcp_owes(sk, hc))
+		return false;
+	copied_seq = READ_ONCE(tp->copied_seq);
+	if (xvmc_rx_tcp_first(&hc->conn, copied_seq))
+		want -= min(want - 1, READ_ONCE(tp->rcv_nxt) - copied_seq);
+	return xvmc_rx_want_data(&hc->conn, want);
+}
+
 /**
  * hook_is_readable() - is there something beside TCP's own queue?
  * @sk: socket
@@ -337,9 +363,12 @@ bool hook_is_readable(struct sock *sk)
 
 	if (!hc)
 		return false;
-	ready = xvmc_rx_want_data(&hc->conn, want) &&
-		!xvmc_rx_tcp_first(&hc->conn,
-				   READ_ONCE(tcp_sk(sk)->copied_seq));
+	if (want > 1)
+		ready = rx_enough(sk, hc, want);
+	else
+		ready = xvmc_rx_want_data(&hc->conn, 1) &&
+			!xvmc_rx_tcp_first(&hc->conn,
+					   READ_ONCE(tcp_sk(sk)->copied_seq));
 	hook_put(hc);
 	return ready;
 }

@@ -500,6 +500,39 @@ class peek_waitall_lowat_timeout_ioctl:
 
 
 @case()
+class low_water_mark_across_the_move:
+    """The mark counts what TCP brought and what the ring brought together."""
+    ROUNDS = 60
+
+    def client(sock):
+        port, = struct.unpack("!H", recv_exact(sock, 2))
+        peer = (sock.getpeername()[0], port)
+        for _ in range(low_water_mark_across_the_move.ROUNDS):
+            with socket.create_connection(peer, DEADLINE) as other:
+                other.setsockopt(socket.SOL_TCP, socket.TCP_NODELAY, 1)
+                for _ in range(3):
+                    other.sendall(b"a" * 60)
+                    other.sendall(b"b" * 50)
+                    check(recv_exact(other, 1) == b".", "answer")
+
+    def server(sock):
+        with socket.create_server(("", 0)) as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 100)
+            sock.sendall(struct.pack("!H", listener.getsockname()[1]))
+            for _ in range(low_water_mark_across_the_move.ROUNDS):
+                with listener.accept()[0] as other:
+                    for _ in range(3):
+                        low_water_mark_across_the_move.answer(other)
+
+    def answer(sock):
+        ready = select.select([sock], [], [], DEADLINE / 2)[0]
+        check(ready, f"{fionread(sock)} bytes wait above the mark")
+        data = recv_exact(sock, 110)
+        check(data == b"a" * 60 + b"b" * 50, "other bytes")
+        sock.sendall(b".")
+
+
+@case()
 class urgent_byte_falls_back:
     def client(sock):
         ping(sock)
