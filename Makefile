@@ -23,6 +23,7 @@ help:
 
 #= make demo       boot Xen and two guests here, compare TCP with XenVMC
 #= make test       all tests, in Xen too (SUITES="NAME...": only those)
+#= make test-debug the tests without Xen, on a kernel with sanitizers
 #= make check      rules of the source only
 #= make unit       tests of the portable core only
 #= make fuzz       fuzz the decoders for longer (SECONDS_EACH=600)
@@ -43,6 +44,9 @@ demo: packages
 
 test: packages
 	@unset MAKEFLAGS MAKELEVEL; exec selftests/run $(SUITES)
+
+test-debug: packages
+	@unset MAKEFLAGS MAKELEVEL; exec selftests/run debug
 
 check: packages
 	@unset MAKEFLAGS MAKELEVEL; exec selftests/run check
@@ -79,5 +83,5 @@ install-headers:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all help packages demo test check unit fuzz bench-core modules tools \
-	install install-modules install-tools install-headers clean
+.PHONY: all help packages demo test test-debug check unit fuzz bench-core \
+	modules tools install install-modules install-tools install-headers clean

@@ -58,6 +58,11 @@ def _run(tools, argv, cwd, visible):
                             f"{done.returncode}")
 
 
+def _locked(folder):
+    os.makedirs(folder, exist_ok=True)
+    return cache.locked(os.path.join(folder, "guest.lock"))
+
+
 def _jobs():
     return f"-j{os.cpu_count() or 1}"
 
@@ -114,13 +119,20 @@ def _copy_programs(objects, out):
 def build(repo, folder, params, say):
     """Build modules against the guests' kernel, tools against the guests'
     userland. Returns the folder of the modules."""
-    os.makedirs(folder, exist_ok=True)
-    with cache.locked(os.path.join(folder, "guest.lock")):
-        tools = recipes.build(params.kernel, say)
-        version = recipes.kernel_version(tools)
+    tools = recipes.build(params.kernel, say)
+    version = recipes.kernel_version(tools)
+    with _locked(folder):
         _modules(repo, folder, tools, version)
-        _tools(repo, folder, recipes.build(params.guest_suite, say))
+    build_tools(repo, folder, params.guest_suite, say)
     return os.path.join(folder, "guest", version)
+
+
+def build_tools(repo, folder, suite, say):
+    """Build the tools against the userland of @suite. Returns their folder."""
+    tools = recipes.build(suite, say)
+    with _locked(folder):
+        _tools(repo, folder, tools)
+    return os.path.join(folder, "guest", "tools")
 
 
 def collect(folder, version, target):

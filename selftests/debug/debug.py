@@ -1,0 +1,141 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""debug.py [NAME...]: tests of the family and of the hook on a kernel with
+KASAN, lockdep, checks of RCU, of sleeping and of objects, and kmemleak. TAP.
+
+First the kernel shows that it sees a planted bug of each kind. Then each test
+runs on a machine of its own, and fails if the kernel complains of anything, or
+if memory is lost.
+"""
+import concurrent.futures
+import os
+import shutil
+import sys
+
+import uml
+from uml import TOP
+from xenlab import artifacts, console
+from xenlab.lab import build_folder
+
+FOLDER = os.path.join(build_folder(), "debug")
+# Kind of the planted bug, and what the kernel says of it
+PLANTED = (
+    ("use-after-free", "KASAN: slab-use-after-free"),
+    ("out-of-bounds", "KASAN: slab-out-of-bounds"),
+    ("lock-inversion", "possible circular locking dependency"),
+    ("sleep", "sleeping function called from invalid context"),
+    ("rcu", "suspicious RCU usage"),
+    ("object", "ODEBUG: free active"),
+    ("leak", "new suspected memory leaks"),
+)
+BUSY = ("both_directions_at_once_are_exact", "ping_pong_of_one_byte",
+        "epoll_edge_triggered", "slow_reader_blocks_the_writer",
+        "bulk_to_client_is_exact", "many_connections_at_once")
+# Name, seconds, words for the script inside
+TESTS = (
+    ("stream", 400, ["stream", "xenvmc"]),
+    ("hook", 400, ["hook"]),
+    ("unload", 400, ["unload", *BUSY]),
+)
+
+
+def say(text):
+    """A remark of a TAP document."""
+    print(f"# {text}", flush=True)
+
+
+def build():
+    """The kernel's entry, the folder of the modules for it, that of the
+    tools."""
+    kernel = uml.kernel(say)
+    sources = os.path.join(FOLDER, "src")
+    for name in ("net", "include", "selftests/debug"):
+        artifacts.mirror(os.path.join(TOP, name), os.path.join(sources, name))
+    modules = os.path.join(FOLDER, "modules")
+    shutil.rmtree(modules, ignore_errors=True)
+    os.makedirs(modules)
+    for name in ("net/xenvmc", "selftests/debug"):
+        uml.build_modules(kernel, os.path.join(sources, name), modules)
+    tools = artifacts.build_tools(TOP, build_folder(), uml.SUITE, say)
+    return kernel, modules, tools
+
+
+def run(parts, name, seconds, words):
+    """Run the script inside with @words on @parts; a uml.Result."""
+    kernel, modules, tools = parts
+    argv = [os.path.join(TOP, "selftests/debug/inside"), modules, tools]
+    return uml.run(kernel, os.path.join(FOLDER, name), argv + words, seconds,
+                   [TOP, build_folder()])
+
+
+def side_by_side(parts, jobs):
+    """Results of runs (name, seconds, words), in order: a machine has one
+    processor only."""
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        yield from pool.map(lambda job: run(parts, *job), jobs)
+
+
+class Report:
+    """Prints tests and counts those that failed."""
+
+    def __init__(self, count):
+        print(f"TAP version 13\n1..{count}", flush=True)
+        self.number = 0
+        self.failed = 0
+
+    def test(self, name, complaints):
+        """One test: it failed if there are @complaints."""
+        self.number += 1
+        for line in complaints:
+            say(line)
+        self.failed += bool(complaints)
+        print(f"{'not ok' if complaints else 'ok'} {self.number} {name}",
+              flush=True)
+
+
+def planted(parts):
+    """The kernel sees bugs of each kind. Returns the number it did not."""
+    report = Report(len(PLANTED))
+    results = side_by_side(parts, [(f"planted-{kind}", 60, ["planted", kind])
+                                   for kind, _ in PLANTED])
+    for (kind, words), result in zip(PLANTED, results):
+        seen = any(words in line and console.bad_line(line)
+                   for line in result.console)
+        report.test(f"a planted bug is seen: {kind}",
+                    [] if seen else ["nothing was said of it, or it was not "
+                                     "taken for a failure"]
+                    + result.console[-20:])
+    return report.failed
+
+
+def tests(parts, names):
+    """The tests @names. Returns the number that failed."""
+    failed = 0
+    jobs = [test for test in TESTS if test[0] in names]
+    for (name, _, _), result in zip(jobs, side_by_side(parts, jobs)):
+        print("\n".join(result.output))
+        complaints = [line for line in result.console
+                      if console.bad_line(line)]
+        if result.status:
+            complaints.append(f"ended with status {result.status}, see "
+                              f"{os.path.relpath(FOLDER)}/{name}")
+        report = Report(1)
+        report.test(f"the kernel has no complaint: {name}", complaints)
+        failed += report.failed
+    return failed
+
+
+def main():
+    known = ["planted"] + [name for name, _, _ in TESTS]
+    names = sys.argv[1:] or known
+    for name in names:
+        if name not in known:
+            sys.exit(f"debug.py: {name}: expected {', '.join(known)}")
+    parts = build()
+    failed = planted(parts) if "planted" in names else 0
+    failed += tests(parts, names)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

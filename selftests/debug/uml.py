@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A User-Mode Linux kernel with sanitizers: built once, kept in the cache, run.
+
+The kernel and all that its tests need lie in one Debian tree, which is also the
+root of the machine: a kernel that runs as a process in the tree sees the tree
+as its hostfs. It needs neither Xen nor an emulator, and boots in two seconds.
+"""
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+TOP = os.path.realpath(os.path.join(HERE, "../.."))
+sys.path.insert(0, os.path.join(TOP, "selftests/xen"))
+
+# pylint: disable=wrong-import-position
+from xenlab import cache, deadline, tree  # noqa: E402
+
+SUITE = "trixie"
+SOURCE = "linux-source-6.12"
+PACKAGES = ["bc", "bison", "busybox-static", "flex", "gcc", "iproute2", "kmod",
+            "libc6-dev", "libelf-dev", "libjson-c5", "libmnl0", "make", "perl",
+            "procps", "python3", "xz-utils", SOURCE]
+KERNEL = "/usr/src/linux"
+# Variables that mean the same inside
+PASSED_ON = ("XENVMC_DEADLINE_FACTOR", "XENVMC_EXPECT_ALL", "XENVMC_TEST_BULK")
+
+
+def _read(name):
+    with open(os.path.join(HERE, name), encoding="utf-8") as handle:
+        return handle.read()
+
+
+def kernel(say):
+    """The cache entry of the tree with the kernel in it."""
+    recipe = [SUITE, PACKAGES, _read("config"), _read("build-kernel")]
+
+    def make(folder):
+        log = folder.removesuffix(".partial") + ".log"
+        tree.bootstrap(folder, SUITE, PACKAGES, log)
+        argv = [os.path.join(HERE, "build-kernel"),
+                f"/usr/src/{SOURCE}.tar.xz", os.path.join(HERE, "config"),
+                KERNEL]
+        tree.run(tree.enter(folder, argv, "/", [HERE]), log)
+        os.unlink(os.path.join(folder, f"usr/src/{SOURCE}.tar.xz"))
+    entry = cache.Entry("debug-kernel", recipe)
+    entry.get(make, say)
+    return entry
+
+
+def build_modules(entry, sources, out):
+    """Build the modules in the folder @sources, in place, and copy them to
+    the folder @out."""
+    argv = ["make", "-s", f"-j{os.cpu_count() or 1}", "ARCH=um", "-C", KERNEL,
+            f"M={sources}", "modules"]
+    subprocess.run(tree.enter(entry.path, argv, "/", [TOP, sources, out]),
+                   stdin=subprocess.DEVNULL, check=True)
+    for name in os.listdir(sources):
+        if name.endswith(".ko"):
+            shutil.copy2(os.path.join(sources, name), out)
+
+
+class Result:
+    """How a run went: the script's exit status, 124 when time was up, 125 if
+    the kernel went down; lines of its output and of the console."""
+
+    def __init__(self, folder, status):
+        told = _lines(os.path.join(folder, "status"))
+        if status in (124, 137):
+            self.status = 124
+        else:
+            self.status = int(told[0]) if told else 125
+        self.output = _lines(os.path.join(folder, "out"))
+        self.console = _lines(os.path.join(folder, "console"))
+
+
+def _lines(path):
+    if not os.path.exists(path):
+        return []
+    with open(path, encoding="utf-8", errors="replace") as handle:
+        return handle.read().splitlines()
+
+
+def run(entry, folder, argv, seconds, visible, memory=768):
+    """Boot the kernel and run @argv there as root.
+
+    @folder is made anew and gets the console and the output. @seconds: when to
+    give up, scaled. @visible: the host's folders that the machine sees; it can
+    write to @folder only.
+    """
+    cache.remove_tree(folder)
+    os.makedirs(folder)
+    with open(os.path.join(folder, "script"), "w",
+              encoding="utf-8") as handle:
+        for name in PASSED_ON:
+            if name in os.environ:
+                handle.write(f"export {name}={shlex.quote(os.environ[name])}\n")
+        handle.write(f"exec {shlex.join(argv)}\n")
+    limit = int(deadline.scaled(seconds))
+    machine = ["timeout", "--kill-after=5", str(limit), f"{KERNEL}/linux",
+               "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro",
+               f"init={HERE}/init", f"mem={memory}M", "con=null",
+               "con0=fd:0,fd:1", "quiet", "uml_dir=/tmp", f"RUN={folder}"]
+    with open(os.path.join(folder, "console"), "wb") as log:
+        done = subprocess.run(
+            tree.enter(entry.path, machine, "/", list(visible) + [folder]),
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False)
+    return Result(folder, done.returncode)
