@@ -64,11 +64,13 @@ class Modules:
                             for line in handle}
 
     def closure(self, names):
-        """Paths of @names and all they need, in an order that loads."""
+        """Paths of @names and all they need, in an order that loads. A name
+        with a question mark may be missing: not every kernel has it."""
         order = []
         for name in names:
-            name = name.replace("-", "_")
-            if name in self.builtin:
+            optional = name.endswith("?")
+            name = name.rstrip("?").replace("-", "_")
+            if name in self.builtin or optional and name not in self.paths:
                 continue
             if name not in self.paths:
                 raise LabError(f"{self.folder}: no module {name}")

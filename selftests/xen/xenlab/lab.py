@@ -22,9 +22,9 @@ from .params import Params
 REPO = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../.."))
 FILES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "files")
 
-DOM0_MODULES = ["virtio_blk", "virtio_net", "crc32c_generic", "ext4", "9p",
-                "9pnet_virtio"]
-GUEST_MODULES = ["xen-blkfront", "xen-netfront", "crc32c_generic", "ext4",
+DOM0_MODULES = ["virtio_pci", "virtio_blk", "virtio_net", "crc32c_generic?",
+                "ext4", "9p", "9pnet_virtio"]
+GUEST_MODULES = ["xen-blkfront", "xen-netfront", "crc32c_generic?", "ext4",
                  "overlay"]
 
 Result = subprocess.CompletedProcess
