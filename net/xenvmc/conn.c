@@ -24,8 +24,6 @@
 #include "rings.h"
 #include "stats.h"
 
-#define NUDGE_DELAY	(HZ / 50)
-
 /* Bits of conn->todo, served in this order */
 enum conn_todo {
 	TODO_TAKE,		/* a tx ring was offered */
@@ -180,20 +178,22 @@ EXPORT_SYMBOL_GPL(xvmc_conn_get_by_id);
 static void conn_free_id(struct xvmc_conn *conn)
 {
 	struct xvmc_chan *chan = conn->chan;
-	bool had;
+	bool had, timer;
 
 	spin_lock_bh(&conn->lock);
 	had = conn->has_id;
 	conn->has_id = false;
 	if (had && conn->left)
 		atomic_dec(&chan->nr_left);
+	/* A reader may go on without the id, until the door leaves */
+	timer = had && !conn->nudge && cancel_delayed_work(&conn->timer);
 	spin_unlock_bh(&conn->lock);
 	if (!had)
 		return;
+	if (timer)
+		xvmc_conn_put(conn);
 	xa_erase_bh(&chan->conns, conn->id);
 	atomic_dec(&chan->nr_conns);
-	if (cancel_delayed_work(&conn->timer))
-		xvmc_conn_put(conn);
 	xvmc_conn_put(conn);
 }
 
@@ -356,12 +356,13 @@ EXPORT_SYMBOL_GPL(xvmc_conn_accept);
 void xvmc_conn_leave(struct xvmc_conn *conn, u32 why, bool reset, bool orphan)
 {
 	u32 asks = BIT(XVMC_MSG_CONNECT) | BIT(XVMC_MSG_UPGRADE);
-	bool unasked;
+	bool unasked, nudge;
 
 	spin_lock_bh(&conn->lock);
 	if (conn->has_id && !conn->left)
 		atomic_inc(&conn->chan->nr_left);
 	conn->left = true;
+	nudge = conn->nudge && cancel_delayed_work(&conn->timer);
 	if (conn->state <= XVMC_CONN_UP)
 		conn->reset = reset;
 	unasked = conn->send & asks;
@@ -369,6 +370,8 @@ void xvmc_conn_leave(struct xvmc_conn *conn, u32 why, bool reset, bool orphan)
 	if (orphan && conn->ops->tcp)
 		WRITE_ONCE(conn->ops, &xvmc_orphan_ops);
 	spin_unlock_bh(&conn->lock);
+	if (nudge)
+		xvmc_conn_put(conn);
 	if (orphan) {
 		WRITE_ONCE(conn->rx.orphan, true);
 		conn_do(conn, TODO_DISCARD);
@@ -724,16 +727,17 @@ EXPORT_SYMBOL_GPL(xvmc_rx_recall);
 
 /**
  * xvmc_rx_nudge() - data_ready in a while, whatever there is then
- * @conn: connection; nothing unless it is up, when the timer is idle
+ * @conn: connection; nothing before it is up, nor once the door has left
  *
  * Context: any.
  */
 void xvmc_rx_nudge(struct xvmc_conn *conn)
 {
 	spin_lock_bh(&conn->lock);
-	if (conn->state == XVMC_CONN_UP && !xchg(&conn->nudge, true)) {
+	if (conn->state >= XVMC_CONN_UP && !conn->left &&
+	    !xchg(&conn->nudge, true)) {
 		xvmc_conn_hold(conn);
-		if (mod_delayed_work(xvmc_wq, &conn->timer, NUDGE_DELAY))
+		if (mod_delayed_work(xvmc_wq, &conn->timer, HZ / 50))
 			xvmc_conn_put(conn);
 	}
 	spin_unlock_bh(&conn->lock);

@@ -163,7 +163,7 @@ struct xvmc_conn_rx {
  * @starve_node: in the channel's list of those without a ring; chan lock
  * @work: runs the callbacks and takes the mutexes, so that a reader or
  *	writer that is held up holds up its own connection alone
- * @timer: no answer to ASK or AWAIT; while up, @nudge
+ * @timer: no answer to ASK or AWAIT; once up, @nudge
  * @nudge: data_ready is due when @timer ends
  * @rcu: freed after a grace period
  * @tx: sending direction
