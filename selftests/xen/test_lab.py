@@ -357,6 +357,11 @@ class PartsTest(Folder):
                 if line.startswith("cpus")}
         self.assertEqual(len(pins), 2)
 
+    def test_pvh_guests_are_not_on_the_processor_of_dom0(self):
+        for name in ("guest1", "guest2", "guest3"):
+            self.assertNotIn('cpus = "0"', domains.config(
+                name, Params(guest_type="pvh")).splitlines())
+
     def test_pvh_guest_reads_the_tsc_itself(self):
         self.assertIn('tsc_mode = "native"', domains.config(
             "guest1", Params(guest_type="pvh")))

@@ -59,6 +59,8 @@ def bare(root, kernel, initrd, disks):
 def command(root, folder, images, parameters, network, ports):
     """The command line. @root: the unpacked QEMU, @folder: the lab's own,
     @images: {xen, kernel, initrd, disks}, @ports: {address: local port}."""
+    # Nothing shares a processor with dom0: see domains._pin()
+    pin = "dom0_vcpus_pin " if parameters.guest_type == "pvh" else ""
     forwards = "".join(f",hostfwd=tcp:127.0.0.1:{port}-{address}:22"
                        for address, port in ports.items())
     # A comma separates modules in -initrd; one in a word must be doubled.
@@ -66,7 +68,7 @@ def command(root, folder, images, parameters, network, ports):
     argv = _machine(root, parameters.cpus, parameters.memory, images["disks"])
     argv += ["-serial", f"file:{folder}/share/console/xen.log",
              "-kernel", images["xen"],
-             "-append", f"{XEN_OPTIONS} dom0_mem={parameters.dom0_memory}M,"
+             "-append", f"{XEN_OPTIONS} {pin}dom0_mem={parameters.dom0_memory}M,"
                         f"max:{parameters.dom0_memory}M "
                         f"{parameters.xen_options}".strip(),
              "-initrd", f"{images['kernel']} console=hvc0 loglevel=5 "
