@@ -26,6 +26,7 @@ PLANTED = (
     ("sleep", "sleeping function called from invalid context"),
     ("rcu", "suspicious RCU usage"),
     ("object", "ODEBUG: free active"),
+    ("shift", "UBSAN: shift-out-of-bounds"),
     ("leak", "new suspected memory leaks"),
 )
 BUSY = ("both_directions_at_once_are_exact", "ping_pong_of_one_byte",

@@ -13,7 +13,7 @@
 
 static char *bug = "";
 module_param(bug, charp, 0444);
-MODULE_PARM_DESC(bug, "use-after-free, out-of-bounds, lock-inversion, sleep, rcu, object or leak");
+MODULE_PARM_DESC(bug, "use-after-free, out-of-bounds, lock-inversion, sleep, rcu, object, shift or leak");
 
 static DEFINE_MUTEX(first);
 static DEFINE_MUTEX(second);
@@ -82,6 +82,13 @@ static void free_active_timer(void)
 	kfree(thing);
 }
 
+static void shift_too_far(void)
+{
+	volatile int bits = 40;
+
+	pr_info("%d\n", 1 << bits);
+}
+
 static void leak(void)
 {
 	volatile char *bytes = kmalloc(333, GFP_KERNEL);
@@ -99,6 +106,7 @@ static const struct {
 	{ "sleep", sleep_in_atomic },
 	{ "rcu", no_rcu_lock },
 	{ "object", free_active_timer },
+	{ "shift", shift_too_far },
 	{ "leak", leak },
 };
 

@@ -99,10 +99,13 @@ def run(entry, folder, argv, seconds, visible, memory=768):
                 handle.write(f"export {name}={shlex.quote(os.environ[name])}\n")
         handle.write(f"exec {shlex.join(argv)}\n")
     limit = int(deadline.scaled(seconds))
-    machine = ["timeout", "--kill-after=5", str(limit), f"{KERNEL}/linux",
+    # The machine's memory is a file in TMPDIR
+    machine = ["timeout", "--kill-after=5", str(limit), "env",
+               "TMPDIR=/tmp", f"{KERNEL}/linux",
                "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro",
                f"init={HERE}/init", f"mem={memory}M", "con=null",
-               "con0=fd:0,fd:1", "quiet", "uml_dir=/tmp", f"RUN={folder}"]
+               "con0=fd:0,fd:1", "quiet", "uml_dir=/tmp", f"RUN={folder}",
+               f"SEE={':'.join(visible)}"]
     with open(os.path.join(folder, "console"), "wb") as log:
         done = subprocess.run(
             tree.enter(entry.path, machine, "/", list(visible) + [folder]),
