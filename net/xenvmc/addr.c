@@ -19,7 +19,7 @@
  * Context: any.
  * Return: 0; -EINVAL or -EAFNOSUPPORT, as AF_INET says it.
  */
-int xvmc_addr_check(struct sockaddr *uaddr, int len,
+int xvmc_addr_check(struct sockaddr_unsized *uaddr, int len,
 		    struct sockaddr_xenvmc **addr)
 {
 	struct sockaddr_xenvmc *svm = (struct sockaddr_xenvmc *)uaddr;

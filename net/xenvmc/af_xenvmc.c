@@ -161,7 +161,8 @@ static int bind_locked(struct sock *sk, const struct sockaddr_xenvmc *svm)
 	return 0;
 }
 
-static int af_bind(struct socket *sock, struct sockaddr *uaddr, int len)
+static int af_bind(struct socket *sock, struct sockaddr_unsized *uaddr,
+		   int len)
 {
 	struct net *net = sock_net(sock->sk);
 	struct sockaddr_xenvmc *svm;

@@ -7,6 +7,7 @@
 #include <linux/spinlock.h>
 #include <net/sock.h>
 #include <uapi/linux/xenvmc.h>
+#include "compat/compat.h"
 
 struct xvmc_conn;
 
@@ -67,7 +68,7 @@ struct sock *xvmc_sock_new(struct net *net, struct socket *sock,
 			   struct sock *parent, int kern);
 
 /* addr.c */
-int xvmc_addr_check(struct sockaddr *uaddr, int len,
+int xvmc_addr_check(struct sockaddr_unsized *uaddr, int len,
 		    struct sockaddr_xenvmc **addr);
 int xvmc_addr_fill(struct sockaddr *uaddr, u16 domid, u32 port);
 u16 xvmc_addr_own_domid(void);

@@ -613,4 +613,4 @@ module_init(hook_init);
 module_exit(hook_exit);
 MODULE_DESCRIPTION("XenVMC: moves TCP connections between guests of a host");
 MODULE_LICENSE("GPL");
-MODULE_IMPORT_NS(XENVMC);
+MODULE_IMPORT_NS(COMPAT_NS);

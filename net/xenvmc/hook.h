@@ -5,6 +5,7 @@
 
 #include <linux/tcp.h>
 #include <net/tcp.h>
+#include "compat/compat.h"
 #include "conn.h"
 
 /**
@@ -86,8 +87,8 @@ const struct proto *hook_base_of(const struct sock *sk);
 int hook_restart(void);
 
 /* hook_rx.c: receiving */
-int hook_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
-		 int *addr_len);
+int hook_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
+		 int flags COMPAT_ADDR_LEN);
 bool hook_is_readable(struct sock *sk);
 /* Fills what TCP knows; to be followed by xvmc_rx_view() */
 void hook_tcp_view(const struct sock *sk, struct xvmc_rx_view *view);

@@ -42,14 +42,12 @@ void hook_tcp_view(const struct sock *sk, struct xvmc_rx_view *view)
  * struct rx_step - one step of a receive call
  * @msg: where to
  * @flags: MSG_* of the call
- * @addr_len: as in struct proto
  * @drained: the step emptied the ring
  * @some: earlier steps have read something
  */
 struct rx_step {
 	struct msghdr *msg;
 	int flags;
-	int *addr_len;
 	bool drained;
 	bool some;
 };
@@ -59,7 +57,7 @@ static ssize_t rx_by_tcp(struct sock *sk, struct hook_conn *hc,
 {
 	int flags = (step->flags | MSG_DONTWAIT) & ~MSG_WAITALL;
 
-	return hc->base->recvmsg(sk, step->msg, len, flags, step->addr_len);
+	return compat_recvmsg(hc->base, sk, step->msg, len, flags);
 }
 
 /*
@@ -298,23 +296,9 @@ static int rx_all(struct sock *sk, struct hook_conn *hc, struct rx_step *step,
 	return copied ? copied : ret;
 }
 
-/**
- * hook_recvmsg() - recvmsg of a hooked socket
- * @sk: socket
- * @msg: where to
- * @len: bytes wanted
- * @flags: MSG_*
- * @addr_len: as in struct proto
- *
- * Context: process.
- * Return: as TCP does.
- */
-int hook_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
-		 int *addr_len)
+static int hook_recv(struct sock *sk, struct msghdr *msg, size_t len, int flags)
 {
-	struct rx_step step = {
-		.msg = msg, .flags = flags, .addr_len = addr_len,
-	};
+	struct rx_step step = { .msg = msg, .flags = flags };
 	struct hook_conn *hc;
 	int ret;
 
@@ -323,15 +307,25 @@ int hook_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
 	if (!hc && !(flags & MSG_DONTWAIT))
 		ret = hook_restart();
 	else if (!hc)
-		ret = hook_base_of(sk)->recvmsg(sk, msg, len, flags, addr_len);
+		ret = compat_recvmsg(hook_base_of(sk), sk, msg, len, flags);
 	else if (flags & (MSG_OOB | MSG_ERRQUEUE))
-		ret = hc->base->recvmsg(sk, msg, len, flags | MSG_DONTWAIT,
-					addr_len);
+		ret = compat_recvmsg(hc->base, sk, msg, len,
+				     flags | MSG_DONTWAIT);
 	else
 		ret = rx_all(sk, hc, &step, len);
 	if (hc)
 		hook_put(hc);
 	hook_leave();
+	return ret;
+}
+
+/* recvmsg() of a hooked socket, as this kernel's struct proto has it */
+int hook_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
+		 int flags COMPAT_ADDR_LEN)
+{
+	int ret = hook_recv(sk, msg, len, flags);
+
+	compat_put_addr_len(msg, flags);
 	return ret;
 }
 

@@ -69,8 +69,8 @@ int xvmc_stream_shutdown(struct socket *sock, int how);
 
 /* stream_connect.c */
 void xvmc_stream_init_sock(struct sock *sk);
-int xvmc_stream_connect(struct socket *sock, struct sockaddr *uaddr, int len,
-			int flags);
+int xvmc_stream_connect(struct socket *sock, struct sockaddr_unsized *uaddr,
+			int len, int flags);
 /* Locked: asks once more after a while; the socket has no connection */
 void xvmc_stream_ask_later(struct sock *sk);
 /* Locked: back to a socket that is not connected */

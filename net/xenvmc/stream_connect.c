@@ -145,7 +145,7 @@ static void stream_clear_names(struct sock *sk)
 		xvmc_table_remove(xsk);
 }
 
-static int stream_begin_connect(struct sock *sk, struct sockaddr *uaddr,
+static int stream_begin_connect(struct sock *sk, struct sockaddr_unsized *uaddr,
 				int len)
 {
 	struct xvmc_sock *xsk = xvmc_sk(sk);
@@ -235,8 +235,8 @@ static int stream_finish_connect(struct socket *sock)
 	return err ? err : -ECONNABORTED;
 }
 
-static int stream_connect(struct socket *sock, struct sockaddr *uaddr, int len,
-			  int flags)
+static int stream_connect(struct socket *sock, struct sockaddr_unsized *uaddr,
+			  int len, int flags)
 {
 	long timeo = sock_sndtimeo(sock->sk, flags & O_NONBLOCK);
 	struct sock *sk = sock->sk;
@@ -277,8 +277,8 @@ static int stream_connect(struct socket *sock, struct sockaddr *uaddr, int len,
  * Context: process.
  * Return: 0 or a negative errno.
  */
-int xvmc_stream_connect(struct socket *sock, struct sockaddr *uaddr, int len,
-			int flags)
+int xvmc_stream_connect(struct socket *sock, struct sockaddr_unsized *uaddr,
+			int len, int flags)
 {
 	struct sock *sk = sock->sk;
 	int err = 0;

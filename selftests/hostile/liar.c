@@ -17,6 +17,7 @@
 #include "chan.h"
 #include "conn.h"
 #include "peer.h"
+#include "compat/compat.h"
 #include "core/ring.c"
 #include "core/frame.c"
 
@@ -334,4 +335,4 @@ module_init(liar_init);
 module_exit(liar_exit);
 MODULE_DESCRIPTION("XenVMC: a peer that breaks the protocol, for tests");
 MODULE_LICENSE("GPL");
-MODULE_IMPORT_NS(XENVMC);
+MODULE_IMPORT_NS(COMPAT_NS);
