@@ -29,6 +29,7 @@ help:
 #= make fuzz       fuzz the decoders for longer (SECONDS_EACH=600)
 #= make bench-core the ring against pipe and AF_UNIX, natively
 #= make modules    xenvmc.ko and xenvmc_inet.ko for KDIR (this kernel)
+#= make modules-all they build for all kernels that we know, without a warning
 #= make tools      xenvmc and xenvmcd
 #= make install    install-modules, -tools and -headers (DESTDIR= PREFIX=)
 #= make clean      remove build/
@@ -63,6 +64,9 @@ modules:
 	@cp -ru net/xenvmc $(MODULES)/net/
 	$(MAKE) -C $(KDIR) M=$(MODULES)/net/xenvmc modules
 
+modules-all: packages
+	@selftests/check/modules.py trixie trixie-backports
+
 tools:
 	$(MAKE) -C userspace O=$(BUILD)/userspace PREFIX=$(PREFIX) all
 
@@ -84,4 +88,5 @@ clean:
 	rm -rf $(BUILD)
 
 .PHONY: all help packages demo test test-debug check unit fuzz bench-core \
-	modules tools install install-modules install-tools install-headers clean
+	modules modules-all tools install install-modules install-tools \
+	install-headers clean

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""modules.py: the modules build without a warning, for the guests' kernel. TAP.
+"""modules.py [KERNEL...]: the modules build without a warning, for the guests'
+kernel or for those named as for the lab's --kernel. TAP.
 
 With the lab's compiler and kernel headers, in a copy of the sources below
 build/check: gcc with W=1, modpost, sparse and kernel-doc.
@@ -72,18 +73,25 @@ def main():
     for name in artifacts.SOURCES:
         artifacts.mirror(os.path.join(REPO, name),
                          os.path.join(folder, name))
-    tools = recipes.build(Params().kernel,
-                          lambda text: print(f"# {text}", flush=True))
-    tests = [("compile with W=1", compiled), ("sparse", sparse),
-             ("kernel-doc", kernel_doc)]
-    broken = 0
-    print(f"TAP version 13\n1..{len(tests)}", flush=True)
-    for number, (name, test) in enumerate(tests, 1):
-        findings = test(tools, folder)
-        for finding in findings:
-            print(f"# {finding.replace(folder + '/', '')}")
-        print(f"{'not ok' if findings else 'ok'} {number} {name}", flush=True)
-        broken += bool(findings)
+    kernels = sys.argv[1:] or [Params().kernel]
+    tests = [("compile with W=1", compiled), ("sparse", sparse)]
+    broken = number = 0
+    print(f"TAP version 13\n1..{len(tests) * len(kernels) + 1}", flush=True)
+    for kernel in kernels:
+        tools = recipes.build(kernel, lambda text: print(f"# {text}",
+                                                         flush=True))
+        version = recipes.kernel_version(tools)
+        todo = [(f"{version}: {name}", test) for name, test in tests]
+        if kernel == kernels[0]:
+            todo.append(("kernel-doc", kernel_doc))
+        for name, test in todo:
+            number += 1
+            findings = test(tools, folder)
+            for finding in findings:
+                print(f"# {finding.replace(folder + '/', '')}")
+            print(f"{'not ok' if findings else 'ok'} {number} {name}",
+                  flush=True)
+            broken += bool(findings)
     return broken
 
 
