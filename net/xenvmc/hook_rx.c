@@ -319,7 +319,10 @@ static int hook_recv(struct sock *sk, struct msghdr *msg, size_t len, int flags)
 	return ret;
 }
 
-/* recvmsg() of a hooked socket, as this kernel's struct proto has it */
+/*
+ * recvmsg() of a hooked socket, as this kernel's struct proto has it. Process
+ * context, no locks; returns what TCP's does.
+ */
 int hook_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
 		 int flags COMPAT_ADDR_LEN)
 {
