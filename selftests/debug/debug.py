@@ -56,7 +56,7 @@ def build():
     shutil.rmtree(modules, ignore_errors=True)
     os.makedirs(modules)
     for name in ("net/xenvmc", "selftests/debug"):
-        uml.build_modules(kernel, os.path.join(sources, name), modules)
+        uml.build_modules(kernel, sources, name, modules)
     tools = artifacts.build_tools(TOP, build_folder(), uml.SUITE, say)
     return kernel, modules, tools
 

@@ -50,16 +50,17 @@ def kernel(say):
     return entry
 
 
-def build_modules(entry, sources, out):
-    """Build the modules in the folder @sources, in place, and copy them to
-    the folder @out."""
+def build_modules(entry, sources, name, out):
+    """Build the modules in the folder @name of the tree @sources, in place,
+    and copy them to the folder @out."""
+    folder = os.path.join(sources, name)
     argv = ["make", "-s", f"-j{os.cpu_count() or 1}", "ARCH=um", "-C", KERNEL,
-            f"M={sources}", "modules"]
-    subprocess.run(tree.enter(entry.path, argv, "/", [TOP, sources, out]),
+            f"M={folder}", "modules"]
+    subprocess.run(tree.enter(entry.path, argv, "/", [sources, out]),
                    stdin=subprocess.DEVNULL, check=True)
-    for name in os.listdir(sources):
-        if name.endswith(".ko"):
-            shutil.copy2(os.path.join(sources, name), out)
+    for built in os.listdir(folder):
+        if built.endswith(".ko"):
+            shutil.copy2(os.path.join(folder, built), out)
 
 
 class Result:
