@@ -17,9 +17,10 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
 from xenlab import (artifacts, cache, cli, console, deadline,  # noqa: E402
-                    domains, initramfs, kernel, mirror, qemu, recipes, tap)
-from xenlab.errors import (ConsoleFailure, LabError,  # noqa: E402
-                           Timeout)
+                    domains, initramfs, kernel, mirror, program, qemu,
+                    recipes, tap)
+from xenlab.errors import (CommandFailed, ConsoleFailure,  # noqa: E402
+                           LabError, Timeout)
 from xenlab.lab import Lab  # noqa: E402
 from xenlab.params import Params  # noqa: E402
 
@@ -400,6 +401,41 @@ class PartsTest(Folder):
                          ["trixie", "trixie-backports"])
 
 
+class ProgramTest(unittest.TestCase):
+    """A program in the background and its lines."""
+
+    def start(self, script):
+        child = program.Program(["sh", "-c", script], "it")
+        self.addCleanup(child.drop)
+        return child
+
+    def test_lines_come_while_it_runs(self):
+        child = self.start("echo one; echo two >&2; cat; echo over; exit 3")
+        self.assertTrue(child.until(lambda: len(child.lines) == 2, "2 lines"))
+        self.assertEqual(child.lines, ["one", "two"])
+        child.end_input()
+        child.until(lambda: "over" in child.lines, "the last line")
+        self.assertEqual(child.wait(), 3)
+
+    def test_an_end_ends_the_wait(self):
+        child = self.start("echo words")
+        with self.assertRaisesRegex(CommandFailed, "it ended before x.*words"):
+            child.until(lambda: len(child.lines) > 1, "x")
+
+    def test_silence_has_a_deadline(self):
+        child = self.start("exec cat")
+        with self.assertRaisesRegex(Timeout, "it: x: not within"):
+            child.until(lambda: child.lines, "x", 0.1)
+
+    def test_a_console_that_fails_ends_the_wait(self):
+        def watch():
+            raise LabError("an oops")
+        child = program.Program(["cat"], "it", watch=watch)
+        self.addCleanup(child.drop)
+        with self.assertRaisesRegex(LabError, "an oops"):
+            child.until(lambda: child.lines, "x")
+
+
 class BootTest(unittest.TestCase):
     """What needs a machine: all verbs, once each, on one lab."""
 
@@ -487,6 +523,13 @@ class BootTest(unittest.TestCase):
                              input=b"x" * 4000000, text=False, check=True)
         self.assertEqual(int(done.stdout), 4000000)
 
+    def test_program_is_heard_and_ends_with_its_input(self):
+        child = self.lab.start("guest1", "echo first; cat; echo last")
+        child.until(lambda: child.lines == ["first"], "the first line")
+        child.end_input()
+        child.until(lambda: child.lines == ["first", "last"], "the last line")
+        self.assertEqual(child.wait(), 0)
+
     def test_stop_and_start(self):
         self.lab.guest_stop("guest2")
         self.assertNotIn("guest2", self.lab.guests_running())
@@ -498,7 +541,8 @@ def main():
     """Run the tests that were asked for."""
     if set(sys.argv[1:]) - {"--boot"}:
         sys.exit("usage: test_lab.py [--boot]")
-    cases = [ConsoleTest, DeadlineTest, CacheTest, ParametersTest, PartsTest]
+    cases = [ConsoleTest, DeadlineTest, CacheTest, ParametersTest, PartsTest,
+             ProgramTest]
     if "--boot" in sys.argv:
         cases.append(BootTest)
     return tap.run(cases)

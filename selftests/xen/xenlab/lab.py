@@ -15,7 +15,7 @@ import tempfile
 import time
 
 from . import (artifacts, cache, console, deadline, domains, initramfs,
-               kernel, qemu, recipes, ssh, tree)
+               kernel, program, qemu, recipes, ssh, tree)
 from .errors import CommandFailed, ConsoleFailure, LabError, Timeout
 from .params import Params
 
@@ -363,6 +363,14 @@ class Lab:
                 raise
         self.check(mark)
         return status
+
+    def start(self, where, argv):
+        """Start a command in a domain; returns its program.Program, which
+        stands for it as long as the channel does."""
+        channel = self._connect(where)
+        mark = self.mark()
+        return program.Program(channel.command(argv), f"{where}: {argv}",
+                               self.folder, lambda: self.check(mark))
 
     # -- files ---------------------------------------------------------------
 
