@@ -9,6 +9,7 @@ connection with guest1 all the time, which must not notice.
 
   trouble.py [TEST...]
 """
+import concurrent.futures
 import json
 import os
 import re
@@ -80,9 +81,10 @@ def policy(text):
 
 
 def load(where):
-    for module in ("xenvmc", "xenvmc_inet"):
-        run(where, f"test -d /sys/module/{module} || "
-            f"insmod {OPT}/{module}.ko")
+    """A program takes half a second to start there: the fewer the better."""
+    run(where, "for module in xenvmc xenvmc_inet; do "
+        "[ -d /sys/module/$module ] || "
+        f"insmod {OPT}/$module.ko || exit; done")
 
 
 def unload(where):
@@ -95,32 +97,49 @@ def unload_all(where):
     run(where, "rmmod xenvmc_inet; until rmmod xenvmc; do sleep 0.1; done")
 
 
+def each(work, *args):
+    """work(arg) for all at the same time; returns what they returned."""
+    with concurrent.futures.ThreadPoolExecutor(len(args)) as pool:
+        return list(pool.map(work, args))
+
+
+domids = {}     # of guests that no one has started anew
+
+
+def domid(guest):
+    if guest not in domids:
+        domids[guest] = lab.domid(guest)
+    return domids[guest]
+
+
 def peer(where, other):
     """What @where knows of @other, a dictionary; None if nothing."""
     done = lab.exec(where, [TOOL, "-j", "peer", "show"])
     if done.returncode:
         return None
-    number = lab.domid(other)
+    number = domid(other)
     found = [x for x in json.loads(done.stdout) if x["domid"] == number]
     return found[0] if found else None
 
 
-def is_connected(where, other):
-    found = peer(where, other)
-    return found and found["state"] == "connected"
-
-
 def until_connected(one, other):
-    for where, whom in ((one, other), (other, one)):
-        until(lambda w=where, o=whom: is_connected(w, o),
-              f"{where} connected with {whom}")
+    def connected(where, whom):
+        found = peer(where, whom)
+        return found and found["state"] == "connected"
+    each(lambda ends: until(lambda: connected(*ends),
+                            f"{ends[0]} connected with {ends[1]}"),
+         (one, other), (other, one))
+
+
+def until_forgotten(*ends):
+    """For each (where, whom): @where knows nothing of @whom any more."""
+    each(lambda x: until(lambda: not peer(*x), f"{x[1]} is not listed"), *ends)
 
 
 def heal(one, other):
     """A broken pair gets another chance when dom0 lists it anew."""
     policy(f"deny {one} {other}")
-    for where, whom in ((one, other), (other, one)):
-        until(lambda w=where, o=whom: not peer(w, o), f"{whom} is not listed")
+    until_forgotten((one, other), (other, one))
     policy("default bridge")
     until_connected(one, other)
 
@@ -132,84 +151,75 @@ def stats(where):
 
 # ---- traffic ---------------------------------------------------------------
 
-servers = {}    # (guest, family): process id
+servers = {}    # (guest, family): the program
 
 
 def serve(where, *families):
     """The ends that answer, of both families if none is named."""
     for family in families or PORT:
-        log = f"/run/serve-{family}.log"
-        servers[where, family] = int(run(
-            where, f"setsid {OPT}/tools/stamp serve {family} {PORT[family]} "
-            f"</dev/null >{log} 2>&1 & echo $!; until grep -q ^listens {log}; "
-            f"do kill -0 $! || exit 1; sleep 0.1; done"))
+        server = lab.start(where, f"exec {OPT}/tools/stamp serve {family} "
+                           f"{PORT[family]}")
+        servers[where, family] = server
+        server.until(lambda s=server: s.lines, "it listens")
 
 
 def stop_serving(where, family):
-    run(where, f"kill {servers.pop((where, family))}")
+    """It takes no more connections; those that it has go on."""
+    servers.pop((where, family)).end_input()
 
 
 class Flow:
     """A stamp connection between two guests, running."""
-    count = 0
 
     def __init__(self, family, client, server, gap=0):
-        Flow.count += 1
         self.client, self.server, self.family = client, server, family
-        self.log = f"/run/flow{Flow.count}.log"
-        host = domains.address(server) if family == "inet" \
-            else lab.domid(server)
-        self.pid = int(run(
-            client, f"setsid {OPT}/tools/stamp run {family} {host} "
-            f"{PORT[family]} 0 {gap} </dev/null >{self.log} 2>&1 & echo $!"))
+        host = domains.address(server) if family == "inet" else domid(server)
+        self.program = lab.start(client, f"exec {OPT}/tools/stamp run "
+                                 f"{family} {host} {PORT[family]} 0 {gap}")
+        # The serving end may be another program by then
+        self.other = servers[server, family]
 
-    def said(self):
-        """The last line: {"end": ..., "sent": ..., "received": ...}."""
-        text = run(self.client, f"tail -n 1 {self.log}")
-        if not text.strip():
-            return {}
+    def said(self, line=-1):
+        """A line: {"end": ..., "sent": ..., "received": ...}, or {}."""
+        text = "".join(self.program.lines[line:][:1])
         found = dict(re.findall(r"(\w+)=(\S+)", text))
-        if "sent" not in found:
+        if text and "sent" not in found:
             raise AssertionError(f"stamp: {text}")
         return {key: int(value) if value.isdigit() else value
                 for key, value in found.items()}
 
-    def lines(self):
-        return int(run(self.client, f"wc -l < {self.log}"))
-
     def flows(self):
         """Wait until bytes have gone both ways since now."""
-        # The first line that is written from now on
-        last = self.lines()
-        until(lambda: self.lines() > last or "end" in self.said(),
-              f"{self.family}: a report")
-        before = self.said()
+        # The line after the next one was written after now
+        first = len(self.program.lines) + 1
 
         def moved():
             now = self.said()
             if "end" in now:
                 raise AssertionError(f"{self.family}: ended: {now}")
-            return all(now.get(key, 0) > before.get(key, 0)
-                       for key in ("sent", "received"))
-        until(moved, f"bytes of {self.family} between {self.client} and "
-              f"{self.server}")
+            before = self.said(first)
+            return before and all(now[key] > before[key]
+                                  for key in ("sent", "received"))
+        self.program.until(moved, f"bytes of {self.family} have gone to "
+                           f"{self.server} and back")
 
     def ended(self):
         """Wait for the end; returns the last words of this side."""
-        return until(lambda: self.said() if "end" in self.said() else None,
-                     f"end of {self.family}")
+        return self.program.until(
+            lambda: self.said() if "end" in self.said() else None,
+            f"the end of {self.family}")
 
     def stop(self):
         """Ends it in good order."""
-        run(self.client, f"kill {self.pid}")
+        self.program.end_input()
         return self.ended()
 
-    def theirs(self, end):
-        """The line of the serving side that belongs to ours, or None."""
+    def until_theirs(self, end):
+        """Wait for the line of the serving side that belongs to ours."""
         mine = f"end={end['end']} sent={end['received']} " \
                f"received={end['sent']}"
-        text = run(self.server, f"cat /run/serve-{self.family}.log")
-        return mine in text.splitlines()
+        self.other.until(lambda: mine in self.other.lines,
+                         f"{self.family}: the serving end agrees with {end}")
 
 
 class Trouble(unittest.TestCase):
@@ -220,9 +230,8 @@ class Trouble(unittest.TestCase):
         cls.ports = {guest: cls.event_channels(guest) for guest in GUESTS}
         stop_daemon()
         start_daemon()
-        for guest in GUESTS:
-            load(guest)
-            serve(guest)
+        each(load, *GUESTS)
+        each(serve, *GUESTS)
         until_connected("guest1", "guest2")
         until_connected("guest1", "guest3")
         cls.bystander = Flow("inet", "guest3", "guest1", gap=200)
@@ -233,21 +242,21 @@ class Trouble(unittest.TestCase):
         run("dom0", "xl unpause guest2 2>/dev/null; pidof xenvmcd || exit 0; "
             f"grep -q deny {POLICY} || exit 0; : >{POLICY}; "
             "kill -HUP $(pidof xenvmcd)")
-        run("dom0", "pidof xenvmcd || : >/run/xenvmcd/lock")
         if not run("dom0", "pidof xenvmcd; true").strip():
+            run("dom0", ": >/run/xenvmcd/lock")
             start_daemon()
-        for guest in GUESTS:
-            fresh = guest not in lab.guests_running()
-            if fresh:
-                lab.guest_start(guest)
-            load(guest)
-            if fresh:
-                serve(guest)
-        until(lambda: peer("guest1", "guest2"), "guest2 is listed")
-        if peer("guest1", "guest2")["state"] == "broken":
+        absent = [x for x in GUESTS if x not in lab.guests_running()]
+        for guest in absent:
+            domids.pop(guest, None)
+            lab.guest_start(guest)
+        each(load, *GUESTS)
+        for guest in absent:
+            serve(guest)
+        found = until(lambda: peer("guest1", "guest2"), "guest2 is listed")
+        if found["state"] == "broken":
             heal("guest1", "guest2")
-        until_connected("guest1", "guest2")
-        self.bystander.flows()
+        elif found["state"] != "connected":
+            until_connected("guest1", "guest2")
 
     def tearDown(self):
         if self.bystander:
@@ -258,15 +267,17 @@ class Trouble(unittest.TestCase):
     @staticmethod
     def event_channels(guest):
         return len(run("dom0", "/usr/lib/xen-*/bin/lsevtchn "
-                       f"{lab.domid(guest)}").splitlines())
+                       f"{domid(guest)}").splitlines())
 
     def start_both(self, client="guest1", server="guest2", gap=50):
-        """A moved TCP connection and one of AF_XENVMC."""
-        before = stats(client)["hook_moved"]
-        flows = [Flow(family, client, server, gap) for family in PORT]
+        """A moved TCP connection and one of AF_XENVMC. Leaves the client's
+        counters as they were before in self.before."""
+        self.before = stats(client)
+        flows = each(lambda family: Flow(family, client, server, gap), *PORT)
         for flow in flows:
             flow.flows()
-        until(lambda: stats(client)["hook_moved"] > before,
+        moved = self.before["hook_moved"]
+        until(lambda: stats(client)["hook_moved"] > moved,
               "the TCP connection has moved")
         return flows
 
@@ -274,8 +285,7 @@ class Trouble(unittest.TestCase):
         """The connection ends as its two ends wish, and nothing is lost."""
         end = flow.stop()
         self.assertEqual(end["end"], "exact", f"{flow.family}: {end}")
-        until(lambda: flow.theirs(end),
-              f"{flow.family}: the serving end agrees with {end}")
+        flow.until_theirs(end)
         return end
 
     def ends_reset(self, flow):
@@ -286,7 +296,6 @@ class Trouble(unittest.TestCase):
     # -- tests
 
     def test_01_bytes_are_exact_and_on_rings(self):
-        before = stats("guest1")
         inet, xenvmc = self.start_both(gap=0)
         inet.flows()
         xenvmc.flows()
@@ -294,13 +303,13 @@ class Trouble(unittest.TestCase):
         after = stats("guest1")
         for name, key in (("rx_bytes", "received"), ("tx_bytes", "sent")):
             # TCP's first bytes went before the connection had moved
-            self.assertGreater(after[name] - before[name],
+            self.assertGreater(after[name] - self.before[name],
                                ends[1][key] + ends[0][key] / 2)
         self.assertEqual(after["violations"], 0)
 
     def test_02_xenvmcd_may_restart(self):
         inet, xenvmc = self.start_both()
-        ups = stats("guest1")["channels_up"]
+        ups = self.before["channels_up"]
         stop_daemon()
         inet.flows()
         xenvmc.flows()
@@ -314,11 +323,10 @@ class Trouble(unittest.TestCase):
 
     def test_03_policy_is_revoked_and_given_back(self):
         inet, xenvmc = self.start_both()
-        before = stats("guest1")["fallback_chan_closed"]
+        before = self.before["fallback_chan_closed"]
         policy("deny guest1 guest2")
         self.ends_reset(xenvmc)
-        until(lambda: not peer("guest1", "guest2"), "guest2 is not listed")
-        until(lambda: not peer("guest2", "guest1"), "guest1 is not listed")
+        until_forgotten(("guest1", "guest2"), ("guest2", "guest1"))
         inet.flows()
         self.assertGreater(stats("guest1")["fallback_chan_closed"], before)
         policy("default bridge")
@@ -364,8 +372,7 @@ class Trouble(unittest.TestCase):
             f"addr={domains.address('guest1')}; rmmod liar")
 
     def lie_is_ignored(self, name, counter):
-        before = stats("guest1")
-        _, xenvmc = flows = self.start_both(client="guest1")
+        flows = self.start_both()
         counted = stats("guest1")[counter]
         self.lie(name)
         until(lambda: stats("guest1")[counter] > counted, f"{counter} counts")
@@ -373,11 +380,10 @@ class Trouble(unittest.TestCase):
             flow.flows()
             self.stop_exact(flow)
         after = stats("guest1")
-        self.assertEqual(after["violations"], before["violations"])
-        self.assertEqual(after["channels_down"], before["channels_down"])
+        for name in ("violations", "channels_down"):
+            self.assertEqual(after[name], self.before[name])
 
     def lie_breaks_the_channel(self, name):
-        before = stats("guest1")
         # So slow that at most times no byte of it is on its way
         inet, xenvmc = self.start_both(gap=800)
         self.lie(name)
@@ -385,7 +391,7 @@ class Trouble(unittest.TestCase):
         until(lambda: peer("guest1", "guest2")["state"] == "broken",
               "the pair is broken")
         self.assertEqual(stats("guest1")["violations"],
-                         before["violations"] + 1)
+                         self.before["violations"] + 1)
         inet.flows()
         self.stop_exact(inet)
         heal("guest1", "guest2")
@@ -395,7 +401,7 @@ class Trouble(unittest.TestCase):
         before = stats("guest3")["violations"]
         home = "data/xenvmc"
         address = domains.address("guest2")
-        mine, theirs = lab.domid("guest2"), lab.domid("guest3")
+        mine, theirs = domid("guest2"), domid("guest3")
         self.assertLess(mine, theirs)
         offer = f"/local/domain/{mine}/xenvmc/peer/{theirs}/offer"
         for what, text in OFFERS.items():
@@ -407,8 +413,7 @@ class Trouble(unittest.TestCase):
             until(lambda: peer("guest3", "guest2")["state"] == "broken",
                   f"guest3 refuses the offer: {what}")
             run("guest2", f"xenstore-rm {home}")
-            until(lambda: not peer("guest3", "guest2"),
-                  "guest2 is forgotten")
+            until_forgotten(("guest3", "guest2"))
         self.assertEqual(stats("guest3")["violations"] - before, len(OFFERS))
         load("guest2")
         serve("guest2", "xenvmc")
@@ -428,13 +433,13 @@ class Trouble(unittest.TestCase):
                             "0.0.0.0", "255.255.255.255"):
                 self.assertNotIn(f'"{address}"', told)
             run("guest2", f"xenstore-rm {home}")
-            until(lambda: not peer("guest1", "guest2"), "guest2 is forgotten")
+            until_forgotten(("guest1", "guest2"))
         load("guest2")
         serve("guest2", "xenvmc")
 
     def test_50_a_destroyed_guest_is_noticed(self):
         inet, xenvmc = self.start_both()
-        gone = lab.domid("guest2")
+        gone = domid("guest2")
         lab.guest_destroy("guest2")
         # Bytes were on their way to it by both
         self.ends_reset(xenvmc)
@@ -444,18 +449,23 @@ class Trouble(unittest.TestCase):
             told = json.loads(run("guest1", f"{TOOL} -j peer show"))
             return all(x["domid"] != gone for x in told)
         until(forgotten, "guest1 has forgotten guest2")
+        for family in PORT:
+            servers.pop(("guest2", family)).drop()
+
     def test_99_nothing_is_left(self):
         self.stop_exact(self.bystander)
         type(self).bystander = None
-        for guest in GUESTS:
+
+        def leave(guest):
             stop_serving(guest, "inet")
             unload_all(guest)
+        each(leave, *GUESTS)
         until(lambda: "/peer/" not in run(
             "dom0", "xenstore-ls -f /local/domain"),
               "xenvmcd has seen them leave")
         stop_daemon()
         for guest in GUESTS:
-            number = lab.domid(guest)
+            number = domid(guest)
             nodes = run("dom0", f"xenstore-ls -f /local/domain/{number}/data; "
                         f"xenstore-ls -f /local/domain/{number}/xenvmc; true")
             self.assertNotIn("data/xenvmc", nodes)

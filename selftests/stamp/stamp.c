@@ -5,18 +5,18 @@
  *	stamp serve inet|xenvmc PORT
  *	stamp run inet|xenvmc ADDRESS PORT [BYTES [GAP]]
  *
- * "serve" says "listens" when it does. Both ends send all the time, and check
- * each byte they get against its offset in the stream and the number of the
- * connection. The running end stops after BYTES (0: at SIGTERM) and half-closes;
- * the serving end follows, and each drains what is left. Each end then prints one
- * line:
+ * "serve" says "listens" when it does, and takes connections until its standard
+ * input ends. Both ends send all the time, and check each byte they get against
+ * its offset in the stream and the number of the connection. The running end
+ * stops after BYTES (0: when its standard input ends) and half-closes; the serving
+ * end follows, and each drains what is left. Each end then prints one line:
  *
  *	end=exact sent=N received=N	both streams ended, no byte was wrong
  *	end=ECONNRESET sent=N received=N	what came before was right
  *	end=wrong sent=N received=N	the byte after the last received one
  *
- * "run" exits with 0, 3 and 1 for these, and 2 if it could not connect. Twice a
- * second it prints "at sent=N received=N". GAP is a pause in milliseconds after
+ * "run" exits with 0, 3 and 1 for these, and 2 if it could not connect. Five times
+ * a second it prints "at sent=N received=N". GAP is a pause in milliseconds after
  * each write of both ends. AF_XENVMC addresses are domain ids.
  */
 #include <arpa/inet.h>
@@ -37,6 +37,7 @@
 #include <linux/xenvmc.h>
 
 #define CHUNK	65536
+#define REPORT	200	/* milliseconds */
 
 /**
  * struct hello - what the running end says first
@@ -55,9 +56,10 @@ struct hello {
  * @rx_seed: of the bytes that are received
  * @sent: bytes sent
  * @received: bytes received, and right
- * @limit: bytes to send, or UINT64_MAX
+ * @limit: bytes to send, or UINT64_MAX: until standard input ends
  * @gap: milliseconds between writes
  * @next: when to write again, in milliseconds
+ * @ask: standard input may end it
  * @tx_done: this end was shut down
  * @rx_done: the other end was
  * @wrong: a byte was
@@ -72,19 +74,12 @@ struct stream {
 	uint64_t limit;
 	uint64_t gap;
 	uint64_t next;
+	bool ask;
 	bool tx_done;
 	bool rx_done;
 	bool wrong;
 	int err;
 };
-
-static volatile sig_atomic_t stop;
-
-static void on_stop(int sig)
-{
-	(void)sig;
-	stop = 1;
-}
 
 static uint64_t now_ms(void)
 {
@@ -181,28 +176,43 @@ static void finish_tx(struct stream *s)
 	s->tx_done = true;
 }
 
-/* Waits for what can be done next, half a second at most, and does it */
+/* Nobody wants more of a program whose standard input has ended */
+static bool input_ended(void)
+{
+	char ignored[64];
+
+	return read(STDIN_FILENO, ignored, sizeof(ignored)) <= 0;
+}
+
+/* Waits for what can be done next, for one report at most, and does it */
 static void step(struct stream *s)
 {
-	struct pollfd pfd = { .fd = s->fd };
+	struct pollfd pfd[2] = {
+		{ .fd = s->fd },
+		{ .fd = s->ask ? STDIN_FILENO : -1, .events = POLLIN },
+	};
 	uint64_t now = now_ms();
-	int timeout = 500;
+	int timeout = REPORT;
 
 	if (!s->rx_done)
-		pfd.events |= POLLIN;
+		pfd[0].events |= POLLIN;
 	if (!s->tx_done && now >= s->next)
-		pfd.events |= POLLOUT;
+		pfd[0].events |= POLLOUT;
 	else if (!s->tx_done && s->next - now < (uint64_t)timeout)
 		timeout = s->next - now;
-	if (poll(&pfd, 1, timeout) < 0) {
+	if (poll(pfd, 2, timeout) < 0) {
 		if (errno != EINTR)
 			s->err = errno;
 		return;
 	}
-	if (!s->rx_done && pfd.revents & (POLLIN | POLLHUP | POLLERR))
+	if (!s->rx_done && pfd[0].revents & (POLLIN | POLLHUP | POLLERR))
 		receive(s);
-	if (!s->err && !s->tx_done && pfd.events & pfd.revents & POLLOUT)
+	if (!s->err && !s->tx_done && pfd[0].events & pfd[0].revents & POLLOUT)
 		transmit(s);
+	if (pfd[1].revents && input_ended()) {
+		s->ask = false;
+		s->limit = s->sent;
+	}
 }
 
 static bool over(const struct stream *s)
@@ -259,14 +269,15 @@ static int run(int fd, const struct hello *hello, uint64_t limit)
 	struct stream s = {
 		.fd = fd, .tx_seed = hello->seed, .rx_seed = ~hello->seed,
 		.gap = hello->gap, .limit = limit ? limit : UINT64_MAX,
+		.ask = !limit,
 	};
 	uint64_t told = now_ms();
 
 	while (!over(&s)) {
 		step(&s);
-		if (!s.tx_done && !s.err && (stop || s.sent == s.limit))
+		if (!s.tx_done && !s.err && s.sent == s.limit)
 			finish_tx(&s);
-		if (now_ms() - told >= 500) {
+		if (now_ms() - told >= REPORT) {
 			report(&s, "at");
 			told = now_ms();
 		}
@@ -305,12 +316,33 @@ static int make_socket(const char *family, const char *host, const char *port,
 	return fd;
 }
 
+/* The next connection gets a process of its own */
+static void serve_next(int fd)
+{
+	int conn = accept(fd, NULL, NULL);
+
+	if (conn < 0)
+		err(2, "accept");
+	switch (fork()) {
+	case -1:
+		err(2, "fork");
+	case 0:
+		close(fd);
+		exit(serve_one(conn));
+	}
+	close(conn);
+}
+
 static int serve(char **argv)
 {
+	struct pollfd pfd[2] = {
+		{ .events = POLLIN },
+		{ .fd = STDIN_FILENO, .events = POLLIN },
+	};
 	struct sockaddr_storage addr;
 	socklen_t len;
 	int one = 1;
-	int fd, conn;
+	int fd;
 
 	fd = make_socket(argv[2], NULL, argv[3], &addr, &len);
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
@@ -319,32 +351,26 @@ static int serve(char **argv)
 	if (puts("listens") == EOF || fflush(stdout))
 		err(2, "cannot report");
 	signal(SIGCHLD, SIG_IGN);
+	pfd[0].fd = fd;
 	for (;;) {
-		conn = accept(fd, NULL, NULL);
-		if (conn < 0)
-			err(2, "accept");
-		switch (fork()) {
-		case -1:
-			err(2, "fork");
-		case 0:
-			close(fd);
-			exit(serve_one(conn));
-		}
-		close(conn);
+		if (poll(pfd, 2, -1) < 0)
+			err(2, "poll");
+		if (pfd[1].revents && input_ended())
+			return 0;
+		if (pfd[0].revents)
+			serve_next(fd);
 	}
 }
 
 static int start(int argc, char **argv)
 {
 	struct hello hello = { .seed = now_ms() << 20 ^ getpid() };
-	struct sigaction act = { .sa_handler = on_stop };
 	uint64_t limit = argc > 5 ? strtoull(argv[5], NULL, 0) : 0;
 	struct sockaddr_storage addr;
 	socklen_t len;
 	int fd;
 
 	hello.gap = argc > 6 ? strtoull(argv[6], NULL, 0) : 0;
-	sigaction(SIGTERM, &act, NULL);
 	fd = make_socket(argv[2], argv[3], argv[4], &addr, &len);
 	if (connect(fd, (struct sockaddr *)&addr, len))
 		err(2, "cannot connect to %s port %s", argv[3], argv[4]);

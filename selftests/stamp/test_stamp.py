@@ -78,8 +78,9 @@ class StampTest(unittest.TestCase):
         port = free_port()
         # pylint: disable=consider-using-with
         self.server = subprocess.Popen(
-            [STAMP, "serve", "inet", str(port)], stdout=subprocess.PIPE,
-            text=True)
+            [STAMP, "serve", "inet", str(port)], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, text=True)
+        self.addCleanup(self.server.stdin.close)
         self.addCleanup(self.server.stdout.close)
         self.addCleanup(self.server.wait)
         self.addCleanup(self.server.kill)
@@ -107,6 +108,21 @@ class StampTest(unittest.TestCase):
         self.assertEqual(status, 0)
         self.assertRegex(ours, rf"^end=exact sent={BYTES} received=\d+$")
         self.assertRegex(theirs, rf"^end=exact sent=\d+ received={BYTES}$")
+
+    def test_input_that_ends_is_a_request_to_end(self):
+        argv = [STAMP, "run", "inet", "127.0.0.1", str(self.port)]
+        with subprocess.Popen(argv, stdin=subprocess.PIPE, text=True,
+                              stdout=subprocess.PIPE) as child:
+            self.assertRegex(child.stdout.readline(), "^at sent=")
+            child.stdin.close()
+            ours = child.stdout.read().splitlines()[-1]
+        self.assertEqual(child.returncode, 0)
+        found = re.fullmatch(r"end=exact sent=(\d+) received=(\d+)", ours)
+        self.assertTrue(found, ours)
+        self.assertEqual(self.server.stdout.readline().strip(), "end=exact "
+                         f"sent={found.group(2)} received={found.group(1)}")
+        self.server.stdin.close()
+        self.assertEqual(self.server.wait(30), 0)
 
     def test_a_flipped_bit_is_found(self):
         self.damaged(lambda data: bytes([data[0] ^ 1]) + data[1:])
