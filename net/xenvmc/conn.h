@@ -122,6 +122,8 @@ struct xvmc_conn_tx {
  * @spill_mark: the marks of the ring it came from; @mutex
  * @no_lend: no further lend; @mutex
  * @torn: bytes may be missing behind those that can be read; @mutex
+ * @spin_doubt: how rarely looking before sleeping is tried: spin.c
+ * @spin_passed: waits since it was tried; both are guesses without a lock
  */
 struct xvmc_conn_rx {
 	struct mutex mutex;
@@ -137,6 +139,8 @@ struct xvmc_conn_rx {
 	struct xvmc_ring_mark spill_mark;
 	bool no_lend;
 	bool torn;
+	s8 spin_doubt;
+	u16 spin_passed;
 };
 
 /**
@@ -282,6 +286,8 @@ void xvmc_rx_nudge(struct xvmc_conn *conn);
  * no lock needed. False if no ring is lent.
  */
 bool xvmc_rx_want_data(struct xvmc_conn *conn, u32 n);
+/* The same without asking for data_ready */
+bool xvmc_rx_look(struct xvmc_conn *conn, u32 n);
 u32 xvmc_rx_queued(struct xvmc_conn *conn);
 /* Size of the ring that is lent, 0 without one. Any context */
 u32 xvmc_rx_size(struct xvmc_conn *conn);
@@ -292,6 +298,23 @@ bool xvmc_rx_fin(struct xvmc_conn *conn);
  * context, no lock needed.
  */
 bool xvmc_rx_tcp_first(struct xvmc_conn *conn, u32 copied_seq);
+
+/*
+ * spin.c: looking for a while before sleeping. Process context
+ */
+/**
+ * struct xvmc_spin - a wait that looks first
+ * @until: when it ends, ktime in nanoseconds
+ * @asked: by SO_BUSY_POLL, which no guess overrules
+ */
+struct xvmc_spin {
+	u64 until;
+	bool asked;
+};
+
+bool xvmc_spin_begin(struct xvmc_conn *conn, struct xvmc_spin *spin);
+bool xvmc_spin_on(const struct xvmc_spin *spin);
+void xvmc_spin_end(struct xvmc_conn *conn, bool hit);
 
 /* control.c: what arrived for a connection. Process context */
 void xvmc_conn_answer(struct xvmc_conn *conn, u32 peer_id);

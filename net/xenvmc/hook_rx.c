@@ -167,8 +167,12 @@ static bool rx_tcp_owes(struct sock *sk, struct hook_conn *hc)
 	return true;
 }
 
-/* Something for rx_some() to find? If not, data_ready comes */
-static bool rx_ready(struct sock *sk, struct hook_conn *hc)
+/*
+ * Something for rx_some() to find? @ring_has is xvmc_rx_want_data(), and
+ * data_ready comes if not, or xvmc_rx_look().
+ */
+static bool rx_ready(struct sock *sk, struct hook_conn *hc,
+		     bool (*ring_has)(struct xvmc_conn *conn, u32 n))
 {
 	const struct tcp_sock *tp = tcp_sk(sk);
 	u32 copied_seq = READ_ONCE(tp->copied_seq);
@@ -179,7 +183,20 @@ static bool rx_ready(struct sock *sk, struct hook_conn *hc)
 		return true;
 	if (READ_ONCE(tp->rcv_nxt) != copied_seq)
 		return true;
-	return xvmc_rx_want_data(&hc->conn, 1) && !rx_tcp_owes(sk, hc);
+	return ring_has(&hc->conn, 1) && !rx_tcp_owes(sk, hc);
+}
+
+static void rx_spin(struct sock *sk, struct hook_conn *hc)
+{
+	struct xvmc_spin spin;
+	bool hit;
+
+	if (!xvmc_spin_begin(&hc->conn, &spin))
+		return;
+	do
+		hit = rx_ready(sk, hc, xvmc_rx_look);
+	while (!hit && xvmc_spin_on(&spin));
+	xvmc_spin_end(&hc->conn, hit);
 }
 
 static int rx_wait(struct sock *sk, struct hook_conn *hc, long *timeo)
@@ -190,8 +207,9 @@ static int rx_wait(struct sock *sk, struct hook_conn *hc, long *timeo)
 	/* TCP reads nothing at an urgent byte before the signal is served */
 	if (signal_pending(current))
 		return sock_intr_errno(*timeo);
+	rx_spin(sk, hc);
 	add_wait_queue(sk_sleep(sk), &wait);
-	while (!rx_ready(sk, hc)) {
+	while (!rx_ready(sk, hc, xvmc_rx_want_data)) {
 		if (signal_pending(current)) {
 			err = sock_intr_errno(*timeo);
 			break;

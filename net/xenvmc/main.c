@@ -16,11 +16,18 @@ static int __net_init net_init(struct net *net)
 {
 	xvmc_net(net)->hook_on = true;
 	xvmc_net(net)->hook_loopback = false;
-	return 0;
+	xvmc_net(net)->spin_us = 50;
+	return xvmc_sysctl_init(net);
+}
+
+static void __net_exit net_exit(struct net *net)
+{
+	xvmc_sysctl_exit(net);
 }
 
 static struct pernet_operations xvmc_net_ops = {
 	.init	= net_init,
+	.exit	= net_exit,
 	.id	= &xvmc_net_id,
 	.size	= sizeof(struct xvmc_net),
 };

@@ -97,9 +97,9 @@ static int rx_peek(struct xvmc_conn *conn,
 	return ret;
 }
 
-static int rx_want(struct xvmc_rx_ring *ring, u32 n)
+/* @used: bytes that the ring has now */
+static int rx_has(struct xvmc_rx_ring *ring, int used, u32 n)
 {
-	int used = xvmc_ring_want_data(&ring->cons, n);
 	struct xvmc_ring_mark mark;
 
 	xvmc_ring_mark(&ring->cons, ring->epoch, &mark);
@@ -107,6 +107,26 @@ static int rx_want(struct xvmc_rx_ring *ring, u32 n)
 		return used < 0 ? used : true;
 	/* Bytes of a lend that was not started cannot be read */
 	return mark.started && used >= min(n, ring->cons.size);
+}
+
+static int rx_want(struct xvmc_rx_ring *ring, u32 n)
+{
+	return rx_has(ring, xvmc_ring_want_data(&ring->cons, n), n);
+}
+
+static int rx_look(struct xvmc_rx_ring *ring, u32 n)
+{
+	return rx_has(ring, xvmc_ring_used(&ring->cons), n);
+}
+
+static bool rx_any(struct xvmc_conn *conn,
+		   int (*fn)(struct xvmc_rx_ring *ring, u32 n), u32 n)
+{
+	if (READ_ONCE(conn->rx.spill) || READ_ONCE(conn->rx.torn))
+		return true;
+	if (READ_ONCE(conn->rx.orphan))
+		return false;
+	return rx_peek(conn, fn, n) != 0;
 }
 
 /**
@@ -120,13 +140,23 @@ static int rx_want(struct xvmc_rx_ring *ring, u32 n)
  */
 bool xvmc_rx_want_data(struct xvmc_conn *conn, u32 n)
 {
-	if (READ_ONCE(conn->rx.spill) || READ_ONCE(conn->rx.torn))
-		return true;
-	if (READ_ONCE(conn->rx.orphan))
-		return false;
-	return rx_peek(conn, rx_want, n) != 0;
+	return rx_any(conn, rx_want, n);
 }
 EXPORT_SYMBOL_GPL(xvmc_rx_want_data);
+
+/**
+ * xvmc_rx_look() - something to read? Asks for no kick
+ * @conn: connection
+ * @n: so many bytes, at least 1
+ *
+ * Context: any; no lock needed.
+ * Return: as xvmc_rx_want_data(), but nothing comes if it is false.
+ */
+bool xvmc_rx_look(struct xvmc_conn *conn, u32 n)
+{
+	return rx_any(conn, rx_look, n);
+}
+EXPORT_SYMBOL_GPL(xvmc_rx_look);
 
 static int rx_unread(struct xvmc_rx_ring *ring, u32 unused)
 {

@@ -19,6 +19,8 @@
 	X(EVENTS,		"events")			\
 	X(EVENTS_SPURIOUS,	"events_spurious")		\
 	X(KICKS,		"kicks")			\
+	X(SPINS,		"spins")			\
+	X(SPIN_HITS,		"spin_hits")			\
 	X(LENDS,		"lends")			\
 	X(RING_STARTS,		"ring_starts")			\
 	X(RING_STOPS,		"ring_stops")			\

@@ -359,6 +359,35 @@ static u32 stream_at_most(struct xvmc_conn *conn, size_t wanted)
 }
 
 /*
+ * Is there one byte more, or reason to look? @ring_has is xvmc_rx_want_data(),
+ * and data_ready comes if not, or xvmc_rx_look().
+ */
+static bool stream_has_more(struct sock *sk, struct xvmc_conn *conn,
+			    const struct stream_read *rd,
+			    bool (*ring_has)(struct xvmc_conn *conn, u32 n))
+{
+	if (stream_ended(sk) || conn != rcu_access_pointer(xvmc_sk(sk)->conn))
+		return true;
+	/* A peek behind the end of the ring waits for other readers */
+	return conn && (!rd->skip || rd->skip < xvmc_rx_size(conn)) &&
+	       ring_has(conn, rd->skip + 1);
+}
+
+static void stream_spin(struct sock *sk, struct xvmc_conn *conn,
+			const struct stream_read *rd)
+{
+	struct xvmc_spin spin;
+	bool hit;
+
+	if (!conn || !xvmc_spin_begin(conn, &spin))
+		return;
+	do
+		hit = stream_has_more(sk, conn, rd, xvmc_rx_look);
+	while (!hit && xvmc_spin_on(&spin));
+	xvmc_spin_end(conn, hit);
+}
+
+/*
  * Until there is one byte more, however many are missing: what was read makes
  * room, and the peer sees from its queue that it was.
  */
@@ -367,18 +396,14 @@ static long stream_wait_data(struct sock *sk, struct xvmc_conn *conn,
 {
 	DEFINE_WAIT_FUNC(wait, woken_wake_function);
 
+	if (timeo)
+		stream_spin(sk, conn, rd);
 	add_wait_queue(sk_sleep(sk), &wait);
 	/* Pairs with the barrier in skwq_has_sleeper(): queued, then looked */
 	smp_mb();
-	while (timeo && !signal_pending(current) && !stream_ended(sk)) {
-		if (conn != rcu_access_pointer(xvmc_sk(sk)->conn))
-			break;
-		/* A peek behind the end of the ring waits for other readers */
-		if (conn && (!rd->skip || rd->skip < xvmc_rx_size(conn)) &&
-		    xvmc_rx_want_data(conn, rd->skip + 1))
-			break;
+	while (timeo && !signal_pending(current) &&
+	       !stream_has_more(sk, conn, rd, xvmc_rx_want_data))
 		timeo = wait_woken(&wait, TASK_INTERRUPTIBLE, timeo);
-	}
 	remove_wait_queue(sk_sleep(sk), &wait);
 	return timeo;
 }

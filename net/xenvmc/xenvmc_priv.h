@@ -8,6 +8,7 @@
 #include <net/netns/generic.h>
 #include <uapi/linux/xenvmc.h>
 
+struct ctl_table_header;
 struct in6_addr;
 struct sock;
 
@@ -15,10 +16,14 @@ struct sock;
  * struct xvmc_net - per network namespace
  * @hook_on: TCP connections are moved; hook on|off
  * @hook_loopback: also those within this guest
+ * @spin_us: microseconds that a reader may look before it sleeps
+ * @sysctl: what makes @spin_us visible
  */
 struct xvmc_net {
 	bool hook_on;
 	bool hook_loopback;
+	unsigned int spin_us;
+	struct ctl_table_header *sysctl;
 };
 
 extern unsigned int xvmc_net_id;
@@ -41,6 +46,20 @@ int xvmc_hook_register(const struct xvmc_hook_ops *ops);
 void xvmc_hook_unregister(const struct xvmc_hook_ops *ops);
 bool xvmc_hook_loaded(void);
 void xvmc_hook_changed(struct net *net);
+
+#ifdef CONFIG_SYSCTL
+int xvmc_sysctl_init(struct net *net);
+void xvmc_sysctl_exit(struct net *net);
+#else
+static inline int xvmc_sysctl_init(struct net *net)
+{
+	return 0;
+}
+
+static inline void xvmc_sysctl_exit(struct net *net)
+{
+}
+#endif
 
 /* Addresses of a TCP socket, v4-mapped for AF_INET. Any context */
 void xvmc_sk_addrs(const struct sock *sk, struct in6_addr *local,

@@ -218,6 +218,25 @@ class ping_pong_of_one_byte:
 
 
 @case()
+class ping_pong_with_busy_poll:
+    """A reader that looks before it sleeps."""
+    SO_BUSY_POLL = 46
+    USEC = 5000
+
+    def look(sock):
+        case_ = ping_pong_with_busy_poll
+        sock.setsockopt(socket.SOL_SOCKET, case_.SO_BUSY_POLL, case_.USEC)
+
+    def client(sock):
+        ping_pong_with_busy_poll.look(sock)
+        ping_pong_of_one_byte.client(sock)
+
+    def server(sock):
+        ping_pong_with_busy_poll.look(sock)
+        ping_pong_of_one_byte.server(sock)
+
+
+@case()
 class large_single_write_while_upgrading:
     def client(sock):
         sock.sendall(pattern(5, 0, BULK))
