@@ -19,10 +19,8 @@
  * a second it prints "at sent=N received=N". GAP is a pause in milliseconds after
  * each write of both ends. AF_XENVMC addresses are domain ids.
  */
-#include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -34,7 +32,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <linux/xenvmc.h>
+#include "ends.h"
 
 #define CHUNK	65536
 #define REPORT	200	/* milliseconds */
@@ -89,37 +87,12 @@ static uint64_t now_ms(void)
 	return ts.tv_sec * 1000ULL + ts.tv_nsec / 1000000;
 }
 
-/* Any word of a stream; the finaliser of splitmix64 (Vigna, public domain) */
-static uint64_t word_at(uint64_t seed, uint64_t index)
-{
-	uint64_t z = seed + (index + 1) * 0x9e3779b97f4a7c15ULL;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-	return z ^ (z >> 31);
-}
-
-/* @n bytes of the stream from @offset on */
-static void fill(uint8_t *buf, uint64_t seed, uint64_t offset, size_t n)
-{
-	uint64_t word;
-	size_t part;
-
-	for (; n; n -= part, buf += part, offset += part) {
-		word = word_at(seed, offset / 8);
-		part = 8 - offset % 8;
-		if (part > n)
-			part = n;
-		memcpy(buf, (uint8_t *)&word + offset % 8, part);
-	}
-}
-
 /* Odd and even sizes, small and large */
 static size_t chunk_size(uint64_t offset)
 {
 	static const size_t size[] = { 1, 65536, 100, 1448, 4096, 32768, 7 };
 
-	return size[word_at(1, offset) % (sizeof(size) / sizeof(size[0]))];
+	return size[ends_word(1, offset) % (sizeof(size) / sizeof(size[0]))];
 }
 
 static bool again(int error)
@@ -142,7 +115,7 @@ static void receive(struct stream *s)
 		s->rx_done = true;
 		return;
 	}
-	fill(want, s->rx_seed, s->received, n);
+	ends_fill(want, s->rx_seed, s->received, n);
 	if (memcmp(got, want, n))
 		for (i = 0; got[i] == want[i]; i++)
 			;
@@ -158,7 +131,7 @@ static void transmit(struct stream *s)
 
 	if (size > s->limit - s->sent)
 		size = s->limit - s->sent;
-	fill(buf, s->tx_seed, s->sent, size);
+	ends_fill(buf, s->tx_seed, s->sent, size);
 	n = send(s->fd, buf, size, MSG_NOSIGNAL | MSG_DONTWAIT);
 	if (n < 0) {
 		if (!again(errno))
@@ -285,37 +258,6 @@ static int run(int fd, const struct hello *hello, uint64_t limit)
 	return report_end(&s);
 }
 
-/* Returns a socket, with the address in @addr; @host may be NULL */
-static int make_socket(const char *family, const char *host, const char *port,
-		       struct sockaddr_storage *addr, socklen_t *len)
-{
-	struct sockaddr_xenvmc *svm = (struct sockaddr_xenvmc *)addr;
-	struct sockaddr_in *in = (struct sockaddr_in *)addr;
-	bool inet = !strcmp(family, "inet");
-	int fd;
-
-	memset(addr, 0, sizeof(*addr));
-	if (inet) {
-		in->sin_family = AF_INET;
-		in->sin_port = htons(atoi(port));
-		if (host && inet_pton(AF_INET, host, &in->sin_addr) != 1)
-			errx(2, "%s: expected an IPv4 address", host);
-		*len = sizeof(*in);
-	} else if (!strcmp(family, "xenvmc")) {
-		svm->svm_family = AF_XENVMC;
-		svm->svm_port = atoi(port);
-		svm->svm_domid = host ? (unsigned int)atoi(host) :
-					XENVMC_DOMID_ANY;
-		*len = sizeof(*svm);
-	} else {
-		errx(2, "%s: expected inet or xenvmc", family);
-	}
-	fd = socket(inet ? AF_INET : AF_XENVMC, SOCK_STREAM, 0);
-	if (fd < 0)
-		err(2, "socket");
-	return fd;
-}
-
 /* The next connection gets a process of its own */
 static void serve_next(int fd)
 {
@@ -339,17 +281,8 @@ static int serve(char **argv)
 		{ .events = POLLIN },
 		{ .fd = STDIN_FILENO, .events = POLLIN },
 	};
-	struct sockaddr_storage addr;
-	socklen_t len;
-	int one = 1;
-	int fd;
+	int fd = ends_listen(argv[2], argv[3]);
 
-	fd = make_socket(argv[2], NULL, argv[3], &addr, &len);
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (bind(fd, (struct sockaddr *)&addr, len) || listen(fd, 128))
-		err(2, "cannot listen on port %s", argv[3]);
-	if (puts("listens") == EOF || fflush(stdout))
-		err(2, "cannot report");
 	signal(SIGCHLD, SIG_IGN);
 	pfd[0].fd = fd;
 	for (;;) {
@@ -366,14 +299,9 @@ static int start(int argc, char **argv)
 {
 	struct hello hello = { .seed = now_ms() << 20 ^ getpid() };
 	uint64_t limit = argc > 5 ? strtoull(argv[5], NULL, 0) : 0;
-	struct sockaddr_storage addr;
-	socklen_t len;
-	int fd;
+	int fd = ends_connect(argv[2], argv[3], argv[4]);
 
 	hello.gap = argc > 6 ? strtoull(argv[6], NULL, 0) : 0;
-	fd = make_socket(argv[2], argv[3], argv[4], &addr, &len);
-	if (connect(fd, (struct sockaddr *)&addr, len))
-		err(2, "cannot connect to %s port %s", argv[3], argv[4]);
 	if (send(fd, &hello, sizeof(hello), 0) != sizeof(hello))
 		err(2, "cannot say hello");
 	return run(fd, &hello, limit);
