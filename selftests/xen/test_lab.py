@@ -17,7 +17,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
 from xenlab import (artifacts, cache, cli, console, deadline,  # noqa: E402
-                    domains, initramfs, kernel, mirror, program, qemu,
+                    domains, initramfs, kernel, leaks, mirror, program, qemu,
                     recipes, tap)
 from xenlab.errors import (CommandFailed, ConsoleFailure,  # noqa: E402
                            LabError, Timeout)
@@ -436,6 +436,44 @@ class ProgramTest(unittest.TestCase):
             child.until(lambda: child.lines, "x")
 
 
+class LeaksTest(unittest.TestCase):
+    """What is left over has a name."""
+
+    NAMES = {5: "guest1", 7: "guest2"}
+    PEER = {"domid": 7, "state": "connected", "transport": "xen", "conns": 2,
+            "rx_rings": 2, "tx_rings": 65}
+
+    def told(self, **changes):
+        return leaks.ring_counts("guest1", [dict(self.PEER, **changes)],
+                                 self.NAMES)
+
+    def test_rings_are_what_xen_has_to_see(self):
+        seen = leaks.shared_counts(
+            ["5 7 granted 133 mapped 133 ports 1",
+             "7 5 granted 4168 mapped 4168 ports 1"], self.NAMES)
+        told = self.told()
+        for name in ("guest1: granted to guest2", "guest2: mapped to guest1",
+                     "guest1: ports to guest2"):
+            self.assertEqual(told[name], seen[name])
+
+    def test_a_peer_without_a_channel_holds_nothing(self):
+        peer = {"domid": 7, "state": "waiting", "transport": "xen"}
+        self.assertEqual(leaks.ring_counts("guest1", [peer], self.NAMES), {})
+
+    def test_what_dom0_says_has_parts(self):
+        found = leaks.parts("guests\nguest1 5\nshared\nnodes\n"
+                            "guest1 /local/domain/5/data/xenvmc/addr = \"\"\n"
+                            "guest1 /local/domain/5/name = \"xenvmcx\"\n"
+                            "watches\nguest1 watches : 9\n")
+        self.assertEqual(leaks.store_counts(found), {"XenStore nodes": 1,
+                          "guest1: XenStore watches": 9})
+
+    def test_a_difference_is_named_either_way(self):
+        self.assertEqual(leaks.differences({"a": 1, "b": 2, "c": 3},
+                                           {"b": 2, "c": 4}),
+                         ["a: 1 before, 0 now", "c: 3 before, 4 now"])
+
+
 class BootTest(unittest.TestCase):
     """What needs a machine: all verbs, once each, on one lab."""
 
@@ -542,7 +580,7 @@ def main():
     if set(sys.argv[1:]) - {"--boot"}:
         sys.exit("usage: test_lab.py [--boot]")
     cases = [ConsoleTest, DeadlineTest, CacheTest, ParametersTest, PartsTest,
-             ProgramTest]
+             ProgramTest, LeaksTest]
     if "--boot" in sys.argv:
         cases.append(BootTest)
     return tap.run(cases)

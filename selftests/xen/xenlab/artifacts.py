@@ -18,7 +18,8 @@ from .errors import CommandFailed
 MODULES = ("net/xenvmc", "selftests/hostile")
 SOURCES = ("net", "include", "selftests/hostile")
 # Folders with a Makefile that takes O=; their programs go to the guests.
-TOOLS = ("userspace", "selftests/loop", "selftests/stamp")
+TOOLS = ("userspace", "selftests/loop", "selftests/stamp",
+         "selftests/census")
 
 
 def mirror(source, target):

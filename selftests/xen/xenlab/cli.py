@@ -7,13 +7,14 @@ panic, oops, warning or the like.
 """
 import argparse
 import dataclasses
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 
-from . import console, domains
+from . import console, domains, leaks
 from .errors import ConsoleFailure, LabError, Timeout
 from .lab import Lab
 from .params import Params
@@ -73,6 +74,9 @@ def parser():
     verb("down", "end the machine")
     verb("status", "say what runs")
     verb("check", "look for failures in all consoles")
+    sub = verb("leaks", "count what the guests hold")
+    sub.add_argument("--since", metavar="FILE",
+                     help="what was printed before: wait until it is so again")
     verb("reload", "rebuild modules and tools, restart the guests")
     sub = verb("exec", "run a command: a single word is a shell command line")
     sub.add_argument("--timeout", type=float, metavar="S")
@@ -124,6 +128,15 @@ def _check(lab):
     if not found:
         lab.check()
     return 125 if found else 0
+
+
+def _leaks(lab, arguments):
+    if arguments.since:
+        with open(arguments.since, encoding="utf-8") as handle:
+            leaks.check(lab, json.load(handle))
+    else:
+        json.dump(leaks.count(lab), sys.stdout, indent=1)
+    return 0
 
 
 def _exec(lab, arguments):
@@ -216,7 +229,8 @@ def _dispatch(lab, arguments):
         return lab.exec_through(arguments.where, "exec bash -l",
                                 terminal=True)
     with_arguments = {"exec": _exec, "push": _push, "pull": _pull,
-                      "console": _console, "guest": _guest, "run": _run}
+                      "console": _console, "guest": _guest, "run": _run,
+                      "leaks": _leaks}
     if arguments.verb in with_arguments:
         return with_arguments[arguments.verb](lab, arguments)
     return {"status": _status, "check": _check}[arguments.verb](lab)

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What the guests of a lab hold: counted, and compared with a time before.
+
+Two witnesses are heard. Xen says what one guest grants to another, how much of
+it is mapped, and which event channels there are (selftests/census); a guest's
+module says how many rings it has. What Xen knows of and no module does is left
+over, also while modules are loaded and keep rings for later. XenStore's nodes
+and watches, sockets and connections are counted as they are.
+"""
+import concurrent.futures
+import json
+import re
+
+from . import deadline, memory
+from .errors import LabError
+
+CENSUS = "/opt/xenvmc/tools/census"
+TOOL = "/opt/xenvmc/tools/xenvmc"
+
+# Pages of a ring: its header and its data (net/xenvmc/chan.h, core/wire.h)
+CONTROL = 1 + 2
+LARGE = 1 + 64
+SMALL = 1 + 4
+LARGE_RINGS = 64
+
+# Xen's view of all guests, and XenStore's of each
+DOM0 = f"""xl list | awk '$1 ~ /^guest/ {{ print $1, $2 }}' >/tmp/guests
+echo guests; cat /tmp/guests
+echo shared; {CENSUS} $(cut -d' ' -f2 /tmp/guests)
+echo nodes; while read name domid; do
+	xenstore-ls -fp /local/domain/$domid | sed "s/^/$name /"; done </tmp/guests
+echo watches; while read name domid; do
+	xenstore-control quota $domid 2>/dev/null | sed "s/^/$name /"
+done </tmp/guests; true"""
+
+GUEST = f"""if [ -d /sys/module/xenvmc ]; then {TOOL} -j peer show; else echo []; fi
+cat /proc/net/sockstat; grep ^XENVMC /proc/net/protocols; true"""
+
+
+def memory_of(lab, where):
+    """What memory.used() says there."""
+    with open(memory.__file__, encoding="utf-8") as file:
+        return json.loads(lab.exec(where, ["python3", "-c", file.read()],
+                                   check=True).stdout)
+
+
+def pages(rings):
+    """Of so many data rings."""
+    return min(rings, LARGE_RINGS) * LARGE + \
+        max(rings - LARGE_RINGS, 0) * SMALL
+
+
+def parts(text):
+    """The lines of each part of what dom0 said, by the part's name."""
+    found, name = {}, None
+    for line in text.splitlines():
+        if line in ("guests", "shared", "nodes", "watches"):
+            name = found.setdefault(line, [])
+        else:
+            name.append(line)
+    return found
+
+
+def shared_counts(lines, names):
+    """Counts of the census. @names: of domain ids."""
+    counts = {}
+    for line in lines:
+        word = line.split()
+        one, other = (names.get(int(x), f"domain {x}") for x in word[:2])
+        for key, value in zip(word[2::2], word[3::2]):
+            counts[f"{one}: {key} to {other}"] = int(value)
+    return counts
+
+
+def store_counts(found):
+    """Counts of XenStore nodes that are ours, and of watches.
+
+    Of two guests, the one with the lower domain id has the node of the offer,
+    so after a restart it may be the other: the nodes of all are one number.
+    """
+    counts = {"XenStore nodes": sum(bool(re.search(r"/xenvmc\b", line))
+                                    for line in found["nodes"])}
+    for line in found["watches"]:
+        match = re.match(r"(\w+)\s+watches\s*:\s*(\d+)", line)
+        if match:
+            counts[f"{match.group(1)}: XenStore watches"] = int(match.group(2))
+    return counts
+
+
+def ring_counts(name, peers, names):
+    """What a guest's module says that the census must have seen, and the
+    connections. The part of the pages that the peer grants is under its name.
+    """
+    counts = {}
+    for peer in peers:
+        other = names.get(peer["domid"])
+        if not other or peer["transport"] != "xen" or "conns" not in peer:
+            continue
+        counts[f"{name}: granted to {other}"] = \
+            CONTROL + pages(peer["rx_rings"])
+        counts[f"{other}: mapped to {name}"] = \
+            CONTROL + pages(peer["tx_rings"])
+        counts[f"{name}: ports to {other}"] = 1
+        counts[f"{name}: connections with {other}"] = -peer["conns"]
+    return counts
+
+
+def socket_counts(name, lines):
+    """Sockets of TCP, without those in TIME_WAIT, and of AF_XENVMC."""
+    counts = {f"{name}: sockets of AF_XENVMC": 0}
+    for line in lines:
+        word = line.split()
+        if word[0] == "TCP:":
+            counts[f"{name}: sockets of TCP"] = int(word[word.index("alloc")
+                                                         + 1])
+        elif word[0] == "XENVMC":
+            counts[f"{name}: sockets of AF_XENVMC"] = int(word[2])
+    return counts
+
+
+def guest_counts(lab, name, names):
+    """What a guest says of itself: (rings and connections, sockets)."""
+    done = lab.exec(name, GUEST, check=True)
+    told, _, rest = done.stdout.partition("\n")
+    lines = rest.splitlines()
+    # The tool's array may span lines
+    while lines and not lines[0].startswith("sockets:"):
+        told += lines.pop(0)
+    return (ring_counts(name, json.loads(told), names),
+            socket_counts(name, lines))
+
+
+def count(lab):
+    """Numbers by name; equal ones mean that nothing was left in between.
+
+    A ring that is made or ended while they are taken is a difference as well,
+    so who compares them counts until they are equal.
+    """
+    done = lab.exec("dom0", DOM0, check=True)
+    found = parts(done.stdout)
+    names = {int(line.split()[1]): line.split()[0] for line in found["guests"]}
+    counts = shared_counts(found["shared"], names)
+    counts.update(store_counts(found))
+    with concurrent.futures.ThreadPoolExecutor(len(names) or 1) as pool:
+        for rings, sockets in pool.map(
+                lambda name: guest_counts(lab, name, names), names.values()):
+            counts.update(sockets)
+            for name, number in rings.items():
+                counts[name] = counts.get(name, 0) - number
+    return {name: number for name, number in counts.items() if number}
+
+
+def differences(before, after):
+    """Lines that name what is not as before."""
+    return [f"{name}: {before.get(name, 0)} before, {after.get(name, 0)} now"
+            for name in sorted({*before, *after})
+            if before.get(name, 0) != after.get(name, 0)]
+
+
+def check(lab, before, seconds=30):
+    """Wait until everything is as in @before, a result of count(); a LabError
+    names what is left if that does not come."""
+    left = []
+
+    def same():
+        left[:] = differences(before, count(lab))
+        return not left
+    try:
+        deadline.wait_until(same, seconds, "nothing is left over", 0.5)
+    except LabError as error:
+        raise LabError("; ".join(left) or str(error)) from None
