@@ -217,6 +217,7 @@ static int tx_wait(struct sock *sk, struct hook_conn *hc, long *timeo)
 static void tx_arm(struct sock *sk, struct hook_conn *hc)
 {
 	set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
+	/* As in tcp_poll(): whoever makes room sees the bit, or we see room */
 	smp_mb__after_atomic();
 	if (!rcu_access_pointer(hc->conn.tx.ring))
 		return;
@@ -500,7 +501,7 @@ static int hook_setsockopt(struct sock *sk, int level, int optname,
 	ret = hook_opt_back(sk, level, optname);
 	if (!ret)
 		ret = hook_base_of(sk)->setsockopt(sk, level, optname,
-							     optval, optlen);
+						   optval, optlen);
 	hook_leave();
 	return ret;
 }
@@ -515,7 +516,7 @@ static int hook_getsockopt(struct sock *sk, int level, int optname,
 		ret = hook_opt_back(sk, level, optname);
 	if (!ret)
 		ret = hook_base_of(sk)->getsockopt(sk, level, optname,
-							     optval, optlen);
+						   optval, optlen);
 	hook_leave();
 	return ret;
 }

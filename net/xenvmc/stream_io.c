@@ -294,9 +294,11 @@ static ssize_t stream_read_ring(struct sock *sk, struct xvmc_conn *conn,
 	case XVMC_SRC_RING:
 		return stream_copy(conn, rd, limit);
 	case XVMC_SRC_RING_DONE:
-		/* Without the end of the stream, it goes on in the next lend */
-		if (rd->fin)
+		if (rd->fin) {
+			/* Pairs with the acquire in stream_ended() */
 			smp_store_release(&xvmc_sk(sk)->fin_rcvd, true);
+		}
+		/* Without the end of the stream, it goes on in the next lend */
 		xvmc_rx_done(conn, !rd->fin);
 		return 0;
 	case XVMC_SRC_VIOLATION:
@@ -333,8 +335,9 @@ static ssize_t stream_read(struct sock *sk, struct xvmc_conn *conn,
  */
 static bool stream_ended(struct sock *sk)
 {
-	/* Pairs with the releases in stream_peer_left(), xvmc_stream_reset() */
+	/* Pairs with the release in stream_peer_left() */
 	return smp_load_acquire(&xvmc_sk(sk)->fin_rcvd) ||
+	       /* and this with that in xvmc_stream_reset() */
 	       smp_load_acquire(&sk->sk_state) == TCP_CLOSE ||
 	       READ_ONCE(sk->sk_err) ||
 	       (READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN);
@@ -610,6 +613,7 @@ __poll_t xvmc_stream_poll(struct file *file, struct socket *sock,
 	u8 state;
 
 	sock_poll_wait(file, sock, wait);
+	/* Pairs with the release in xvmc_stream_establish() */
 	state = smp_load_acquire(&sk->sk_state);
 	if (state == TCP_LISTEN)
 		return xvmc_stream_accept_ready(sk) ? EPOLLIN | EPOLLRDNORM : 0;

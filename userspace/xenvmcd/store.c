@@ -181,7 +181,7 @@ static const char *what_is_missing(int err)
 		return "this machine does not run under Xen (there is no /sys/hypervisor/type)";
 	if (err == EACCES || err == EPERM)
 		return "no access to XenStore; xenvmcd is to be run by root in dom0";
-	return "no xenstored: neither its socket nor /dev/xen/xenbus answers; start xenstored first";
+	return "no xenstored: its socket and /dev/xen/xenbus are silent; start xenstored first";
 }
 
 /**
