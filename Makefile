@@ -24,7 +24,7 @@ help:
 #= make demo       boot Xen and two guests here, compare TCP with XenVMC
 #= make test       all tests, in Xen too (SUITES="NAME...": only those)
 #= make test-debug the tests without Xen, on a kernel with sanitizers
-#= make check      rules of the source only
+#= make check      rules of the source only, and the kernel's checkpatch
 #= make unit       tests of the portable core only
 #= make fuzz       fuzz the decoders for longer (SECONDS_EACH=600)
 #= make bench-core the ring against pipe and AF_UNIX, natively
@@ -50,7 +50,7 @@ test-debug: packages
 	@unset MAKEFLAGS MAKELEVEL; exec selftests/run debug
 
 check: packages
-	@unset MAKEFLAGS MAKELEVEL; exec selftests/run check
+	@unset MAKEFLAGS MAKELEVEL; exec selftests/run check checkpatch
 
 unit: packages
 	@unset MAKEFLAGS MAKELEVEL; exec selftests/run unit
