@@ -213,6 +213,8 @@ static int af_getsockopt(struct socket *sock, int level, int optname,
 	return -EOPNOTSUPP;
 }
 
+COMPAT_ACCEPT(xvmc_stream_accept)
+
 static const struct proto_ops af_stream_ops = {
 	.family		= PF_XENVMC,
 	.owner		= THIS_MODULE,
@@ -220,7 +222,7 @@ static const struct proto_ops af_stream_ops = {
 	.bind		= af_bind,
 	.connect	= xvmc_stream_connect,
 	.socketpair	= sock_no_socketpair,
-	.accept		= xvmc_stream_accept,
+	.accept		= compat_accept(xvmc_stream_accept),
 	.getname	= af_getname,
 	.poll		= xvmc_stream_poll,
 	.ioctl		= xvmc_stream_ioctl,

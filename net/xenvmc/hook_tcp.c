@@ -539,18 +539,18 @@ static int hook_set_peek_off(struct sock *sk, int val)
 }
 
 /* Bytes of TCP and of the ring together are what the caller means */
-static int hook_ioctl(struct sock *sk, int cmd, int *karg)
+static int hook_ioctl(struct sock *sk, int cmd, compat_ioctl_arg arg)
 {
 	struct hook_conn *hc;
 	int ret;
 
 	hook_enter();
-	ret = hook_base_of(sk)->ioctl(sk, cmd, karg);
+	ret = hook_base_of(sk)->ioctl(sk, cmd, arg);
 	hc = hook_get(sk);
 	if (hc && !ret && cmd == SIOCINQ)
-		*karg += xvmc_rx_queued(&hc->conn);
+		ret = compat_ioctl_add(arg, xvmc_rx_queued(&hc->conn));
 	if (hc && !ret && cmd == SIOCOUTQ)
-		*karg += xvmc_tx_queued(&hc->conn);
+		ret = compat_ioctl_add(arg, xvmc_tx_queued(&hc->conn));
 	if (hc)
 		hook_put(hc);
 	hook_leave();
@@ -582,6 +582,7 @@ static void __init hook_build_prot(struct proto *prot, const struct proto *base)
 	prot->ioctl = hook_ioctl;
 	prot->stream_memory_free = hook_memory_free;
 	prot->sock_is_readable = hook_is_readable;
+	compat_no_sendpage(prot);
 #ifdef CONFIG_BPF_SYSCALL
 	prot->psock_update_sk_prot = hook_psock_update;
 #endif
@@ -597,7 +598,9 @@ static void __init hook_build_ops(struct proto_ops *ops,
 {
 	*ops = *base;
 	ops->shutdown = hook_shutdown;
-	ops->set_peek_off = hook_set_peek_off;
+	/* Some kernels' TCP has no such thing, nor has ours there */
+	if (base->set_peek_off)
+		ops->set_peek_off = hook_set_peek_off;
 	ops->splice_read = NULL;
 	ops->read_sock = NULL;
 	ops->read_skb = NULL;

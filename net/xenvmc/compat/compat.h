@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What differs between kernels: Linux 6.12 to 7.3. The rest of us knows one. */
+/* What differs between kernels: Linux 6.1 to 7.3. The rest of us knows one. */
 #ifndef _XVMC_COMPAT_H
 #define _XVMC_COMPAT_H
 
+#include <linux/net.h>
+#include <linux/sched.h>
+#include <linux/uaccess.h>
 #include <linux/version.h>
 #include <net/sock.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
+#error "XenVMC knows kernels from Linux 6.1 on"
+#endif
 
 /* Addresses that are longer than struct sockaddr got a type of their own */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 19, 0)
@@ -17,6 +24,68 @@
 #else
 #define COMPAT_NS	"XENVMC"
 #endif
+
+/* Tasks of the kernel that act for a program: io_uring's were the only ones */
+#ifndef PF_USER_WORKER
+#define PF_USER_WORKER	PF_IO_WORKER
+#endif
+
+/* accept() of struct proto_ops had its flags one by one */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
+struct proto_accept_arg {
+	int flags;
+	bool kern;
+};
+
+#define COMPAT_ACCEPT(name)						\
+static int compat_##name(struct socket *sock, struct socket *newsock,	\
+			 int flags, bool kern)				\
+{									\
+	struct proto_accept_arg arg = { .flags = flags, .kern = kern };	\
+									\
+	return name(sock, newsock, &arg);				\
+}
+
+#define compat_accept(name)	compat_##name
+#else
+#define COMPAT_ACCEPT(name)
+#define compat_accept(name)	name
+#endif
+
+/*
+ * ioctl() of struct proto wrote its number to the program itself: what is to be
+ * added has to be read back. A program that changes it meanwhile fools itself.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+#define compat_ioctl_arg	unsigned long
+
+static inline int compat_ioctl_add(unsigned long arg, int more)
+{
+	int __user *to = (int __user *)arg;
+	int n;
+
+	return get_user(n, to) || put_user(n + more, to) ? -EFAULT : 0;
+}
+#else
+#define compat_ioctl_arg	int *
+
+static inline int compat_ioctl_add(int *arg, int more)
+{
+	*arg += more;
+	return 0;
+}
+#endif
+
+/*
+ * sendfile() and splice() had a way of their own into TCP, past sendmsg(). A
+ * protocol without it is given what is in the page by sendmsg().
+ */
+static inline void compat_no_sendpage(struct proto *prot)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+	prot->sendpage = NULL;
+#endif
+}
 
 /*
  * recvmsg() of struct proto had a last parameter, where it told the length of
