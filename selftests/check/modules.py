@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""modules.py [KERNEL...]: the modules build without a warning, for the guests'
-kernel or for those named as for the lab's --kernel. TAP.
+"""modules.py [KERNEL...]: the modules build without a warning, for all kernels
+that they are for, or for those named as for the lab's --kernel. TAP.
 
-With the lab's compiler and kernel headers, in a copy of the sources below
-build/check: gcc with W=1, modpost, sparse and kernel-doc.
+With the lab's compiler and kernel headers, in a copy of the sources for each
+kernel below build/check: gcc with W=1, modpost, sparse and kernel-doc.
 """
 import glob
 import os
@@ -18,7 +18,8 @@ sys.path.insert(0, os.path.join(REPO, "selftests", "xen"))
 
 # pylint: disable=wrong-import-position
 from xenlab import artifacts, recipes, tree  # noqa: E402
-from xenlab.params import Params  # noqa: E402
+
+KERNELS = ("trixie", "trixie-backports", "bookworm")
 
 
 def run(tools, argv, folder):
@@ -67,13 +68,9 @@ def kernel_doc(tools, folder):
 
 def main():
     """Runs all; the number of those with complaints."""
-    folder = os.path.join(os.path.abspath(
-        os.environ.get("XENVMC_BUILD") or os.path.join(REPO, "build")),
-        "check")
-    for name in artifacts.SOURCES:
-        artifacts.mirror(os.path.join(REPO, name),
-                         os.path.join(folder, name))
-    kernels = sys.argv[1:] or [Params().kernel]
+    build = os.path.abspath(
+        os.environ.get("XENVMC_BUILD") or os.path.join(REPO, "build"))
+    kernels = sys.argv[1:] or KERNELS
     tests = [("compile with W=1", compiled), ("sparse", sparse)]
     broken = number = 0
     print(f"TAP version 13\n1..{len(tests) * len(kernels) + 1}", flush=True)
@@ -81,6 +78,10 @@ def main():
         tools = recipes.build(kernel, lambda text: print(f"# {text}",
                                                          flush=True))
         version = recipes.kernel_version(tools)
+        folder = os.path.join(build, "check", version)
+        for name in artifacts.SOURCES:
+            artifacts.mirror(os.path.join(REPO, name),
+                             os.path.join(folder, name))
         todo = [(f"{version}: {name}", test) for name, test in tests]
         if kernel == kernels[0]:
             todo.append(("kernel-doc", kernel_doc))
