@@ -276,6 +276,11 @@ class ParametersTest(Folder):
         with self.assertRaisesRegex(LabError, "linux-image"):
             recipes.kernel_package("trixie/vim")
 
+    def test_guest_kernel(self):
+        for words in ("guest1", "guest1=", "=trixie"):
+            self.refuses(f"up --guest-kernel {words}", "GUEST=KERNEL", 2)
+        self.refuses("up --guest-kernel guest99=trixie", "guestK")
+
     def test_xen_without_version(self):
         with self.assertRaisesRegex(LabError, "trixie/4.20"):
             recipes.xen_parts("sid")
@@ -362,6 +367,17 @@ class PartsTest(Folder):
         for name in ("guest1", "guest2", "guest3"):
             self.assertNotIn('cpus = "0"', domains.config(
                 name, Params(guest_type="pvh")).splitlines())
+
+    def test_guest_has_its_own_kernel(self):
+        params = Params(guest_kernels={"2": "bookworm", "guest3": "sid"})
+        self.assertEqual(params.kernels(), ["trixie", "bookworm", "sid"])
+        for name, disk in (("guest1", "vdc"), ("guest2", "vdd"),
+                           ("guest3", "vde")):
+            lines = domains.config(name, params).splitlines()
+            self.assertIn(f'kernel = "/run/boot/{disk}/vmlinux"', lines)
+            self.assertIn(f'ramdisk = "/run/boot/{disk}.cpio"', lines)
+            self.assertIn(f"target=/dev/{disk}", "".join(lines))
+        self.assertEqual(Params(**params.as_dict()), params)
 
     def test_pvh_guest_reads_the_tsc_itself(self):
         self.assertIn('tsc_mode = "native"', domains.config(

@@ -3,7 +3,8 @@
 
 Kernels before 6.13 write objects beside the sources, so the sources are
 mirrored into build/ first; a file is touched only when it changed, which
-keeps rebuilds short. Results: build/guest/VERSION/*.ko and build/guest/tools.
+keeps rebuilds short. Results: build/guest/VERSION/*.ko and, for each userland,
+build/guest/tools-SUITE.
 """
 import filecmp
 import glob
@@ -17,7 +18,7 @@ from .errors import CommandFailed
 # Folders with a Kbuild file, and what their sources include by path.
 MODULES = ("net/xenvmc", "selftests/hostile")
 SOURCES = ("net", "include", "selftests/hostile")
-# Folders with a Makefile that takes O=; their programs go to the guests.
+# Folders with a Makefile that takes O=; their programs go to all domains.
 TOOLS = ("userspace", "selftests/loop", "selftests/stamp",
          "selftests/census")
 
@@ -94,15 +95,15 @@ def _modules(repo, folder, tools, version):
         shutil.copy2(module, out)
 
 
-def _tools(repo, folder, tools):
-    out = os.path.join(folder, "guest", "tools")
+def _tools(repo, folder, suite, tools):
+    out = os.path.join(folder, "guest", f"tools-{suite}")
     cache.remove_tree(out)
     os.makedirs(out)
     for name in TOOLS:
         source = os.path.join(repo, name)
         if not os.path.exists(os.path.join(source, "Makefile")):
             continue
-        objects = os.path.join(folder, "guest", "obj", name)
+        objects = os.path.join(folder, "guest", "obj", suite, name)
         os.makedirs(objects, exist_ok=True)
         _run(tools, ["make", "-s", _jobs(), "-C", source, f"O={objects}"],
              repo, [repo, folder])
@@ -118,31 +119,34 @@ def _copy_programs(objects, out):
 
 
 def build(repo, folder, params, say):
-    """Build modules against the guests' kernel, tools against the guests'
-    userland. Returns the folder of the modules."""
-    tools = recipes.build(params.kernel, say)
-    version = recipes.kernel_version(tools)
-    with _locked(folder):
-        _modules(repo, folder, tools, version)
-    build_tools(repo, folder, params.guest_suite, say)
-    return os.path.join(folder, "guest", version)
+    """Build modules against the kernels of dom0 and the guests, tools against
+    their userlands. Returns the folder of the modules for dom0's."""
+    versions = []
+    for kernel in params.kernels():
+        tools = recipes.build(kernel, say)
+        versions.append(recipes.kernel_version(tools))
+        with _locked(folder):
+            _modules(repo, folder, tools, versions[-1])
+    for suite in {params.guest_suite, recipes.xen_parts(params.xen)[0]}:
+        build_tools(repo, folder, suite, say)
+    return os.path.join(folder, "guest", versions[0])
 
 
 def build_tools(repo, folder, suite, say):
     """Build the tools against the userland of @suite. Returns their folder."""
     tools = recipes.build(suite, say)
     with _locked(folder):
-        _tools(repo, folder, tools)
-    return os.path.join(folder, "guest", "tools")
+        _tools(repo, folder, suite, tools)
+    return os.path.join(folder, "guest", f"tools-{suite}")
 
 
-def collect(folder, version, target):
-    """Put what guests get at /opt/xenvmc into @target: modules, tools/."""
+def collect(folder, version, target, suite="trixie"):
+    """Put what a domain gets at /opt/xenvmc into @target: modules, tools/."""
     cache.remove_tree(target)
     os.makedirs(os.path.join(target, "tools"))
     for path in glob.glob(os.path.join(folder, "guest", version, "*.ko")):
         shutil.copy2(path, target)
-    tools = os.path.join(folder, "guest", "tools")
+    tools = os.path.join(folder, "guest", f"tools-{suite}")
     if os.path.isdir(tools):
         shutil.copytree(tools, os.path.join(target, "tools"),
                         dirs_exist_ok=True)

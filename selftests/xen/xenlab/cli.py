@@ -23,6 +23,14 @@ HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LAB = os.path.join(HERE, "lab")
 
 
+def _guest_kernels(text):
+    """{guest: kernel} of "guest1=trixie,guest2=bookworm"."""
+    pairs = [item.partition("=") for item in text.split(",")]
+    if not all(name and kernel for name, _, kernel in pairs):
+        raise argparse.ArgumentTypeError(f"{text}: expected GUEST=KERNEL,...")
+    return {name: kernel for name, _, kernel in pairs}
+
+
 def _parameters(parser):
     group = parser.add_argument_group("parameters")
     add = group.add_argument
@@ -34,6 +42,8 @@ def _parameters(parser):
     add("--guest-options", metavar="WORDS", help="guest kernel command line")
     add("--kernel", metavar="SUITE[/PACKAGE]",
         help="kernel of dom0 and guests (trixie/linux-image-amd64)")
+    add("--guest-kernel", metavar="GUEST=KERNEL,...", type=_guest_kernels,
+        dest="guest_kernels", help="of guests that have another than dom0")
     add("--xen", metavar="SUITE[/VERSION]", help="hypervisor (trixie/4.20)")
     add("--xen-options", metavar="WORDS", help="Xen's command line")
     add("--dom0-options", metavar="WORDS", help="dom0 kernel command line")
@@ -117,7 +127,7 @@ def _status(lab):
     guests = ", ".join(f"{name} (domain {lab.domid(name)})"
                        for name in lab.guests_running())
     print(f"lab {lab.name}: up, Xen {params.xen}, kernel "
-          f"{lab.state()['version']}, guests: {guests or 'none'}")
+          f"{', '.join(lab.state()['versions'])}, guests: {guests or 'none'}")
     return 0
 
 

@@ -41,6 +41,12 @@ def hosts(count):
         f"{address(name)} {name}\n" for name in names)
 
 
+def kernel_disk(number):
+    """dom0's name for the disk of a kernel with its modules. The first two are
+    dom0's own and that of the guests' userland."""
+    return f"vd{chr(ord('c') + number)}"
+
+
 def _pin(number, pvh, cpus):
     """The processor of a guest. Without pinning Xen may run two guests on the
     same one. The first is dom0's: a PVH guest beside it, under the emulator,
@@ -60,10 +66,11 @@ def config(name, parameters):
     """
     number = guest_number(name)
     pvh = parameters.guest_type == "pvh"
+    disk = kernel_disk(parameters.kernel_number(f"guest{number}"))
     lines = [f'name = "{name}"',
              f'type = "{parameters.guest_type}"',
-             'kernel = "/run/boot/vmlinux"',
-             'ramdisk = "/run/boot/guest.cpio"',
+             f'kernel = "/run/boot/{disk}/vmlinux"',
+             f'ramdisk = "/run/boot/{disk}.cpio"',
              f'memory = {parameters.guest_memory}',
              f'vcpus = {parameters.guest_cpus}',
              'on_crash = "destroy"',
@@ -72,7 +79,7 @@ def config(name, parameters):
              'script=/lab/bin/vif"]',
              'disk = ["format=raw,vdev=xvda,access=ro,script=/lab/bin/block,'
              'target=/dev/vdb", "format=raw,vdev=xvdb,access=ro,'
-             'script=/lab/bin/block,target=/dev/vdc"]',
+             f'script=/lab/bin/block,target=/dev/{disk}"]',
              f'extra = "console=hvc0 loglevel=5 rdinit=/init net.ifnames=0 '
              'cryptomgr.notests rcupdate.rcu_expedited=1 '
              'rcupdate.rcu_normal_after_boot=1 '

@@ -124,23 +124,26 @@ class Lab:
     def _collect(self, params):
         """All trees and images; those that are absent are made."""
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
-            tools = pool.submit(recipes.build, params.kernel, self.say)
+            tools = [pool.submit(recipes.build, kernel, self.say)
+                     for kernel in params.kernels()]
             dom0 = pool.submit(recipes.dom0, params.xen, self.say)
             guest = pool.submit(recipes.guest, params.guest_suite,
                                 params.packages, self.say)
             emulator = pool.submit(recipes.qemu, self.say)
-            linux = recipes.kernel(tools.result(), self.say)
-            return {"tools": tools.result(), "dom0": dom0.result(),
+            kernels = [(each.result(), recipes.kernel(each.result(), self.say))
+                       for each in tools]
+            return {"tools": kernels[0][0], "dom0": dom0.result(),
                     "guest": guest.result(), "qemu": emulator.result(),
-                    "kernel": linux}
+                    "kernel": kernels[0][1], "kernels": kernels}
 
     def prepare(self, params=None):
         """Make all trees and images that are absent; boot nothing. Returns
-        them: tools, dom0, guest, qemu, kernel."""
+        them: tools, dom0, guest, qemu, kernel; kernels has (tools, kernel)
+        of each in use, dom0's first, from where those two are."""
         return self._collect(params or Params())
 
     def build(self, params=None):
-        """Build the modules and tools for the guests' kernel."""
+        """Build the modules and tools for the guests' kernels."""
         params = params or (Params(**self.state()["params"]) if self.state()
                             else Params())
         return artifacts.build(REPO, build_folder(), params, self.say)
@@ -165,23 +168,33 @@ class Lab:
                   DOM0_MODULES)
 
     def _guest_initramfs(self, parts, params):
-        """The guests' initramfs, with the present modules and tools."""
-        opt = os.path.join(self.share, "opt")
+        """The guests' initramfs for each kernel, with the present modules and
+        tools; and those of dom0."""
         artifacts.collect(build_folder(), recipes.kernel_version(
-            parts["tools"]), opt)
-        path = os.path.join(self.share, "boot", "guest.cpio")
-        with initramfs.Archive(path + ".new") as archive:
-            early(archive, parts, os.path.join(FILES, "guest-init"),
-                  GUEST_MODULES)
-            self._guest_overlay(archive, parts, opt)
-        os.rename(path + ".new", path)
+            parts["tools"]), os.path.join(self.share, "opt"),
+                          recipes.xen_parts(params.xen)[0])
+        for number, (tools, _) in enumerate(parts["kernels"]):
+            opt = self._opt(number)
+            artifacts.collect(build_folder(), recipes.kernel_version(tools),
+                              opt, params.guest_suite)
+            path = os.path.join(self.share, "boot",
+                                domains.kernel_disk(number) + ".cpio")
+            with initramfs.Archive(path + ".new") as archive:
+                early(archive, dict(parts, tools=tools),
+                      os.path.join(FILES, "guest-init"), GUEST_MODULES)
+                self._guest_overlay(archive, tools, opt)
+            os.rename(path + ".new", path)
         for number in range(1, max(params.guests, 8) + 1):
             self._write_config(f"guest{number}", params)
 
-    def _guest_overlay(self, archive, parts, opt):
+    def _opt(self, number):
+        """What guests with that kernel have in /opt/xenvmc."""
+        return os.path.join(self.share, "opt-" + domains.kernel_disk(number))
+
+    def _guest_overlay(self, archive, tools, opt):
         """What is laid over the guests' disk."""
         top = "overlay/"
-        version = recipes.kernel_version(parts["tools"])
+        version = recipes.kernel_version(tools)
         archive.folder(f"{top}usr/lib/modules/{version}")
         archive.folder(f"{top}etc/dropbear")
         archive.file(f"{top}etc/hosts", os.path.join(self.share, "hosts"))
@@ -235,8 +248,9 @@ class Lab:
              "kernel": parts["kernel"].file("vmlinux"),
              "initrd": os.path.join(self.folder, "dom0.cpio"),
              "disks": [parts["dom0"].file("dom0.ext4"),
-                       parts["guest"].file("guest.ext4"),
-                       parts["kernel"].file("modules.ext4")]},
+                       parts["guest"].file("guest.ext4")]
+                      + [linux.file("modules.ext4")
+                         for _, linux in parts["kernels"]]},
             params, domains.NETWORK,
             {domains.address(name): port for name, port in ports.items()})
         log = os.path.join(self.folder, "qemu.log")
@@ -245,7 +259,8 @@ class Lab:
         process = qemu.Process.launch(argv, log)
         self._save_state({"pid": process.pid, "started": process.started,
                           "ports": ports, "params": params.as_dict(),
-                          "version": recipes.kernel_version(parts["tools"]),
+                          "versions": [recipes.kernel_version(tools)
+                                       for tools, _ in parts["kernels"]],
                           "argv": argv})
         ready = os.path.join(self.share, "out", "dom0.ready")
         deadline.wait_until(lambda: os.path.exists(ready), 120,
@@ -525,9 +540,9 @@ class Lab:
 
     def _furnish(self, names):
         """Give to guests that were kept what was built."""
-        opt = os.path.join(self.share, "opt")
-        new = [os.path.join(opt, name) for name in os.listdir(opt)]
         for name in names:
+            opt = self._opt(self.params().kernel_number(name))
+            new = [os.path.join(opt, item) for item in os.listdir(opt)]
             self._connect(name)
             self.push(new, f"{name}:/opt/xenvmc")
             self.exec(name, "ln -sf /opt/xenvmc/tools/* /usr/bin/", check=True)

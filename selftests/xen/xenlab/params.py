@@ -16,6 +16,8 @@ class Params:  # pylint: disable=too-many-instance-attributes
     guest_suite: str = "trixie"
     guest_options: str = ""     # more words on the guests' command line
     kernel: str = "trixie"      # SUITE or SUITE/PACKAGE
+    # {guest: kernel} where it is another than dom0's
+    guest_kernels: dict = dataclasses.field(default_factory=dict)
     xen: str = "trixie"         # SUITE or SUITE/VERSION
     xen_options: str = ""
     dom0_options: str = ""
@@ -26,6 +28,8 @@ class Params:  # pylint: disable=too-many-instance-attributes
 
     def __post_init__(self):
         self.packages = tuple(sorted(set(self.packages)))
+        self.guest_kernels = {domains.place(name): kernel for name, kernel
+                              in self.guest_kernels.items()}
         if not 0 <= self.guests <= domains.MAX_GUESTS:
             raise LabError(f"--guests {self.guests}: expected 0 to "
                            f"{domains.MAX_GUESTS}")
@@ -41,6 +45,15 @@ class Params:  # pylint: disable=too-many-instance-attributes
             # Room for restored guests beside those that run.
             self.memory = 512 + self.dom0_memory \
                 + (max(self.guests, 2) + 1) * (self.guest_memory + 32)
+
+    def kernels(self):
+        """All kernels in use, dom0's first."""
+        return list(dict.fromkeys([self.kernel]
+                                  + sorted(self.guest_kernels.values())))
+
+    def kernel_number(self, name):
+        """The place in kernels() of a guest's kernel."""
+        return self.kernels().index(self.guest_kernels.get(name, self.kernel))
 
     def as_dict(self):
         """The same as plain JSON types."""
