@@ -3,6 +3,7 @@
 #include <linux/slab.h>
 #include <linux/sysctl.h>
 #include <net/net_namespace.h>
+#include "compat/compat.h"
 #include "xenvmc_priv.h"
 
 /* A wrong guess of spin.c must cost less than a time slice: 1 ms at most */
@@ -29,9 +30,12 @@ int __net_init xvmc_sysctl_init(struct net *net)
 	struct xvmc_net *xnet = xvmc_net(net);
 	struct ctl_table *table;
 
-	table = kmemdup(xvmc_sysctls, sizeof(xvmc_sysctls), GFP_KERNEL);
+	/* Some kernels go by an empty entry at the end */
+	table = kcalloc(ARRAY_SIZE(xvmc_sysctls) + 1, sizeof(*table),
+			GFP_KERNEL);
 	if (!table)
 		return -ENOMEM;
+	memcpy(table, xvmc_sysctls, sizeof(xvmc_sysctls));
 	table[0].data = &xnet->spin_us;
 	xnet->sysctl = register_net_sysctl_sz(net, "net/xenvmc", table,
 					      ARRAY_SIZE(xvmc_sysctls));

@@ -76,6 +76,12 @@ static inline int compat_ioctl_add(int *arg, int more)
 }
 #endif
 
+/* A table of settings knew no size, and ended with an empty entry */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+#define register_net_sysctl_sz(net, path, table, size)			\
+	register_net_sysctl(net, path, table)
+#endif
+
 /*
  * sendfile() and splice() had a way of their own into TCP, past sendmsg(). A
  * protocol without it is given what is in the page by sendmsg().
