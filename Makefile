@@ -24,6 +24,7 @@ help:
 #= make demo       boot Xen and two guests here, compare TCP with XenVMC
 #= make test       all tests, in Xen too (SUITES="NAME...": only those)
 #= make test-debug the tests without Xen, on a kernel with sanitizers
+#= make soak-leaks modules load and unload 100 times, 10,000 connections
 #= make check      rules of the source only, and the kernel's checkpatch
 #= make unit       tests of the portable core only
 #= make fuzz       fuzz the decoders for longer (SECONDS_EACH=600)
@@ -48,6 +49,16 @@ test: packages
 
 test-debug: packages
 	@unset MAKEFLAGS MAKELEVEL; exec selftests/run debug
+
+# Half an hour: what is left each time is told from what is there for later
+soak-leaks: packages
+	@unset MAKEFLAGS MAKELEVEL; \
+	export XENVMC_TEST_CYCLES=100 XENVMC_TEST_CHURN=10000 && \
+	selftests/xen/lab --name leaks build && \
+	selftests/xen/lab --name leaks run --guests 3 \
+		selftests/guests/trouble.py test_04_modules_go_and_come \
+		test_08_many_connections_leave_nothing \
+		test_99_nothing_is_left
 
 check: packages
 	@unset MAKEFLAGS MAKELEVEL; exec selftests/run check checkpatch
@@ -87,6 +98,6 @@ install-headers:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all help packages demo test test-debug check unit fuzz bench-core \
-	modules modules-all tools install install-modules install-tools \
+.PHONY: all help packages demo test test-debug soak-leaks check unit fuzz \
+	bench-core modules modules-all tools install install-modules install-tools \
 	install-headers clean
