@@ -23,6 +23,7 @@ help:
 
 #= make demo       boot Xen and two guests here, compare TCP with XenVMC
 #= make test       all tests, in Xen too (SUITES="NAME...": only those)
+#= make test-matrix the tests in Xen, on each kernel and Xen that we know
 #= make test-debug the tests without Xen, on a kernel with sanitizers
 #= make soak-leaks modules load and unload 100 times, 10,000 connections
 #= make check      rules of the source only, and the kernel's checkpatch
@@ -46,6 +47,10 @@ demo: packages
 
 test: packages
 	@unset MAKEFLAGS MAKELEVEL; exec selftests/run $(SUITES)
+
+test-matrix: packages
+	@unset MAKEFLAGS MAKELEVEL; exec selftests/run \
+		-f selftests/guests/matrix $(SUITES)
 
 test-debug: packages
 	@unset MAKEFLAGS MAKELEVEL; exec selftests/run debug
@@ -98,6 +103,6 @@ install-headers:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all help packages demo test test-debug soak-leaks check unit fuzz \
-	bench-core modules modules-all tools install install-modules install-tools \
-	install-headers clean
+.PHONY: all help packages demo test test-matrix test-debug soak-leaks check \
+	unit fuzz bench-core modules modules-all tools install install-modules \
+	install-tools install-headers clean
