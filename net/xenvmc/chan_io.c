@@ -214,8 +214,8 @@ static bool chan_next_conn(struct xvmc_chan *chan, struct xvmc_ctlmsg *msg)
 	return false;
 }
 
-/* Sends what is queued, as far as there is room */
-static void chan_flush(struct xvmc_chan *chan)
+/* Sends what is queued, as far as there is room. False: the ring is broken */
+static bool chan_flush(struct xvmc_chan *chan)
 {
 	struct xvmc_ctlmsg msg;
 	int room;
@@ -229,6 +229,7 @@ static void chan_flush(struct xvmc_chan *chan)
 	if (room < 0)
 		chan_violation_locked(chan, "control ring index");
 	spin_unlock_bh(&chan->lock);
+	return room >= 0;
 }
 
 /**
@@ -250,8 +251,9 @@ void xvmc_chan_queue(struct xvmc_chan *chan, struct xvmc_conn *conn)
 		list_add_tail(&conn->send_node, &chan->send_list);
 	}
 	spin_unlock_bh(&chan->lock);
-	if (queued)
-		chan_flush(chan);
+	/* The work acts on a violation; no event of the peer's may ever come */
+	if (queued && !chan_flush(chan))
+		xvmc_chan_queue_work(chan, &chan->work);
 }
 
 /**
