@@ -241,10 +241,16 @@ void xvmc_chan_bye_seen(struct xvmc_chan *chan)
 	wake_up(&chan->idle);
 }
 
-/* Nothing is lent here any more, and the peer lends nothing any more */
+/*
+ * Nothing is lent here any more, and the peer lends nothing any more: it said
+ * so, could never lend, or broke the protocol, after which nothing that it says
+ * is read. A LEND that is being read now is given back by the same work, which
+ * ends before the rings do.
+ */
 static bool chan_is_idle(struct xvmc_chan *chan)
 {
-	bool quiet = READ_ONCE(chan->bye_seen) || !chan->was_up;
+	bool quiet = READ_ONCE(chan->bye_seen) || !chan->was_up ||
+		     READ_ONCE(chan->violated);
 
 	return quiet && !atomic_read(&chan->borrowed);
 }
