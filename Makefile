@@ -25,6 +25,7 @@ help:
 #= make test       all tests, in Xen too (SUITES="NAME...": only those)
 #= make test-matrix the tests in Xen, on each kernel and Xen that we know
 #= make test-debug the tests without Xen, on a kernel with sanitizers
+#= make soak-hostile a lying peer until SECONDS have passed, or for ever
 #= make soak-leaks modules load and unload 100 times, 10,000 connections
 #= make check      rules of the source only, and the kernel's checkpatch
 #= make unit       tests of the portable core only
@@ -65,6 +66,9 @@ soak-leaks: packages
 		test_08_many_connections_leave_nothing \
 		test_99_nothing_is_left
 
+soak-hostile: packages
+	@XENVMC_SOAK=$(or $(SECONDS),0) selftests/debug/debug.py soak-hostile
+
 check: packages
 	@unset MAKEFLAGS MAKELEVEL; exec selftests/run check checkpatch
 
@@ -103,6 +107,6 @@ install-headers:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all help packages demo test test-matrix test-debug soak-leaks check \
-	unit fuzz bench-core modules modules-all tools install install-modules \
-	install-tools install-headers clean
+.PHONY: all help packages demo test test-matrix test-debug soak-hostile \
+	soak-leaks check unit fuzz bench-core modules modules-all tools install \
+	install-modules install-tools install-headers clean

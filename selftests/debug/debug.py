@@ -8,6 +8,7 @@ runs on a machine of its own, and fails if the kernel complains of anything, or
 if memory is lost.
 """
 import concurrent.futures
+import filecmp
 import os
 import shutil
 import sys
@@ -38,12 +39,39 @@ TESTS = (
     ("hook", 400, ["hook"]),
     ("churn", 400, ["churn", "5000"]),
     ("unload", 400, ["unload", *BUSY]),
+    ("hostile", 600, ["hostile"]),
 )
+# Only if it is named; ends by itself after XENVMC_SOAK seconds, if not 0
+SOAK = ("soak-hostile", 0, ["hostile"])
+# The far end that is linked into a copy of the module
+FAR_END = os.path.join(TOP, "selftests/hostile/end")
 
 
 def say(text):
     """A remark of a TAP document."""
     print(f"# {text}", flush=True)
+
+
+def build_played(kernel, out):
+    """xenvmc.ko with the far end of selftests/hostile in it, in @out."""
+    sources = os.path.join(FOLDER, "played")
+    folder = os.path.join(sources, "net/xenvmc")
+    artifacts.mirror(os.path.join(TOP, "include"),
+                     os.path.join(sources, "include"))
+    artifacts.mirror(os.path.join(TOP, "net/xenvmc"), folder)
+    for name in os.listdir(FAR_END):
+        source = os.path.join(FAR_END, name)
+        target = os.path.join(folder, name)
+        if name == "objects":
+            with open(source, encoding="utf-8") as objects, \
+                    open(os.path.join(folder, "Kbuild"), "a",
+                         encoding="utf-8") as kbuild:
+                kbuild.write(objects.read())
+        elif not os.path.exists(target) or \
+                not filecmp.cmp(source, target, False):
+            shutil.copyfile(source, target)
+    os.makedirs(out)
+    uml.build_modules(kernel, sources, "net/xenvmc", out)
 
 
 def build():
@@ -58,6 +86,7 @@ def build():
     os.makedirs(modules)
     for name in ("net/xenvmc", "selftests/debug"):
         uml.build_modules(kernel, sources, name, modules)
+    build_played(kernel, os.path.join(modules, "played"))
     tools = artifacts.build_tools(TOP, build_folder(), uml.SUITE, say)
     return kernel, modules, tools
 
@@ -113,7 +142,7 @@ def planted(parts):
 def tests(parts, names):
     """The tests @names. Returns the number that failed."""
     failed = 0
-    jobs = [test for test in TESTS if test[0] in names]
+    jobs = [test for test in (*TESTS, SOAK) if test[0] in names]
     for (name, _, _), result in zip(jobs, side_by_side(parts, jobs)):
         print("\n".join(result.output))
         complaints = [line for line in result.console
@@ -131,7 +160,7 @@ def main():
     known = ["planted"] + [name for name, _, _ in TESTS]
     names = sys.argv[1:] or known
     for name in names:
-        if name not in known:
+        if name not in known + [SOAK[0]]:
             sys.exit(f"debug.py: {name}: expected {', '.join(known)}")
     parts = build()
     failed = planted(parts) if "planted" in names else 0

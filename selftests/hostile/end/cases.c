@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Named lies: a message, a field or a word of shared memory, and what the
+ * protocol says about it (Documentation/protocol.rst).
+ *
+ * Each case has a pair of its own, once with the victim as the lower domain and
+ * once as the higher. In front of the lie the two talk as they should, and an
+ * honest pair, made before, must still talk afterwards.
+ */
+#include "cases.h"
+
+static struct far_msg made(u16 type, u32 a, u32 b, u32 c, u32 d)
+{
+	return far_msg(type, a, b, c, d);
+}
+
+/* What a message holds when nothing in it is wrong, after far_talk() */
+static struct far_msg honest(const struct far *far, u16 type)
+{
+	u32 stream = far->conn[0].id, tcp = far->conn[1].id;
+	struct far_msg msg;
+
+	switch (type) {
+	case XVMC_MSG_HELLO:
+	case XVMC_MSG_HELLO_ACK:
+		return made(type, XVMC_VERSION, 0, 0, 0);
+	case XVMC_MSG_RING_ADD:
+		return made(type, 3, 1, far->own[3].mem.token, 0);
+	case XVMC_MSG_RING_DEL:
+		return made(type, 2, 0, 0, 0);
+	case XVMC_MSG_RING_GONE:
+		return made(type, far->last[XVMC_MSG_LEND].word[0], ENOMEM, 0,
+			    0);
+	case XVMC_MSG_LEND:
+		return made(type, 2, 1, tcp, 0);
+	case XVMC_MSG_RECALL:
+		return made(type, 0, far->own[0].epoch, stream, 0);
+	case XVMC_MSG_CONNECT:
+		return made(type, 5, 9, NEAR_PORT, SOCK_STREAM);
+	case XVMC_MSG_UPGRADE:
+		msg = made(type, 6, htons(NEAR_TCP_PORT) << 16, 0, 0);
+		return msg;
+	case XVMC_MSG_UPGRADE_OK:
+	case XVMC_MSG_UPGRADE_NO:
+		return made(type, tcp, 7, 0, 0);
+	default:
+		return made(type, stream, 7, 0, 0);
+	}
+}
+
+/* Own rings 2, announced, and 3, not yet */
+static int more_rings(struct far *far)
+{
+	int err = far_add_ring(far, 2, 1);
+
+	if (!err)
+		err = xvmc_loop_ops.ring_grant(NULL, &far->own[3].mem, 1);
+	far->own[3].granted = !err;
+	return err;
+}
+
+static int tell_word(struct far *far, const struct hostile_case *it)
+{
+	struct far_msg msg = honest(far, it->type);
+
+	if (it->word < FAR_WORDS)
+		msg.word[it->word] = it->value;
+	return far_say(far, &msg);
+}
+
+static int tell_len(struct far *far, const struct hostile_case *it)
+{
+	struct far_msg msg = honest(far, it->type);
+
+	msg.len = it->value;
+	return far_say(far, &msg);
+}
+
+static int tell_twice(struct far *far, const struct hostile_case *it)
+{
+	struct far_msg msg = honest(far, it->type);
+
+	far_say(far, &msg);
+	return far_say(far, &msg);
+}
+
+/* An answer of the one family for a connection of the other */
+static int tell_other_kind(struct far *far, const struct hostile_case *it)
+{
+	struct far_msg msg = honest(far, it->type);
+	bool tcp = msg.word[0] == far->conn[1].id;
+
+	msg.word[0] = far->conn[tcp ? 0 : 1].id;
+	return far_say(far, &msg);
+}
+
+static int tell_nothing(struct far *far, const struct hostile_case *it)
+{
+	return it->value ? near_ask(far, false) : 0;
+}
+
+/* A word of the header page of a ring; an index is relative to the true one */
+static int tell_page(struct far *far, const struct hostile_case *it)
+{
+	int lent = far_find_lent(far, 0);
+	struct xvmc_ring_hdr *hdr;
+	u32 base = 0;
+
+	if (it->type == PAGE_CTL_TX) {
+		hdr = far->tx_mem.hdr;
+		base = far->tx.prod;
+	} else if (it->type == PAGE_CTL_RX) {
+		hdr = far->rx_mem.hdr;
+		base = far->rx.cons;
+	} else if (it->type == PAGE_DATA_TX) {
+		hdr = far->lent[lent].mem.hdr;
+		base = far->lent[lent].prod.prod;
+	} else {
+		hdr = far->own[0].mem.hdr;
+		base = far->own[0].cons.cons;
+	}
+	if (!it->relative)
+		base = 0;
+	WRITE_ONCE(((u32 *)hdr)[it->word], base + it->value);
+	memset(far->tx_mem.hdr->bell_data, 0xff, XVMC_MAX_RINGS / 8);
+	memset(far->tx_mem.hdr->bell_space, 0xff, XVMC_MAX_RINGS / 8);
+	far_event(far);
+	far_settle(far);
+	/* Somebody has to look */
+	if (near_socket(0)) {
+		near_recv(near_socket(0), 100);
+		near_send(near_socket(0), 100);
+	}
+	near_ask(far, false);
+	far_settle(far);
+	return 0;
+}
+
+/* Everything that the ring holds is one event: bounded by the ring */
+static int tell_flood(struct far *far, const struct hostile_case *it)
+{
+	struct far_msg msg = honest(far, it->type);
+	u32 i;
+
+	for (i = 0; i < it->value && far_is_up(far); i++)
+		far_say(far, &msg);
+	return 0;
+}
+
+static int tell_storm(struct far *far, const struct hostile_case *it)
+{
+	u32 i;
+
+	for (i = 0; i < it->value; i++) {
+		xvmc_bell_set(far->tx_mem.hdr, i & 1, i / 2 % XVMC_MAX_RINGS);
+		far_event(far);
+	}
+	far_settle(far);
+	return 0;
+}
+
+/* Bytes after the stop mark, and the mark of another epoch */
+static int tell_after_stop(struct far *far, const struct hostile_case *it)
+{
+	int ring = far_find_lent(far, 0);
+	struct far_lent *lent = &far->lent[ring];
+
+	far_write(far, ring, 100);
+	far_stop(far, ring);
+	lent->lent = true;
+	lent->started = true;
+	lent->epoch += it->value;
+	xvmc_ring_publish(&lent->prod, 100);
+	xvmc_ring_stop(&lent->prod, lent->epoch);
+	lent->lent = false;
+	far_event(far);
+	near_recv(near_socket(0), 1000);
+	far_settle(far);
+	return 0;
+}
+
+/* A frame whose header says @value in the word, behind which there is little */
+static int tell_frame(struct far *far, const struct hostile_case *it)
+{
+	u32 hdr[2] = {};
+
+	hdr[it->word] = it->value;
+	xvmc_ring_copy_in(&far->tx, 0, hdr, sizeof(hdr));
+	xvmc_ring_publish(&far->tx, it->relative ? 4 : sizeof(hdr));
+	far_event(far);
+	far_settle(far);
+	return 0;
+}
+
+#include "table.h"
+
+static const struct hostile_case *case_find(const char *name)
+{
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(hostile_cases); i++)
+		if (!strcmp(hostile_cases[i].name, name))
+			return &hostile_cases[i];
+	return NULL;
+}
+
+/**
+ * hostile_list() - the names, one a line
+ * @text: where
+ * @size: room
+ */
+void hostile_list(char *text, size_t size)
+{
+	size_t n = 0;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(hostile_cases); i++)
+		n += scnprintf(text + n, size - n, "%s\n",
+			       hostile_cases[i].name);
+}
+
+/* ---- judging ---- */
+
+/* Counters and state in front of the lie */
+struct before {
+	u64 violations;
+	u64 unknown_type;
+	u64 unknown_conn;
+	u32 heard[FAR_TYPES];
+};
+
+static void note(struct before *before, const struct far *far)
+{
+	before->violations = xvmc_stat_read(XVMC_STAT_VIOLATIONS);
+	before->unknown_type = xvmc_stat_read(XVMC_STAT_CTL_UNKNOWN_TYPE);
+	before->unknown_conn = xvmc_stat_read(XVMC_STAT_CTL_UNKNOWN_CONN);
+	memcpy(before->heard, far->heard, sizeof(before->heard));
+}
+
+static bool came(const struct before *before, const struct far *far, u16 type)
+{
+	return far->heard[type] > before->heard[type];
+}
+
+/* NULL if the victim did as @expected, else what it did not do */
+static const char *judge(const struct far *far, const struct before *before,
+			 enum expected expected)
+{
+	u64 violations = xvmc_stat_read(XVMC_STAT_VIOLATIONS) -
+			 before->violations;
+	bool up = far_is_up(far);
+
+	if (expected == BREAKS && violations != 1)
+		return "not counted as one violation";
+	if (expected == BREAKS)
+		return up ? "the channel is up" : NULL;
+	if (violations)
+		return "counted as a violation";
+	if (expected == CLOSES)
+		return up ? "the channel is up" : NULL;
+	if (expected == FINE && !far->chan->was_up && !far_is_up(far))
+		return NULL;	/* as before: it never was up */
+	if (!up)
+		return "the channel is down";
+	if (expected == NO_TYPE &&
+	    xvmc_stat_read(XVMC_STAT_CTL_UNKNOWN_TYPE) == before->unknown_type)
+		return "not counted as an unknown type";
+	if (expected == NO_CONN &&
+	    xvmc_stat_read(XVMC_STAT_CTL_UNKNOWN_CONN) == before->unknown_conn)
+		return "not counted as an unknown connection";
+	if (expected == REFUSES && !came(before, far, XVMC_MSG_REFUSE) &&
+	    !came(before, far, XVMC_MSG_UPGRADE_NO))
+		return "not refused";
+	if (expected == GONE && !came(before, far, XVMC_MSG_RING_GONE))
+		return "no RING_GONE";
+	if (expected == ENDS && !came(before, far, XVMC_MSG_DETACH) &&
+	    !came(before, far, XVMC_MSG_RESET))
+		return "the connection goes on";
+	return NULL;
+}
+
+static const char *play(struct far *far, struct far *honest_pair,
+			const struct hostile_case *it)
+{
+	struct before before;
+	const char *why;
+
+	if (it->early ? far_meet(far) : far_greet(far))
+		return "could not connect";
+	/* With the first places of the victim's arrays */
+	if (!it->early && (far_talk(far) || more_rings(far)))
+		return "could not talk";
+	if (!it->early && far_bytes(far))
+		return "bytes did not come through before";
+	note(&before, far);
+	it->tell(far, it);
+	far_settle(far);
+	far_hear(far);
+	why = judge(far, &before, it->expected);
+	if (!why && it->expected == FINE && !it->early && far_bytes(far))
+		why = "bytes do not come through any more";
+	if (!why && far->slowest > HOSTILE_SLOW_US)
+		why = "the victim was busy for too long";
+	if (near_leave_all())
+		return "the victim can not listen any more";
+	if (!why && (far_talk(honest_pair) || far_bytes(honest_pair)))
+		why = "the honest pair does not talk any more";
+	if (near_leave_all())
+		return "the victim can not listen any more";
+	return why;
+}
+
+static const char *case_run(const struct hostile_case *it, bool low)
+{
+	struct far *far = far_new(low), *honest_pair = far_new(!low);
+	const char *why = "no memory";
+
+	if (far && honest_pair)
+		why = far_greet(honest_pair) ? "no honest pair" :
+					       play(far, honest_pair, it);
+	if (honest_pair)
+		far_leave(honest_pair, true);
+	if (far)
+		far_leave(far, it->stop);
+	return why;
+}
+
+/**
+ * hostile_case() - one case, both ways round
+ * @name: of the case
+ * @why: gets "ok", or the reason of the failure
+ * @size: its room
+ *
+ * Return: 0, or -EINVAL if it failed.
+ */
+int hostile_case(const char *name, char *why, size_t size)
+{
+	const struct hostile_case *it = case_find(name);
+	const char *said;
+	int low;
+
+	if (!it) {
+		strscpy(why, "there is no such case", size);
+		return -EINVAL;
+	}
+	for (low = 1; low >= 0; low--) {
+		if (it->only && (it->only == ONLY_LOW) != low)
+			continue;
+		said = case_run(it, low);
+		if (said) {
+			snprintf(why, size, "%s, the victim is the %s domain",
+				 said, low ? "lower" : "higher");
+			return -EINVAL;
+		}
+	}
+	strscpy(why, "ok", size);
+	return 0;
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * How userspace plays: a parameter of the module.
+ *
+ *	list		the names of the cases
+ *	case NAME	one case
+ *	random SEED N	N random messages
+ *
+ * is written to /sys/module/xenvmc/parameters/hostile, which then reads as "ok"
+ * and remarks, or as the reason of the failure. The write returns when all is
+ * over, and the kernel lets one writer in at a time.
+ */
+#include <linux/moduleparam.h>
+#include <linux/slab.h>
+#include "far.h"
+
+static char *said;	/* a page, from the first command on */
+
+static int entry_command(const char *command)
+{
+	char name[64];
+	u32 seed, n;
+	int err;
+
+	if (!strcmp(command, "list")) {
+		hostile_list(said, PAGE_SIZE - 1);
+		return 0;
+	}
+	if (sscanf(command, "case %63s", name) == 1)
+		n = 0;
+	else if (sscanf(command, "random %u %u", &seed, &n) != 2)
+		return -EINVAL;
+	err = near_init();
+	if (err)
+		return err;
+	/* What they return stands in the words, too */
+	if (n)
+		hostile_random(seed, n, said, PAGE_SIZE - 1);
+	else
+		hostile_case(name, said, PAGE_SIZE - 1);
+	near_exit();
+	if (far_reap(0))
+		strscpy(said, "a channel was not empty", PAGE_SIZE);
+	return 0;
+}
+
+static int entry_set(const char *value, const struct kernel_param *kp)
+{
+	char command[80];
+
+	if (!said)
+		said = (char *)get_zeroed_page(GFP_KERNEL);
+	if (!said)
+		return -ENOMEM;
+	strscpy(command, value, sizeof(command));
+	said[0] = 0;
+	return entry_command(strim(command));
+}
+
+static int entry_get(char *buffer, const struct kernel_param *kp)
+{
+	return sysfs_emit(buffer, "%s\n", said ? said : "");
+}
+
+/* The module goes */
+static void entry_free(void *arg)
+{
+	free_page((unsigned long)said);
+}
+
+static const struct kernel_param_ops entry_ops = {
+	.set = entry_set,
+	.get = entry_get,
+	.free = entry_free,
+};
+
+module_param_cb(hostile, &entry_ops, NULL, 0600);

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The transport of a played pair, and its life.
+ *
+ * Rings are those of the loopback: memory under a token, with a reference for
+ * each end, so that what the near end maps stays readable. The far end makes
+ * its rings by the same functions, which need no channel.
+ */
+#include <linux/slab.h>
+#include "far.h"
+
+static LIST_HEAD(leaving);	/* the playing task's own */
+static u32 nr_leaving;
+static u16 next_domid = 100;
+
+static void far_kick(struct xvmc_chan *chan)
+{
+	/* The playing task looks by itself */
+}
+
+static void far_close(struct xvmc_chan *chan)
+{
+	struct far *far = chan->peer->tpriv;
+
+	spin_lock_bh(&far->lock);
+	far->closed = true;
+	spin_unlock_bh(&far->lock);
+}
+
+static int far_ring_grant(struct xvmc_chan *chan, struct xvmc_ring_mem *mem,
+			  u32 order)
+{
+	return xvmc_loop_ops.ring_grant(chan, mem, order);
+}
+
+static void far_ring_end(struct xvmc_chan *chan, struct xvmc_ring_mem *mem)
+{
+	xvmc_loop_ops.ring_end(chan, mem);
+}
+
+static int far_ring_map(struct xvmc_chan *chan, struct xvmc_ring_mem *mem,
+			u32 order, u32 token)
+{
+	return xvmc_loop_ops.ring_map(chan, mem, order, token);
+}
+
+static void far_ring_unmap(struct xvmc_chan *chan, struct xvmc_ring_mem *mem)
+{
+	xvmc_loop_ops.ring_unmap(chan, mem);
+}
+
+static int far_chan_new(struct xvmc_peer *peer)
+{
+	struct far *far = peer->tpriv;
+	struct xvmc_chan *chan;
+
+	lockdep_assert_held(&peer->mutex);
+	/* A second channel would be a second far end */
+	if (far->chan)
+		return -EBUSY;
+	chan = xvmc_chan_new(peer);
+	if (!chan)
+		return -ENOMEM;
+	rcu_assign_pointer(peer->chan, chan);
+	xvmc_chan_hold(chan);
+	far->chan = chan;
+	return xvmc_chan_add_rx_ctl(chan);
+}
+
+static int far_offer(struct xvmc_peer *peer)
+{
+	return far_chan_new(peer);
+}
+
+static int far_watch(struct xvmc_peer *peer)
+{
+	return 0;
+}
+
+static void far_unwatch(struct xvmc_peer *peer)
+{
+}
+
+static int far_bind(struct xvmc_peer *peer)
+{
+	struct far *far = peer->tpriv;
+	struct xvmc_ctlmsg hello = {
+		.type = XVMC_MSG_HELLO,
+		.hello = { .version = XVMC_VERSION },
+	};
+	int err;
+
+	err = far_chan_new(peer);
+	if (err)
+		return err;
+	err = xvmc_chan_add_tx_ctl(far->chan, far->rx_mem.token);
+	if (err)
+		return err;
+	hello.hello.ctl_gref = far->chan->rx_ctl.mem.token;
+	return xvmc_chan_send(far->chan, &hello) ? -EPROTO : 0;
+}
+
+static const struct xvmc_transport_ops far_ops = {
+	.name		= "far",
+	.ring_grant	= far_ring_grant,
+	.ring_end	= far_ring_end,
+	.ring_map	= far_ring_map,
+	.ring_unmap	= far_ring_unmap,
+	.kick		= far_kick,
+	.close		= far_close,
+	.offer		= far_offer,
+	.watch		= far_watch,
+	.unwatch	= far_unwatch,
+	.bind		= far_bind,
+};
+
+/**
+ * far_new() - a pair that nobody has begun
+ * @low: the near end offers
+ *
+ * Return: the pair, or NULL.
+ */
+struct far *far_new(bool low)
+{
+	struct xvmc_peer *peer;
+	struct far *far;
+
+	far = kvzalloc(sizeof(*far), GFP_KERNEL);
+	if (!far)
+		return NULL;
+	far->low = low;
+	spin_lock_init(&far->lock);
+	INIT_LIST_HEAD(&far->node);
+	if (xvmc_loop_ops.ring_grant(NULL, &far->rx_mem, XVMC_CTL_ORDER))
+		goto free_far;
+	xvmc_ring_cons_init(&far->rx, far->rx_mem.hdr, far->rx_mem.page,
+			    XVMC_CTL_ORDER);
+	next_domid = next_domid < 30000 ? next_domid + 1 : 100;
+	peer = xvmc_peer_new(next_domid, &far_ops);
+	if (IS_ERR(peer))
+		goto end_ring;
+	far->peer = peer;
+	peer->tpriv = far;
+	return far;
+
+end_ring:
+	xvmc_loop_ops.ring_end(NULL, &far->rx_mem);
+free_far:
+	kvfree(far);
+	return NULL;
+}
+
+/**
+ * far_meet() - dom0 lists the pair; the near end makes its channel
+ * @far: pair
+ *
+ * Return: 0, or a negative errno if there is no channel.
+ */
+int far_meet(struct far *far)
+{
+	u32 token;
+	int err;
+
+	if (far->low) {
+		xvmc_peer_event(far->peer, XVMC_PEV_LISTED_LOW, NULL);
+	} else {
+		xvmc_peer_event(far->peer, XVMC_PEV_LISTED_HIGH, NULL);
+		xvmc_peer_event(far->peer, XVMC_PEV_OFFER, NULL);
+	}
+	if (!far->chan || !far->chan->has_rx_ctl)
+		return -ENOTCONN;
+	token = far->chan->rx_ctl.mem.token;
+	err = xvmc_loop_ops.ring_map(NULL, &far->tx_mem, XVMC_CTL_ORDER, token);
+	if (err)
+		return err;
+	xvmc_ring_prod_init(&far->tx, far->tx_mem.hdr, far->tx_mem.page,
+			    XVMC_CTL_ORDER);
+	far_hear(far);
+	return 0;
+}
+
+/**
+ * far_greeting() - what is to be said first
+ * @far: pair
+ * @msg: filled in
+ */
+void far_greeting(struct far *far, struct far_msg *msg)
+{
+	u16 type = far->low ? XVMC_MSG_HELLO : XVMC_MSG_HELLO_ACK;
+
+	*msg = far_msg(type, XVMC_VERSION, 0,
+		       far->low ? far->rx_mem.token : 0, 0);
+}
+
+static void far_free(struct far *far)
+{
+	u32 i;
+
+	for (i = 0; i < FAR_RINGS; i++)
+		if (far->own[i].granted)
+			xvmc_loop_ops.ring_end(NULL, &far->own[i].mem);
+	for (i = 0; i < XVMC_MAX_RINGS; i++)
+		if (far->lent[i].mapped)
+			xvmc_loop_ops.ring_unmap(NULL, &far->lent[i].mem);
+	if (far->tx_mem.priv)
+		xvmc_loop_ops.ring_unmap(NULL, &far->tx_mem);
+	xvmc_loop_ops.ring_end(NULL, &far->rx_mem);
+	if (far->chan)
+		xvmc_chan_put(far->chan);
+	kvfree(far);
+}
+
+/**
+ * far_leave() - the near end is to forget this pair
+ * @far: pair; the caller's no more, far_reap() frees it
+ * @stop: as honest ends do, with stop marks and BYE
+ */
+void far_leave(struct far *far, bool stop)
+{
+	struct far_msg bye = far_msg(XVMC_MSG_BYE, 0, 0, 0, 0);
+	u32 i;
+
+	for (i = 0; stop && i < XVMC_MAX_RINGS; i++)
+		far_stop(far, i);
+	if (stop && far->chan && far->tx_mem.priv)
+		far_say(far, &bye);
+	xvmc_peer_event(far->peer, XVMC_PEV_LEAVE, NULL);
+	list_add_tail(&far->node, &leaving);
+	nr_leaving++;
+}
+
+/* The doors are closed: nothing but the far end may hold the channel */
+static int far_wait(struct far *far)
+{
+	struct xvmc_chan *chan = far->chan;
+	int left;
+
+	xvmc_peer_wait_left(far->peer);
+	if (!chan)
+		return 0;
+	left = atomic_read(&chan->nr_conns) + atomic_read(&chan->borrowed) +
+	       chan->nr_rx + chan->nr_tx;
+	if (left)
+		pr_err("a closed channel has %d conns, %d lent, %u and %u rings\n",
+		       atomic_read(&chan->nr_conns),
+		       atomic_read(&chan->borrowed), chan->nr_rx, chan->nr_tx);
+	return left ? -EBUSY : 0;
+}
+
+/**
+ * far_reap() - free pairs that left
+ * @most: how many may stay
+ *
+ * Return: 0, or -EBUSY if a closed channel was not empty.
+ */
+int far_reap(u32 most)
+{
+	struct far *far, *next;
+	int err = 0;
+
+	list_for_each_entry_safe(far, next, &leaving, node) {
+		if (nr_leaving <= most &&
+		    rcu_access_pointer(far->peer->chan))
+			continue;
+		if (far_wait(far))
+			err = -EBUSY;
+		list_del(&far->node);
+		nr_leaving--;
+		xvmc_peer_put(far->peer);
+		far_free(far);
+	}
+	return err;
+}

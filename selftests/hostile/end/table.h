@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The table of cases; part of cases.c.
+ *
+ * After the name: what the victim has to do, the message or page, the number of
+ * the word, and what stands there. The words of a body and of a ring's header
+ * are those of core/wire.h, counted from 0.
+ */
+#define WORD(n, e, t, w, v) \
+	{ .name = n, .tell = tell_word, .expected = e, \
+	  .type = XVMC_MSG_##t, .word = w, .value = v, .stop = true }
+/* In front of the greeting */
+#define EARLY(n, e, t, w, v, o) \
+	{ .name = n, .tell = tell_word, .expected = e, .early = true, \
+	  .type = XVMC_MSG_##t, .word = w, .value = v, .only = o, .stop = true }
+#define TRUE_WORDS	FAR_WORDS	/* no word is false */
+#define HONEST(n, e, t)	WORD(n, e, t, TRUE_WORDS, 0)
+#define TWICE(n, e, t) \
+	{ .name = n, .tell = tell_twice, .expected = e, \
+	  .type = XVMC_MSG_##t, .stop = true }
+#define LEN(n, e, t, v) \
+	{ .name = n, .tell = tell_len, .expected = e, \
+	  .type = t, .value = v, .stop = true }
+/* A word of a page: an absolute value, or one beside the true index */
+#define PAGE(n, e, p, w, v) \
+	{ .name = n, .tell = tell_page, .expected = e, \
+	  .type = PAGE_##p, .word = w, .value = v, .stop = true }
+#define INDEX(n, e, p, w, v) \
+	{ .name = n, .tell = tell_page, .expected = e, .relative = true, \
+	  .type = PAGE_##p, .word = w, .value = v, .stop = true }
+#define DO(n, e, fn, t, v) \
+	{ .name = n, .tell = fn, .expected = e, \
+	  .type = t, .value = v, .stop = true }
+
+#define W_PROD		0
+#define W_CONS_EVENT	1
+#define W_START_EPOCH	2
+#define W_START_SEQ	3
+#define W_STOP_EPOCH	4
+#define W_CONS		(offsetof(struct xvmc_ring_hdr, cons) / 4)
+#define W_PROD_EVENT	(W_CONS + 1)
+#define W_BELL_DATA	(offsetof(struct xvmc_ring_hdr, bell_data) / 4)
+#define W_MAGIC		(offsetof(struct xvmc_ring_hdr, magic) / 4)
+#define W_ORDER		(W_MAGIC + 1)
+#define W_GREF		(offsetof(struct xvmc_ring_hdr, gref) / 4)
+
+#define S_CTL		(XVMC_PAGE_SIZE << XVMC_CTL_ORDER)
+#define S_OURS		(XVMC_PAGE_SIZE << 1)	/* talk_stream() */
+#define S_THEIRS	(XVMC_PAGE_SIZE << XVMC_ORDER_LARGE)
+
+static const struct hostile_case hostile_cases[] = {
+	/* The greeting */
+	EARLY("hello_version_0", BREAKS, HELLO, 0, 0, ONLY_LOW),
+	EARLY("hello_version_2", BREAKS, HELLO, 0, 2, ONLY_LOW),
+	EARLY("hello_zero_field", BREAKS, HELLO, 0, 0x10001, ONLY_LOW),
+	EARLY("hello_no_grant", BREAKS, HELLO, 2, U32_MAX, ONLY_LOW),
+	EARLY("hello_grant_0", BREAKS, HELLO, 2, 0, ONLY_LOW),
+	EARLY("hello_to_the_higher", BREAKS, HELLO, TRUE_WORDS, 0, ONLY_HIGH),
+	EARLY("ack_to_the_lower", BREAKS, HELLO_ACK, TRUE_WORDS, 0, ONLY_LOW),
+	EARLY("ack_version_0", BREAKS, HELLO_ACK, 0, 0, ONLY_HIGH),
+	EARLY("ack_version_2", BREAKS, HELLO_ACK, 0, 2, ONLY_HIGH),
+	EARLY("ack_zero_field", BREAKS, HELLO_ACK, 0, 0x10001, ONLY_HIGH),
+	EARLY("ack_with_grant", BREAKS, HELLO_ACK, 2, 8, ONLY_HIGH),
+	EARLY("bye_before_hello", CLOSES, BYE, TRUE_WORDS, 0, ONLY_NONE),
+	EARLY("ring_add_before_hello", BREAKS, RING_ADD, TRUE_WORDS, 0,
+	      ONLY_NONE),
+	EARLY("ring_del_before_hello", BREAKS, RING_DEL, TRUE_WORDS, 0,
+	      ONLY_NONE),
+	EARLY("lend_before_hello", BREAKS, LEND, 1, 1, ONLY_NONE),
+	EARLY("connect_before_hello", BREAKS, CONNECT, TRUE_WORDS, 0,
+	      ONLY_NONE),
+	EARLY("upgrade_before_hello", BREAKS, UPGRADE, TRUE_WORDS, 0,
+	      ONLY_NONE),
+	EARLY("detach_before_hello", BREAKS, DETACH, TRUE_WORDS, 0, ONLY_NONE),
+	HONEST("hello_again", BREAKS, HELLO),
+	HONEST("ack_again", BREAKS, HELLO_ACK),
+	HONEST("bye", CLOSES, BYE),
+	WORD("bye_reason_max", CLOSES, BYE, 0, U32_MAX),
+
+	/* Rings of ours */
+	HONEST("ring_add", FINE, RING_ADD),
+	WORD("ring_add_255", FINE, RING_ADD, 0, 255),
+	WORD("ring_add_256", BREAKS, RING_ADD, 0, 256),
+	WORD("ring_add_max", BREAKS, RING_ADD, 0, U32_MAX),
+	WORD("ring_add_a_lent_one", BREAKS, RING_ADD, 0, 0),
+	WORD("ring_add_a_free_one", BREAKS, RING_ADD, 0, 2),
+	TWICE("ring_add_twice", BREAKS, RING_ADD),
+	WORD("ring_add_order_0", BREAKS, RING_ADD, 1, 0),
+	WORD("ring_add_order_9", BREAKS, RING_ADD, 1, 9),
+	WORD("ring_add_order_10", BREAKS, RING_ADD, 1, 10),
+	WORD("ring_add_order_max", BREAKS, RING_ADD, 1, U32_MAX),
+	WORD("ring_add_token_0", BREAKS, RING_ADD, 2, 0),
+	WORD("ring_add_token_max", BREAKS, RING_ADD, 2, U32_MAX),
+	HONEST("ring_del", GONE, RING_DEL),
+	TWICE("ring_del_twice", BREAKS, RING_DEL),
+	WORD("ring_del_a_lent_one", BREAKS, RING_DEL, 0, 0),
+	WORD("ring_del_nothing", BREAKS, RING_DEL, 0, 200),
+	WORD("ring_del_256", BREAKS, RING_DEL, 0, 256),
+	WORD("ring_del_status", BREAKS, RING_DEL, 1, 1),
+
+	/* Rings of the victim's */
+	HONEST("ring_gone", STAYS, RING_GONE),
+	TWICE("ring_gone_twice", BREAKS, RING_GONE),
+	WORD("ring_gone_nothing", BREAKS, RING_GONE, 0, 200),
+	WORD("ring_gone_256", BREAKS, RING_GONE, 0, 256),
+	WORD("ring_gone_status_0", BREAKS, RING_GONE, 1, 0),
+	WORD("ring_gone_status_max", STAYS, RING_GONE, 1, U32_MAX),
+
+	/* Lends */
+	HONEST("lend_a_second_one", BREAKS, LEND),
+	WORD("lend_a_lent_one", BREAKS, LEND, 0, 0),
+	WORD("lend_nothing", FINE, LEND, 0, 200),
+	WORD("lend_256", BREAKS, LEND, 0, 256),
+	WORD("lend_epoch_0", BREAKS, LEND, 1, 0),
+	WORD("lend_epoch_max_to_nobody", BREAKS, LEND, 1, U32_MAX),
+	WORD("lend_to_0", FINE, LEND, 2, 0),
+	WORD("lend_to_nobody", FINE, LEND, 2, S32_MAX),
+	WORD("lend_to_max", FINE, LEND, 2, U32_MAX),
+	WORD("lend_reason", BREAKS, LEND, 3, 1),
+	HONEST("recall", STAYS, RECALL),
+	TWICE("recall_twice", STAYS, RECALL),
+	WORD("recall_nothing", FINE, RECALL, 0, 200),
+	WORD("recall_a_free_one", FINE, RECALL, 0, 2),
+	WORD("recall_256", BREAKS, RECALL, 0, 256),
+	WORD("recall_epoch_0", BREAKS, RECALL, 1, 0),
+	WORD("recall_another_epoch", FINE, RECALL, 1, 77),
+	WORD("recall_from_nobody", NO_CONN, RECALL, 2, S32_MAX),
+	WORD("recall_reason_max", STAYS, RECALL, 3, U32_MAX),
+
+	/* Connections */
+	HONEST("connect", STAYS, CONNECT),
+	TWICE("connect_twice", STAYS, CONNECT),
+	WORD("connect_id_0", STAYS, CONNECT, 0, 0),
+	WORD("connect_id_max", STAYS, CONNECT, 0, U32_MAX),
+	WORD("connect_port_0", REFUSES, CONNECT, 2, 0),
+	WORD("connect_port_max", REFUSES, CONNECT, 2, U32_MAX),
+	WORD("connect_type_0", REFUSES, CONNECT, 3, 0),
+	WORD("connect_type_dgram", REFUSES, CONNECT, 3, SOCK_DGRAM),
+	WORD("connect_type_max", REFUSES, CONNECT, 3, U32_MAX),
+	HONEST("accept_again", ENDS, ACCEPT),
+	WORD("accept_0", NO_CONN, ACCEPT, 0, 0),
+	WORD("accept_nobody", NO_CONN, ACCEPT, 0, S32_MAX),
+	WORD("accept_max", NO_CONN, ACCEPT, 0, U32_MAX),
+	HONEST("refuse_late", ENDS, REFUSE),
+	WORD("refuse_nobody", NO_CONN, REFUSE, 0, S32_MAX),
+	HONEST("reset", ENDS, RESET),
+	WORD("reset_errno_0", ENDS, RESET, 1, 0),
+	WORD("reset_errno_max", ENDS, RESET, 1, U32_MAX),
+	WORD("reset_errno_restart", ENDS, RESET, 1, 512),
+	WORD("reset_nobody", NO_CONN, RESET, 0, S32_MAX),
+	TWICE("reset_twice", NO_CONN, RESET),
+	HONEST("detach", ENDS, DETACH),
+	WORD("detach_0", NO_CONN, DETACH, 0, 0),
+	WORD("detach_nobody", NO_CONN, DETACH, 0, S32_MAX),
+	TWICE("detach_twice", NO_CONN, DETACH),
+	WORD("detach_reason_max", ENDS, DETACH, 1, U32_MAX),
+	HONEST("upgrade", STAYS, UPGRADE),
+	TWICE("upgrade_twice", STAYS, UPGRADE),
+	WORD("upgrade_unknown", REFUSES, UPGRADE, 1, 0),
+	HONEST("upgrade_ok_again", ENDS, UPGRADE_OK),
+	WORD("upgrade_ok_nobody", NO_CONN, UPGRADE_OK, 0, S32_MAX),
+	HONEST("upgrade_no_late", ENDS, UPGRADE_NO),
+	WORD("upgrade_no_reason_max", ENDS, UPGRADE_NO, 1, U32_MAX),
+	DO("accept_for_tcp", BREAKS, tell_other_kind, XVMC_MSG_ACCEPT, 0),
+	DO("refuse_for_tcp", BREAKS, tell_other_kind, XVMC_MSG_REFUSE, 0),
+	DO("reset_for_tcp", BREAKS, tell_other_kind, XVMC_MSG_RESET, 0),
+	DO("upgrade_ok_for_stream", BREAKS, tell_other_kind,
+	   XVMC_MSG_UPGRADE_OK, 0),
+	DO("upgrade_no_for_stream", BREAKS, tell_other_kind,
+	   XVMC_MSG_UPGRADE_NO, 0),
+
+	/* Bodies and frames */
+	LEN("type_0", NO_TYPE, 0, 0),
+	LEN("type_17", NO_TYPE, XVMC_MSG_DETACH + 1, 8),
+	LEN("type_max", NO_TYPE, U16_MAX, XVMC_CTL_MAX_BODY),
+	LEN("empty_body", BREAKS, XVMC_MSG_RING_ADD, 0),
+	LEN("short_body", BREAKS, XVMC_MSG_CONNECT, 15),
+	LEN("short_upgrade", BREAKS, XVMC_MSG_UPGRADE, 47),
+	LEN("longer_body", STAYS, XVMC_MSG_CONNECT, 17),
+	LEN("longest_body", STAYS, XVMC_MSG_CONNECT, XVMC_CTL_MAX_BODY),
+	LEN("too_long_body", BREAKS, XVMC_MSG_CONNECT, XVMC_CTL_MAX_BODY + 1),
+	DO("frame_longer_than_all", BREAKS, tell_frame, 0, U16_MAX),
+	DO("frame_longer_than_there", BREAKS, tell_frame, 0, 8),
+	{ .name = "frame_zero_field", .tell = tell_frame, .expected = BREAKS,
+	  .word = 1, .value = 1, .stop = true },
+	{ .name = "frame_misaligned", .tell = tell_frame, .expected = BREAKS,
+	  .relative = true, .stop = true },
+
+	/* Indices and marks */
+	INDEX("ctl_prod_one_frame", NO_TYPE, CTL_TX, W_PROD, 8),
+	INDEX("ctl_prod_misaligned", BREAKS, CTL_TX, W_PROD, 4),
+	INDEX("ctl_prod_back", BREAKS, CTL_TX, W_PROD, -8),
+	INDEX("ctl_prod_beyond", BREAKS, CTL_TX, W_PROD, S_CTL + 8),
+	INDEX("ctl_prod_half", BREAKS, CTL_TX, W_PROD, 0x80000000),
+	INDEX("ctl_cons_beyond", BREAKS, CTL_RX, W_CONS, 8),
+	INDEX("ctl_cons_back", BREAKS, CTL_RX, W_CONS, -S_CTL - 8),
+	INDEX("ctl_cons_half", BREAKS, CTL_RX, W_CONS, 0x80000000),
+	INDEX("ctl_cons_full", STAYS, CTL_RX, W_CONS, -S_CTL),
+	INDEX("data_prod_one", STAYS, DATA_TX, W_PROD, 1),
+	INDEX("data_prod_full", STAYS, DATA_TX, W_PROD, S_THEIRS),
+	INDEX("data_prod_beyond", BREAKS, DATA_TX, W_PROD, S_THEIRS + 1),
+	INDEX("data_prod_back", BREAKS, DATA_TX, W_PROD, -1),
+	INDEX("data_prod_half", BREAKS, DATA_TX, W_PROD, 0x80000000),
+	INDEX("data_cons_beyond", BREAKS, DATA_RX, W_CONS, 1),
+	INDEX("data_cons_back", STAYS, DATA_RX, W_CONS, -1),
+	INDEX("data_cons_full", STAYS, DATA_RX, W_CONS, -S_OURS),
+	INDEX("data_cons_too_far_back", BREAKS, DATA_RX, W_CONS, -S_OURS - 1),
+	INDEX("data_cons_half", BREAKS, DATA_RX, W_CONS, 0x80000000),
+	INDEX("data_prod_event", FINE, DATA_RX, W_PROD_EVENT, 0x80000000),
+	INDEX("data_cons_event", FINE, DATA_TX, W_CONS_EVENT, 0x80000000),
+	INDEX("ctl_prod_event_now", FINE, CTL_RX, W_PROD_EVENT, 1),
+	INDEX("ctl_cons_event", FINE, CTL_TX, W_CONS_EVENT, 0x80000000),
+	PAGE("own_prod_overwritten", FINE, DATA_RX, W_PROD, 0xdeadbeef),
+	PAGE("own_cons_overwritten", STAYS, DATA_TX, W_CONS, 0xdeadbeef),
+	PAGE("ctl_own_prod_overwritten", FINE, CTL_RX, W_PROD, 0xdeadbeef),
+	PAGE("magic_overwritten", FINE, DATA_RX, W_MAGIC, 0),
+	PAGE("order_overwritten", FINE, DATA_RX, W_ORDER, 31),
+	PAGE("gref_overwritten", FINE, DATA_RX, W_GREF, U32_MAX),
+	PAGE("bells_of_nothing", FINE, CTL_TX, W_BELL_DATA, U32_MAX),
+	PAGE("start_epoch_of_another", STAYS, DATA_TX, W_START_EPOCH, 77),
+	PAGE("start_seq_of_another", FINE, DATA_TX, W_START_SEQ, 77),
+	PAGE("stop_epoch_of_another", FINE, DATA_TX, W_STOP_EPOCH, 77),
+	PAGE("stop_epoch_now", STAYS, DATA_TX, W_STOP_EPOCH, 1),
+	DO("bytes_after_stop", STAYS, tell_after_stop, 0, 0),
+	DO("stop_without_lend", STAYS, tell_after_stop, 0, 1),
+
+	/* Too much, and nothing at all */
+	DO("storm", FINE, tell_storm, 0, 20000),
+	DO("flood_of_connects", REFUSES, tell_flood, XVMC_MSG_CONNECT, 1000),
+	DO("flood_of_upgrades", REFUSES, tell_flood, XVMC_MSG_UPGRADE, 1000),
+	DO("flood_of_detaches", NO_CONN, tell_flood, XVMC_MSG_DETACH, 1000),
+	DO("flood_of_nothing", NO_TYPE, tell_flood, 999, 1000),
+	{ .name = "vanishes_before_hello", .tell = tell_nothing,
+	  .expected = FINE, .early = true, .only = ONLY_NONE },
+	{ .name = "vanishes_when_talking", .tell = tell_nothing,
+	  .expected = FINE },
+	{ .name = "vanishes_when_asked", .tell = tell_nothing,
+	  .expected = STAYS, .value = 1 },
+};

@@ -1,0 +1,180 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""hostile.py [NAME...]: a far end that lies to the module, on one kernel. TAP.
+
+Needs a module xenvmc with the far end in it, see selftests/hostile/README.rst;
+runs as root on the sanitizer kernel. Without names all cases, then the random
+mode. An honest connection over the loopback moves bytes all the while, and
+each test wants that it did, and that the kernel has not complained.
+
+Environment: XENVMC_SEED is the first seed, XENVMC_MESSAGES how many random
+messages, XENVMC_SOAK for how many seconds they go on (0: until the end).
+"""
+import os
+import re
+import subprocess
+import sys
+import time
+
+ENTRY = "/sys/module/xenvmc/parameters/hostile"
+LOOPBACK = "32752"      # XENVMC_DOMID_SELF
+PORT = "7000"
+PART = 10000            # messages with one seed
+WORDS = re.compile(r"BUG|WARNING|KASAN|UBSAN|ODEBUG|possible|suspicious|Oops|"
+                   r"INFO: task|rcu:.*stall")
+
+
+def command(text):
+    """Have the module play; returns its words."""
+    with open(ENTRY, "w", encoding="ascii") as entry:
+        entry.write(text)
+    with open(ENTRY, encoding="ascii") as entry:
+        return entry.read().strip()
+
+
+class Bystander:
+    """An honest connection, each byte of which is checked."""
+
+    def __init__(self):
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE,
+                 "text": True, "bufsize": 1}
+        self.server = subprocess.Popen(["stamp", "serve", "xenvmc", PORT],
+                                       **pipes)
+        self.server.stdout.readline()
+        self.client = subprocess.Popen(["stamp", "run", "xenvmc", LOOPBACK,
+                                        PORT, "0", "5"], **pipes)
+
+    def moved(self):
+        """Waits for bytes that were sent from now on; why not, or None."""
+        os.set_blocking(self.client.stdout.fileno(), False)
+        # What it said before now
+        self.client.stdout.read()
+        os.set_blocking(self.client.stdout.fileno(), True)
+        told = []
+        for _ in range(3):
+            line = self.client.stdout.readline()
+            found = re.match(r"at sent=(\d+) received=(\d+)", line)
+            if not found:
+                return f"the bystander: {line.strip() or 'is gone'}"
+            told.append([int(word) for word in found.groups()])
+        if any(old >= new for old, new in zip(told[0], told[-1])):
+            return f"the bystander's bytes stand: {told}"
+        return None
+
+    def stop(self):
+        """Ends it; why it was not right, or None."""
+        last = self.client.communicate()[0].splitlines()[-1]
+        self.server.communicate()
+        return None if last.startswith("end=exact") else last
+
+
+class Report:
+    """TAP of tests; the kernel's log belongs to the test that wrote it."""
+
+    def __init__(self, count):
+        print(f"TAP version 13\n1..{count}" if count else "TAP version 13",
+              flush=True)
+        self.number = self.failed = 0
+        self.log = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK)
+        self.splat()
+
+    def splat(self):
+        """The first complaint of the kernel since the last call, or None."""
+        first = None
+        while True:
+            try:
+                line = os.read(self.log, 8192).decode("utf-8", "replace")
+            except BlockingIOError:
+                return first
+            except BrokenPipeError:
+                continue
+            if WORDS.search(line) and not first:
+                first = line.split(";", 1)[-1].split("\n")[0]
+
+    def test(self, name, why):
+        """One test; it failed if there is a reason."""
+        why = why or self.splat()
+        self.number += 1
+        self.failed += bool(why)
+        if why:
+            print(f"# {why}")
+        print(f"{'not ok' if why else 'ok'} {self.number} {name}", flush=True)
+
+
+def random_part(seed, count):
+    """(why it failed or None, remarks) of random messages."""
+    said = command(f"random {seed} {count}").splitlines()
+    first = said[0] if said else "nothing was said"
+    # One part may be too short for all types
+    good = first.split()[:1] in (["ok"], ["few"])
+    return (None if good else first), said
+
+
+def add_up(total, said):
+    """Adds the counters of a part to @total."""
+    for line in said[1:]:
+        words = line.split()
+        counts = [int(word) for word in words[2::2]]
+        old = total.get(words[0], [0] * len(counts))
+        total[words[0]] = [a + b for a, b in zip(old, counts)]
+
+
+def lacking(total):
+    """Types that never were accepted, or never refused."""
+    return [name for name, (_, accepted, refused) in total.items()
+            if name != "unknown" and not (accepted and refused)]
+
+
+def show(total):
+    """The counters as remarks."""
+    for name, (said, accepted, refused) in total.items():
+        print(f"# {name}: {said} said, {accepted} accepted, {refused} refused")
+
+
+def randoms(report, bystander, seed, enough):
+    """Parts with one seed after the other until @enough(messages)."""
+    total = {}
+    messages = 0
+    while not enough(messages):
+        why, said = random_part(seed, PART)
+        add_up(total, said)
+        messages += PART
+        print(f"# {said[0]}" if said else "# no words")
+        why = why or bystander.moved()
+        report.test(f"random messages, XENVMC_SEED={seed}", why)
+        if why:
+            break
+        seed += 1
+    show(total)
+    lack = lacking(total)
+    report.test("every type was accepted, and refused",
+                f"not so: {', '.join(lack)}" if lack or not total else None)
+
+
+def main():
+    names = command("list").split()
+    soak = os.environ.get("XENVMC_SOAK")
+    seed = int(os.environ.get("XENVMC_SEED") or time.time_ns() % 1000000)
+    wanted = sys.argv[1:] or names
+    messages = int(os.environ.get("XENVMC_MESSAGES") or 100000)
+    parts = -(-messages // PART)
+    everything = not sys.argv[1:]
+    bystander = Bystander()
+    if soak is not None:
+        report = Report(0)
+        end = time.monotonic() + int(soak) if int(soak) else float("inf")
+        randoms(report, bystander, seed, lambda _: time.monotonic() > end)
+        print(f"1..{report.number + 1}")
+    else:
+        report = Report(len(wanted) + (parts + 1 if everything else 0) + 1)
+        for name in wanted:
+            said = command(f"case {name}")
+            report.test(name, None if said == "ok" else said)
+        if everything:
+            randoms(report, bystander, seed, lambda n: n >= messages)
+    report.test("the bystander's bytes are exact", bystander.stop())
+    return 1 if report.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
