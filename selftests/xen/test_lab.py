@@ -269,6 +269,9 @@ class ParametersTest(Folder):
     def test_too_many_guests(self):
         self.refuses("up --guests 99", "expected 0 to 32")
 
+    def test_counting_instructions_needs_pv(self):
+        self.refuses("up --icount --guest-type pvh", "of type pv")
+
     def test_little_memory(self):
         self.refuses("up --guest-memory 16", "128 MiB or more")
 
@@ -356,6 +359,32 @@ class PartsTest(Folder):
     def test_xen_keeps_vector_registers_whole(self):
         self.assertIn("spec-ctrl=eager-fpu", qemu.XEN_OPTIONS)
         self.assertIn("-erms,-fsrm", qemu.CPU)
+
+    def command(self, **parameters):
+        """The emulator's command line as one string."""
+        images = {"xen": "x", "kernel": "k", "initrd": "i", "disks": []}
+        return " ".join(qemu.command("/r", "/f", images, Params(**parameters),
+                                     domains.NETWORK, {}))
+
+    def test_counting_instructions_is_asked_for(self):
+        line = self.command(icount=True)
+        for words in ("-icount shift=0,sleep=off", "tcg,thread=single",
+                      "-smp 1 ", "-cpu max,-erms,-fsrm,-x2apic ",
+                      " x2apic=0 "):
+            self.assertIn(words, line)
+        self.assertIn("-smp 2 ", self.command(icount=True, cpus=2))
+
+    def test_other_machines_do_not_count_instructions(self):
+        line = self.command()
+        for words in ("icount", "x2apic", "thread=single"):
+            self.assertNotIn(words, line)
+        self.assertIn("-smp 2 ", line)
+
+    def test_counting_instructions_gives_deadlines_room(self):
+        self.addCleanup(deadline.icount_room, False)
+        before = deadline.scaled(2)
+        deadline.icount_room(True)
+        self.assertEqual(deadline.scaled(2), deadline.ICOUNT_ROOM * before)
 
     def test_guests_are_pinned_apart(self):
         pins = {line for name in ("guest1", "guest2")

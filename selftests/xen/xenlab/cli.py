@@ -50,7 +50,10 @@ def _parameters(parser):
     add("--dom0-memory", type=int, metavar="MIB", help="of dom0 (768)")
     add("--packages", metavar="A,B", help="more Debian packages in guests",
         type=lambda text: [name for name in text.split(",") if name])
-    add("--cpus", type=int, metavar="N", help="of the machine (2)")
+    add("--cpus", type=int, metavar="N",
+        help="of the machine (2; 1 with --icount)")
+    add("--icount", action="store_true", default=None,
+        help="count instructions: one is a nanosecond of guest time")
     add("--memory", type=int, metavar="MIB", help="of the machine")
 
 

@@ -46,6 +46,8 @@ class Lab:
         self.consoles = console.Watcher(os.path.join(self.share, "console"))
         self.quiet = quiet
         self.begin = time.monotonic()
+        if self.running():
+            deadline.icount_room(self.params().icount)
 
     def say(self, text):
         """Progress for people, with elapsed seconds."""
@@ -225,6 +227,7 @@ class Lab:
         with self._locked():
             if self.running():
                 raise LabError(f"lab {self.name} is up already")
+            deadline.icount_room(params.icount)
             parts = self._collect(params)
             cache.remove_tree(self.share)
             self._fill_share(params, parts)

@@ -23,7 +23,8 @@ class Params:  # pylint: disable=too-many-instance-attributes
     dom0_options: str = ""
     dom0_memory: int = 768
     packages: tuple = ()        # more Debian packages in the guests
-    cpus: int = 2               # of the emulated machine
+    icount: bool = False        # a clock that counts instructions
+    cpus: int = 0               # of the emulated machine; 0: 2, 1 if icount
     memory: int = 0             # of the emulated machine, MiB; 0: as needed
 
     def __post_init__(self):
@@ -39,6 +40,10 @@ class Params:  # pylint: disable=too-many-instance-attributes
         if self.guest_memory < 128:
             raise LabError(f"--guest-memory {self.guest_memory}: "
                            "expected 128 MiB or more")
+        if self.icount and self.guest_type != "pv":
+            raise LabError("--icount: expected guests of type pv")
+        if not self.cpus:
+            self.cpus = 1 if self.icount else 2
         if not 1 <= self.cpus <= 16:
             raise LabError(f"--cpus {self.cpus}: expected 1 to 16")
         if not self.memory:

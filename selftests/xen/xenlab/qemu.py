@@ -17,6 +17,11 @@ XEN_OPTIONS = ("console=com1 com1=115200,8n1 dom0_max_vcpus=1 "
 # With ERMS and FSRM kernels copy by "rep movsb", which is emulated by byte.
 CPU = "max,-erms,-fsrm"
 
+# Counting instructions, one is one nanosecond for all inside. With x2APIC in
+# the CPU or in Xen the emulator ends there with "Bad icount read".
+ICOUNT_CPU = CPU + ",-x2apic"
+ICOUNT_XEN = "x2apic=0"
+
 
 def free_ports(count):
     """@count local ports that were free a moment ago."""
@@ -30,7 +35,15 @@ def free_ports(count):
             item.close()
 
 
-def _machine(root, cpus, memory, disks):
+def _clock(icount):
+    """How processors run: by the host's clock, or counting instructions."""
+    if not icount:
+        return ["-cpu", CPU, "-accel", "tcg,thread=multi,tb-size=1024"]
+    return ["-cpu", ICOUNT_CPU, "-icount", "shift=0,sleep=off",
+            "-accel", "tcg,thread=single,tb-size=1024"]
+
+
+def _machine(root, cpus, memory, disks, icount=False):
     """What all machines have in common. @root: the unpacked QEMU."""
     libraries = os.path.join(root, "usr/lib/x86_64-linux-gnu")
     argv = [os.path.join(root, "usr/lib64/ld-linux-x86-64.so.2"),
@@ -39,8 +52,7 @@ def _machine(root, cpus, memory, disks):
             "-L", os.path.join(root, "usr/share/qemu"),
             "-L", os.path.join(root, "usr/share/seabios"),
             "-name", "xenvmc-lab",
-            "-machine", "q35", "-cpu", CPU, "-smp", str(cpus),
-            "-accel", "tcg,thread=multi,tb-size=1024",
+            "-machine", "q35", "-smp", str(cpus)] + _clock(icount) + [
             "-m", str(memory), "-nodefaults", "-no-reboot",
             "-display", "none", "-monitor", "none"]
     for disk in disks:
@@ -65,10 +77,13 @@ def command(root, folder, images, parameters, network, ports):
                        for address, port in ports.items())
     # A comma separates modules in -initrd; one in a word must be doubled.
     dom0 = parameters.dom0_options.replace(",", ",,")
-    argv = _machine(root, parameters.cpus, parameters.memory, images["disks"])
+    counting = f"{ICOUNT_XEN} " if parameters.icount else ""
+    argv = _machine(root, parameters.cpus, parameters.memory, images["disks"],
+                    parameters.icount)
     argv += ["-serial", f"file:{folder}/share/console/xen.log",
              "-kernel", images["xen"],
-             "-append", f"{XEN_OPTIONS} {pin}dom0_mem={parameters.dom0_memory}M,"
+             "-append", f"{XEN_OPTIONS} {counting}{pin}"
+                        f"dom0_mem={parameters.dom0_memory}M,"
                         f"max:{parameters.dom0_memory}M "
                         f"{parameters.xen_options}".strip(),
              "-initrd", f"{images['kernel']} console=hvc0 loglevel=5 "
