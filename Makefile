@@ -63,7 +63,7 @@ soak-leaks: packages
 	selftests/xen/lab --name leaks build && \
 	selftests/xen/lab --name leaks run --guests 3 \
 		selftests/guests/trouble.py test_04_modules_go_and_come \
-		test_08_many_connections_leave_nothing \
+		test_09_many_connections_leave_nothing \
 		test_99_nothing_is_left
 
 soak-hostile: packages

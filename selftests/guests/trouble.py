@@ -35,11 +35,19 @@ GUESTS = ("guest1", "guest2", "guest3")
 # What guest2 does to guest1 (selftests/hostile/liar.c), and what follows
 BREAKS = ("ctl_index", "ctl_torn", "ctl_long", "ctl_short", "ctl_hello_again",
           "ctl_wrong_kind", "ring_foreign", "ring_nowhere", "ring_id",
+          "ring_readonly", "ring_data_readonly", "ring_magic",
+          "ring_data_nowhere", "ring_data_foreign", "ring_ended",
           "ring_twice", "ring_del", "ring_lent_twice", "data_prod",
           "data_cons")
 IGNORED = {"ctl_unknown_type": "ctl_unknown_type",
            "ctl_unknown_conn": "ctl_unknown_conn",
+           "ring_data_is_header": "ctl_rx", "ring_ends_in_use": "ctl_rx",
            "ring_lend_nothing": "ctl_rx", "storm": "events_spurious"}
+# How it begins with guest1 (selftests/hostile/greeter.c), a violation each
+HELLOS = ("hello_nowhere", "hello_foreign", "hello_readonly",
+          "hello_data_readonly", "hello_data_nowhere", "hello_magic")
+# What it offers to guest3, with a ring that is right: a violation each
+PORTS = ("offer_port_nowhere", "offer_port_of_another")
 
 # What a guest may write into the node of its offer, and whose fault it is
 OFFERS = {"no words": "garbage", "too few": "1 0 9",
@@ -49,6 +57,7 @@ OFFERS = {"no words": "garbage", "too few": "1 0 9",
 # How often modules go and come, and connections of each family in a row
 CYCLES = int(os.environ.get("XENVMC_TEST_CYCLES", "3"))
 CHURN = int(os.environ.get("XENVMC_TEST_CHURN", "200"))
+FLOOD = 1000    # writes
 
 lab = Lab(quiet=True)
 
@@ -275,8 +284,10 @@ class Trouble(unittest.TestCase):
             domids.pop(guest, None)
             lab.guest_start(guest)
         each(load, *GUESTS)
-        for guest in absent:
-            serve(guest)
+        for guest in GUESTS:
+            missing = [x for x in PORT if (guest, x) not in servers]
+            if missing:
+                serve(guest, *missing)
         found = until(lambda: peer("guest1", "guest2"), "guest2 is listed")
         if found["state"] == "broken":
             heal("guest1", "guest2")
@@ -363,7 +374,8 @@ class Trouble(unittest.TestCase):
 
     def memory_of(self, *guests):
         """Kernel memory of guests that is not there for later."""
-        return dict(zip(guests, each(lambda x: leaks.memory_of(lab, x), *guests)))
+        counts = each(lambda guest: leaks.memory_of(lab, guest), *guests)
+        return dict(zip(guests, counts))
 
     def no_memory_grown(self, before, times):
         """What was done so many times left nothing behind, each time."""
@@ -461,11 +473,58 @@ class Trouble(unittest.TestCase):
         serve("guest2", "xenvmc")
         until_connected("guest2", "guest3")
 
+    def announce(self, text):
+        """guest2, without our modules, says which addresses it has."""
+        run("guest2", f"xenstore-write data/xenvmc/addr '{text}' "
+            "data/xenvmc/features 0 data/xenvmc/version 1")
+
+    def test_06_greetings_of_any_kind(self):
+        unload_all("guest2")
+        before = stats("guest1")["violations"]
+        mine, theirs = domid("guest2"), domid("guest1")
+        self.assertGreater(mine, theirs)
+        offer = f"/local/domain/{theirs}/xenvmc/peer/{mine}/offer"
+        for lie in HELLOS:
+            self.announce(domains.address("guest2"))
+            words = until(lambda: run(
+                "guest2", f"xenstore-read {offer} 2>/dev/null || :").split(),
+                "guest1 has offered")
+            run("guest2", f"insmod {OPT}/greeter.ko lie={lie} domid={theirs} "
+                f"port={words[2]} gref={words[3]}")
+            until(lambda: peer("guest1", "guest2")["state"] == "broken",
+                  f"guest1 breaks with who says {lie}")
+            run("guest2", "rmmod greeter; xenstore-rm data/xenvmc")
+            until_forgotten(("guest1", "guest2"))
+        self.assertEqual(stats("guest1")["violations"] - before, len(HELLOS))
+        load("guest2")
+        serve("guest2", "xenvmc")
+
+    def test_06_ports_of_any_kind(self):
+        unload_all("guest2")
+        before = stats("guest3")["violations"]
+        mine, theirs = domid("guest2"), domid("guest3")
+        node = f"/local/domain/{mine}/xenvmc/peer/{theirs}"
+        for lie in PORTS:
+            self.announce(domains.address("guest2"))
+            until(lambda: peer("guest3", "guest2"), "guest2 is listed")
+            run("guest2", f"until insmod {OPT}/greeter.ko lie={lie} "
+                f"domid={theirs} node={node}; do sleep 0.1; done")
+            until(lambda: peer("guest3", "guest2")["state"] == "broken",
+                  f"guest3 breaks with who says {lie}")
+            run("guest2", "rmmod greeter; xenstore-rm data/xenvmc")
+            until_forgotten(("guest3", "guest2"))
+        self.assertEqual(stats("guest3")["violations"] - before, len(PORTS))
+        load("guest2")
+        serve("guest2", "xenvmc")
+        until_connected("guest2", "guest3")
+
     def test_07_announcements_of_any_kind(self):
         unload_all("guest2")
         home = "data/xenvmc"
         for text in ("garbage", "1.2.3.4.5", "0.0.0.0 127.0.0.1 255.255.255.255",
-                     domains.address("guest1"), "10.9.9.9 " * 200):
+                     domains.address("guest1"), "10.9.9.9 " * 200,
+                     " ".join(f"10.8.{n // 250}.{n % 250 + 1}"
+                              for n in range(370))):
             run("guest2", f"xenstore-write {home}/addr '{text}' "
                 f"{home}/features zz {home}/version 1")
             until(lambda: peer("guest1", "guest2"), "guest2 is listed")
@@ -486,7 +545,7 @@ class Trouble(unittest.TestCase):
         run("guest1", f"{OPT}/tools/churn run {family} {host} "
             f"{CHURN_PORT[family]} {count}", timeout=60 + count / 4)
 
-    def test_08_many_connections_leave_nothing(self):
+    def test_09_many_connections_leave_nothing(self):
         # A closed TCP connection would be remembered for a minute
         each(lambda x: run(x, "sysctl -q net.ipv4.tcp_max_tw_buckets=0"),
              "guest1", "guest2")
@@ -504,6 +563,37 @@ class Trouble(unittest.TestCase):
         self.assertGreater(stats("guest1")["hook_moved"], moved + CHURN / 10)
         for end in ends:
             end.end_input()
+
+    @staticmethod
+    def daemon_use():
+        """Resident KiB of xenvmcd, clock ticks of it and of xenstored."""
+        told = run("dom0", "sed -n 's/VmRSS:[^0-9]*//p' "
+                   "/proc/$(pidof xenvmcd)/status; "
+                   "for pid in $(pidof xenvmcd) $(pidof xenstored); do "
+                   "cut -d' ' -f14,15 /proc/$pid/stat; done").split()
+        numbers = [int(word) for word in told if word.isdigit()]
+        return numbers[0], sum(numbers[1:3]), sum(numbers[3:5])
+
+    def test_08_a_flood_of_announcements(self):
+        unload_all("guest2")
+        ups = stats("guest1")["channels_up"]
+        before = self.daemon_use()
+        lab.push([os.path.join(HERE, "../hostile/flood.py")], "guest2")
+        told = run("guest2", f"python3 flood.py {FLOOD}", timeout=120)
+        self.assertEqual(told.strip(), f"{FLOOD} writes")
+        self.bystander.flows()
+        kib, own, store = [new - old for new, old
+                              in zip(self.daemon_use(), before)]
+        print(f"# flood: xenvmcd {kib} KiB, {own} ticks, "
+              f"xenstored {store} ticks")
+        self.assertLess(kib, 1024, "it grows with what it is told")
+        # Measured by what the same writes cost XenStore: 0.4 of that
+        self.assertLess(own, 2 * store)
+        run("guest2", "xenstore-rm data/xenvmc")
+        until_forgotten(("guest1", "guest2"))
+        self.assertEqual(stats("guest1")["channels_up"], ups)
+        load("guest2")
+        serve("guest2", "xenvmc")
 
     def test_50_a_destroyed_guest_is_noticed(self):
         inet, xenvmc = self.start_both()

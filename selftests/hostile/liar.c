@@ -11,9 +11,12 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/gfp.h>
 #include <linux/inet.h>
 #include <linux/module.h>
 #include <net/ipv6.h>
+#include <xen/grant_table.h>
+#include <xen/page.h>
 #include "chan.h"
 #include "conn.h"
 #include "peer.h"
@@ -174,6 +177,142 @@ static int ring_id(struct xvmc_chan *chan)
 			 XVMC_ORDER_SMALL, 8, 0, 3);
 }
 
+/* ---- rings of our own, granted in ways that are not right ---- */
+
+/*
+ * Header and one data page. The grants end when the module goes, whether the
+ * peer still maps them or not; the kernel keeps the pages until it does not.
+ */
+static struct page *own[2];
+static grant_ref_t own_ref[2];
+
+static int own_grant(struct xvmc_chan *chan, int i, bool readonly)
+{
+	int ref;
+
+	own[i] = alloc_page(GFP_KERNEL | __GFP_ZERO);
+	if (!own[i])
+		return -ENOMEM;
+	ref = gnttab_grant_foreign_access(chan->peer->domid,
+					  xen_page_to_gfn(own[i]), readonly);
+	if (ref < 0)
+		return ref;
+	own_ref[i] = ref;
+	return 0;
+}
+
+static void own_end(void)
+{
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		if (own_ref[i])
+			gnttab_end_foreign_access(own_ref[i], own[i]);
+		else if (own[i])
+			__free_page(own[i]);
+		own_ref[i] = 0;
+		own[i] = NULL;
+	}
+}
+
+/* A ring that is right, but for what the caller does to it before it is told */
+static int own_make(struct xvmc_chan *chan, bool hdr_readonly,
+		    bool data_readonly)
+{
+	struct xvmc_ring_hdr *hdr;
+	int err;
+
+	err = own_grant(chan, 0, hdr_readonly);
+	if (!err)
+		err = own_grant(chan, 1, data_readonly);
+	if (err)
+		return err;
+	hdr = page_address(own[0]);
+	xvmc_ring_format(hdr, 0);
+	hdr->gref[0] = own_ref[1];
+	return 0;
+}
+
+static int own_tell(struct xvmc_chan *chan)
+{
+	return say_words(chan, XVMC_MSG_RING_ADD, XVMC_MAX_RINGS - 1, 0,
+			 own_ref[0], 0, 3);
+}
+
+static int ring_readonly(struct xvmc_chan *chan)
+{
+	int err = own_make(chan, true, false);
+
+	return err ? err : own_tell(chan);
+}
+
+static int ring_data_readonly(struct xvmc_chan *chan)
+{
+	int err = own_make(chan, false, true);
+
+	return err ? err : own_tell(chan);
+}
+
+static int ring_magic(struct xvmc_chan *chan)
+{
+	struct xvmc_ring_hdr *hdr;
+	int err = own_make(chan, false, false);
+
+	if (err)
+		return err;
+	hdr = page_address(own[0]);
+	hdr->magic = ~XVMC_RING_MAGIC;
+	return own_tell(chan);
+}
+
+static int ring_data_is(struct xvmc_chan *chan, bool header, u32 ref)
+{
+	struct xvmc_ring_hdr *hdr;
+	int err = own_make(chan, false, false);
+
+	if (err)
+		return err;
+	hdr = page_address(own[0]);
+	hdr->gref[0] = header ? own_ref[0] : ref;
+	return own_tell(chan);
+}
+
+static int ring_data_nowhere(struct xvmc_chan *chan)
+{
+	return ring_data_is(chan, false, U32_MAX);
+}
+
+static int ring_data_foreign(struct xvmc_chan *chan)
+{
+	return ring_data_is(chan, false, 8);
+}
+
+/* Mapped already, as the header. That spoils the ring and nothing else */
+static int ring_data_is_header(struct xvmc_chan *chan)
+{
+	return ring_data_is(chan, true, 0);
+}
+
+static int ring_ended(struct xvmc_chan *chan)
+{
+	int err = own_make(chan, false, false);
+	grant_ref_t ref = own_ref[0];
+
+	if (err)
+		return err;
+	own_end();
+	return say_words(chan, XVMC_MSG_RING_ADD, XVMC_MAX_RINGS - 1, 0, ref,
+			 0, 3);
+}
+
+/* A ring as it should be; the module goes while the peer maps it */
+static int ring_ends_in_use(struct xvmc_chan *chan)
+{
+	int err = own_make(chan, false, false);
+
+	return err ? err : own_tell(chan);
+}
+
 /* Says @type of the ring that is lent to the peer's stream */
 static int say_of_ring(struct xvmc_chan *chan, u16 type, u32 b, u32 c, u16 n)
 {
@@ -295,6 +434,14 @@ static const struct {
 	{ "ring_foreign",	ring_foreign },
 	{ "ring_nowhere",	ring_nowhere },
 	{ "ring_id",		ring_id },
+	{ "ring_readonly",	ring_readonly },
+	{ "ring_data_readonly",	ring_data_readonly },
+	{ "ring_magic",		ring_magic },
+	{ "ring_data_nowhere",	ring_data_nowhere },
+	{ "ring_data_foreign",	ring_data_foreign },
+	{ "ring_data_is_header", ring_data_is_header },
+	{ "ring_ended",		ring_ended },
+	{ "ring_ends_in_use",	ring_ends_in_use },
 	{ "ring_twice",		ring_twice },
 	{ "ring_del",		ring_del },
 	{ "ring_lent_twice",	ring_lent_twice },
@@ -324,11 +471,14 @@ static int __init liar_init(void)
 			err = lies[i].tell(chan);
 	pr_info("%s: %d\n", lie, err);
 	xvmc_chan_put(chan);
+	if (err)
+		own_end();
 	return err;
 }
 
 static void __exit liar_exit(void)
 {
+	own_end();
 }
 
 module_init(liar_init);
