@@ -59,6 +59,7 @@
 #include <linux/module.h>
 #include <linux/net.h>
 #include <net/sock.h>
+#include "fault.h"
 #include "stream.h"
 #include "xenvmc_priv.h"
 
@@ -113,6 +114,8 @@ struct sock *xvmc_sock_new(struct net *net, struct socket *sock,
 	struct xvmc_sock *xsk;
 	struct sock *sk;
 
+	if (xvmc_should_fail(XVMC_FAULT_SOCK))
+		return NULL;
 	sk = sk_alloc(net, AF_XENVMC, GFP_KERNEL, &xvmc_proto, kern);
 	if (!sk)
 		return NULL;

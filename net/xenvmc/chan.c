@@ -11,6 +11,7 @@
 #include <linux/slab.h>
 #include "chan.h"
 #include "conn.h"
+#include "fault.h"
 #include "peer.h"
 #include "stats.h"
 
@@ -69,8 +70,10 @@ static void chan_close_work(struct work_struct *work);
  */
 struct xvmc_chan *xvmc_chan_new(struct xvmc_peer *peer)
 {
-	struct xvmc_chan *chan = kzalloc(sizeof(*chan), GFP_KERNEL);
+	struct xvmc_chan *chan = NULL;
 
+	if (!xvmc_should_fail(XVMC_FAULT_CHAN))
+		chan = kzalloc(sizeof(*chan), GFP_KERNEL);
 	if (!chan)
 		return NULL;
 	kref_init(&chan->ref);
@@ -336,6 +339,8 @@ static void chan_close_work(struct work_struct *work)
  */
 int xvmc_chan_init(void)
 {
+	if (xvmc_should_fail(XVMC_FAULT_WORKQUEUE))
+		return -ENOMEM;
 	xvmc_wq = alloc_workqueue("xenvmc", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 	return xvmc_wq ? 0 : -ENOMEM;
 }

@@ -9,6 +9,7 @@
 #include <linux/slab.h>
 #include "chan.h"
 #include "conn.h"
+#include "fault.h"
 #include "peer.h"
 #include "stats.h"
 
@@ -135,6 +136,11 @@ static int chan_has_room(struct xvmc_chan *chan)
 	lockdep_assert_held(&chan->lock);
 	if (!chan->has_tx_ctl || chan->state == XVMC_CHAN_CLOSED)
 		return 0;
+	if (xvmc_should_fail(XVMC_FAULT_CTL_SEND)) {
+		/* As the event that says that there is room */
+		xvmc_chan_queue_work(chan, &chan->work);
+		return 0;
+	}
 	space = xvmc_ring_space(&chan->tx_ctl.prod);
 	if (space >= 0 && space < need)
 		space = xvmc_ring_want_space(&chan->tx_ctl.prod, need);

@@ -18,8 +18,8 @@
  *
  * The moving of bytes is in rings.c.
  */
-#include <linux/slab.h>
 #include "conn.h"
+#include "fault.h"
 #include "peer.h"
 #include "rings.h"
 #include "stats.h"
@@ -91,7 +91,8 @@ static int conn_enter(struct xvmc_conn *conn)
 	bool up;
 	int err;
 
-	if (atomic_read(&chan->nr_left) >= XVMC_MAX_LEFT)
+	if (atomic_read(&chan->nr_left) >= XVMC_MAX_LEFT ||
+	    xvmc_should_fail(XVMC_FAULT_CONN_ID))
 		return -ENOBUFS;
 	err = xa_alloc_cyclic_bh(&chan->conns, &conn->id, NULL,
 				 XA_LIMIT(1, S32_MAX), &chan->next_id,

@@ -10,6 +10,7 @@
 #include <linux/rwsem.h>
 #include <linux/slab.h>
 #include "conn.h"
+#include "fault.h"
 #include "peer.h"
 #include "rings.h"
 #include "stats.h"
@@ -88,14 +89,15 @@ static int control_map(struct xvmc_chan *chan, struct xvmc_tx_ring *ring,
 static void control_ring_add(struct xvmc_chan *chan,
 			     const struct xvmc_msg_ring_add *add)
 {
-	struct xvmc_tx_ring *ring;
+	struct xvmc_tx_ring *ring = NULL;
 	int err = -ENOMEM;
 
 	if (control_tx_ring(chan, add->ring)) {
 		xvmc_chan_violation(chan, "RING_ADD of a ring that exists");
 		return;
 	}
-	ring = kzalloc(sizeof(*ring), GFP_KERNEL);
+	if (!xvmc_should_fail(XVMC_FAULT_TX_RING))
+		ring = kzalloc(sizeof(*ring), GFP_KERNEL);
 	if (ring)
 		err = control_map(chan, ring, add);
 	if (!err) {

@@ -22,6 +22,7 @@
 #include <linux/tracepoint.h>
 #include <net/ipv6.h>
 #include <net/mptcp.h>
+#include "fault.h"
 #include "hook.h"
 #include "peer.h"
 #include "stats.h"
@@ -349,6 +350,8 @@ static int hook_attach(struct sock *sk, struct xvmc_chan *chan,
 
 	/* The engine frees an orphan whose door is unloaded */
 	static_assert(offsetof(struct hook_conn, conn) == 0);
+	if (xvmc_should_fail(XVMC_FAULT_HOOK_CONN))
+		return -ENOMEM;
 	hc = kzalloc(sizeof(*hc), GFP_ATOMIC);
 	if (!hc)
 		return -ENOMEM;

@@ -10,6 +10,7 @@
  * copied_seq and the queue know them.
  */
 #include <linux/sched/signal.h>
+#include "fault.h"
 #include "hook.h"
 #include "stats.h"
 
@@ -40,10 +41,12 @@ void hook_begin_back(struct hook_conn *hc, u32 reason)
 static struct sk_buff *back_skb(struct sock *sk, struct hook_conn *hc, u32 seq,
 				u32 len, u32 skip)
 {
-	struct sk_buff *skb = alloc_skb(len, GFP_KERNEL);
+	struct sk_buff *skb = NULL;
 	struct iov_iter to;
 	struct kvec vec;
 
+	if (!xvmc_should_fail(XVMC_FAULT_BACK_SKB))
+		skb = alloc_skb(len, GFP_KERNEL);
 	if (!skb)
 		return NULL;
 	vec.iov_base = skb_put(skb, len);

@@ -16,6 +16,7 @@
 
 #include <linux/slab.h>
 #include "chan.h"
+#include "fault.h"
 #include "peer.h"
 #include "peer_table.h"
 #include "stats.h"
@@ -72,8 +73,10 @@ void xvmc_peer_put(struct xvmc_peer *peer)
 struct xvmc_peer *xvmc_peer_new_hidden(u16 domid,
 				       const struct xvmc_transport_ops *ops)
 {
-	struct xvmc_peer *peer = kzalloc(sizeof(*peer), GFP_KERNEL);
+	struct xvmc_peer *peer = NULL;
 
+	if (!xvmc_should_fail(XVMC_FAULT_PEER))
+		peer = kzalloc(sizeof(*peer), GFP_KERNEL);
 	if (!peer)
 		return ERR_PTR(-ENOMEM);
 	kref_init(&peer->ref);

@@ -9,6 +9,7 @@
 #include <linux/slab.h>
 #include "chan.h"
 #include "conn.h"
+#include "fault.h"
 
 /**
  * xvmc_chan_borrow() - a lent ring is in use here
@@ -60,6 +61,8 @@ static struct xvmc_rx_ring *chan_grow(struct xvmc_chan *chan, u32 id)
 	u32 order = id < XVMC_POOL_LARGE ? XVMC_ORDER_LARGE : XVMC_ORDER_SMALL;
 	struct xvmc_rx_ring *ring;
 
+	if (xvmc_should_fail(XVMC_FAULT_RX_RING))
+		return NULL;
 	ring = kzalloc(sizeof(*ring), GFP_KERNEL);
 	if (!ring)
 		return NULL;

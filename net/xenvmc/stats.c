@@ -7,6 +7,7 @@
  */
 #include <linux/export.h>
 #include <linux/percpu.h>
+#include "fault.h"
 #include "stats.h"
 
 /**
@@ -108,6 +109,8 @@ EXPORT_SYMBOL_GPL(xvmc_reason_name);
  */
 int xvmc_stats_init(void)
 {
+	if (xvmc_should_fail(XVMC_FAULT_STATS))
+		return -ENOMEM;
 	xvmc_stats = alloc_percpu(struct xvmc_stats);
 	return xvmc_stats ? 0 : -ENOMEM;
 }

@@ -9,6 +9,7 @@
  */
 #include <linux/net.h>
 #include <linux/slab.h>
+#include "fault.h"
 #include "stream.h"
 
 /* Without a ring from the peer for so long, it is a slow start, no handshake */
@@ -187,6 +188,8 @@ struct xvmc_stream *xvmc_stream_conn_new(struct sock *sk,
 	struct xvmc_stream *stream;
 	int err;
 
+	if (xvmc_should_fail(XVMC_FAULT_STREAM))
+		return ERR_PTR(-ENOMEM);
 	stream = kzalloc(sizeof(*stream), gfp);
 	if (!stream)
 		return ERR_PTR(-ENOMEM);

@@ -4,6 +4,7 @@
 #include <linux/sysctl.h>
 #include <net/net_namespace.h>
 #include "compat/compat.h"
+#include "fault.h"
 #include "xenvmc_priv.h"
 
 /* A wrong guess of spin.c must cost less than a time slice: 1 ms at most */
@@ -33,6 +34,9 @@ int __net_init xvmc_sysctl_init(struct net *net)
 	/* Some kernels go by an empty entry at the end */
 	table = kcalloc(ARRAY_SIZE(xvmc_sysctls) + 1, sizeof(*table),
 			GFP_KERNEL);
+	if (xvmc_should_fail(XVMC_FAULT_SYSCTL))
+		return -ENOMEM;
+	table = kmemdup(xvmc_sysctls, sizeof(xvmc_sysctls), GFP_KERNEL);
 	if (!table)
 		return -ENOMEM;
 	memcpy(table, xvmc_sysctls, sizeof(xvmc_sysctls));

@@ -16,6 +16,7 @@
 #include <linux/slab.h>
 #include <linux/xarray.h>
 #include "chan.h"
+#include "fault.h"
 #include "peer.h"
 #include "xenvmc_priv.h"
 
@@ -78,15 +79,21 @@ static struct loop_ring *loop_ring_new(u32 order)
 	struct loop_ring *ring;
 	u32 i;
 
+	if (xvmc_should_fail(XVMC_FAULT_RING))
+		return NULL;
 	ring = kzalloc(struct_size(ring, page, 1U << order), GFP_KERNEL);
 	if (!ring)
 		return NULL;
 	kref_init(&ring->ref);
 	ring->order = order;
-	ring->hdr = (void *)get_zeroed_page(GFP_KERNEL);
+	if (!xvmc_should_fail(XVMC_FAULT_RING_HDR))
+		ring->hdr = (void *)get_zeroed_page(GFP_KERNEL);
 	if (!ring->hdr)
 		goto free_ring;
 	for (i = 0; i < 1U << order; i++) {
+		if (i + 1 == 1U << order &&
+		    xvmc_should_fail(XVMC_FAULT_RING_PAGE))
+			goto free_ring;
 		ring->page[i] = (void *)get_zeroed_page(GFP_KERNEL);
 		if (!ring->page[i])
 			goto free_ring;
@@ -113,15 +120,17 @@ static int loop_ring_grant(struct xvmc_chan *chan, struct xvmc_ring_mem *mem,
 			   u32 order)
 {
 	struct loop_ring *ring;
+	int err = -ENOMEM;
 	u32 token;
-	int err;
 
 	if (order > XVMC_RING_MAX_ORDER)
 		return -EINVAL;
 	ring = loop_ring_new(order);
 	if (!ring)
 		return -ENOMEM;
-	err = xa_alloc(&loop_rings, &token, ring, xa_limit_31b, GFP_KERNEL);
+	if (!xvmc_should_fail(XVMC_FAULT_GRANT))
+		err = xa_alloc(&loop_rings, &token, ring, xa_limit_31b,
+			       GFP_KERNEL);
 	if (err)
 		goto free_ring;
 	loop_ring_fill(mem, ring, token);
@@ -153,6 +162,8 @@ static int loop_ring_map(struct xvmc_chan *chan, struct xvmc_ring_mem *mem,
 {
 	struct loop_ring *ring;
 
+	if (xvmc_should_fail(XVMC_FAULT_MAP))
+		return -ENOMEM;
 	xa_lock(&loop_rings);
 	ring = xa_load(&loop_rings, token);
 	if (ring && ring->order == order)

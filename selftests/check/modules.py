@@ -47,6 +47,17 @@ def compiled(tools, folder):
     return [line for line in lines if re.search(r"warning|error", line, re.I)]
 
 
+def faultless(_tools, folder):
+    """Modules in which calls can fail on purpose: a normal build has none."""
+    names = glob.glob(f"{folder}/net/xenvmc/*.ko")
+    found = []
+    for name in names:
+        with open(name, "rb") as module:
+            if re.search(rb"xvmc_should_fail|fault_nth", module.read()):
+                found.append(f"{name}: fails on purpose")
+    return found if names else ["no module was built"]
+
+
 def sparse(tools, folder):
     """Complaints of sparse about our own files."""
     status, lines = make(tools, folder, "C=2", "CF=-D__CHECK_ENDIAN__")
@@ -71,7 +82,8 @@ def main():
     build = os.path.abspath(
         os.environ.get("XENVMC_BUILD") or os.path.join(REPO, "build"))
     kernels = sys.argv[1:] or KERNELS
-    tests = [("compile with W=1", compiled), ("sparse", sparse)]
+    tests = [("compile with W=1", compiled), ("sparse", sparse),
+             ("nothing fails on purpose", faultless)]
     broken = number = 0
     print(f"TAP version 13\n1..{len(tests) * len(kernels) + 1}", flush=True)
     for kernel in kernels:

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Failing on purpose, in a test build only: the n-th call of a site fails.
+ *
+ * A test drives it by module parameters, which also work while the module is
+ * being loaded: fault_site, a name or nothing for all sites, then fault_nth.
+ * That counts down to 0, when the call fails and the log says at which site.
+ * No lock: a test sets the site while fault_nth is 0 and nobody looks at it.
+ */
+#include <linux/atomic.h>
+#include <linux/export.h>
+#include <linux/module.h>
+#include <linux/moduleparam.h>
+#include "fault.h"
+
+static const char * const fault_names[] = {
+#define X(e, n) [XVMC_FAULT_##e] = n,
+	XVMC_FAULTS_ALL(X)
+#undef X
+};
+
+static char fault_site[16];
+static atomic_t fault_left = ATOMIC_INIT(0);
+
+static int fault_set(const char *value, const struct kernel_param *param)
+{
+	int n, err;
+
+	err = kstrtoint(value, 0, &n);
+	if (err)
+		return err;
+	atomic_set(&fault_left, n);
+	return 0;
+}
+
+static int fault_get(char *buf, const struct kernel_param *param)
+{
+	return sysfs_emit(buf, "%d\n", atomic_read(&fault_left));
+}
+
+static const struct kernel_param_ops fault_ops = {
+	.set = fault_set,
+	.get = fault_get,
+};
+
+module_param_string(fault_site, fault_site, sizeof(fault_site), 0600);
+MODULE_PARM_DESC(fault_site, "which site fails; empty: any");
+module_param_cb(fault_nth, &fault_ops, NULL, 0600);
+MODULE_PARM_DESC(fault_nth, "the call that fails; 0: none");
+
+/**
+ * xvmc_should_fail() - asked by a site before it does what can fail
+ * @site: which
+ *
+ * Context: any.
+ * Return: true if it has to act as if it had failed.
+ */
+bool xvmc_should_fail(enum xvmc_fault site)
+{
+	const char *name = fault_names[site];
+
+	if (!atomic_read(&fault_left))
+		return false;
+	/* sysfs leaves the end of the line in */
+	if (fault_site[0] && fault_site[0] != '\n' &&
+	    !sysfs_streq(fault_site, name))
+		return false;
+	if (atomic_dec_if_positive(&fault_left) != 0)
+		return false;
+	pr_info("xenvmc: fails on purpose: %s\n", name);
+	return true;
+}
+EXPORT_SYMBOL_GPL(xvmc_should_fail);

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Failing on purpose: places that a test build can make fail.
+ *
+ * In a normal build xvmc_should_fail() is the constant false and nothing is
+ * left of it. With XENVMC_FAULTS=y on make's command line, fault.c decides.
+ */
+#ifndef _XVMC_FAULT_H
+#define _XVMC_FAULT_H
+
+#include <linux/types.h>
+
+/*
+ * X(enumerator, name shown). RING_PAGE is the last page of a ring: then there
+ * is most to undo. CTL_SEND finds the control ring full, for a moment.
+ */
+#define XVMC_FAULTS_ALL(X)			\
+	X(STATS,	"stats")		\
+	X(WORKQUEUE,	"workqueue")		\
+	X(SYSCTL,	"sysctl")		\
+	X(PEER,		"peer")			\
+	X(CHAN,		"chan")			\
+	X(RING,		"ring")			\
+	X(RING_HDR,	"ring_hdr")		\
+	X(RING_PAGE,	"ring_page")		\
+	X(GRANT,	"grant")		\
+	X(MAP,		"map")			\
+	X(RX_RING,	"rx_ring")		\
+	X(TX_RING,	"tx_ring")		\
+	X(CONN_ID,	"conn_id")		\
+	X(CTL_SEND,	"ctl_send")		\
+	X(SOCK,		"sock")			\
+	X(STREAM,	"stream")		\
+	X(HOOK_CONN,	"hook_conn")		\
+	X(BACK_SKB,	"back_skb")
+
+enum xvmc_fault {
+#define X(e, n) XVMC_FAULT_##e,
+	XVMC_FAULTS_ALL(X)
+#undef X
+};
+
+#ifdef XVMC_FAULTS
+bool xvmc_should_fail(enum xvmc_fault site);	/* any context */
+#else
+static inline bool xvmc_should_fail(enum xvmc_fault site)
+{
+	return false;
+}
+#endif
+
+#endif /* _XVMC_FAULT_H */
