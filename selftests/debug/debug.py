@@ -40,6 +40,7 @@ TESTS = (
     ("churn", 400, ["churn", "5000"]),
     ("unload", 400, ["unload", *BUSY]),
     ("hostile", 600, ["hostile"]),
+    ("faults", 400, ["faults", "load", "netns"]),
 )
 # Only if it is named; ends by itself after XENVMC_SOAK seconds, if not 0
 SOAK = ("soak-hostile", 0, ["hostile"])
@@ -50,6 +51,15 @@ FAR_END = os.path.join(TOP, "selftests/hostile/end")
 def say(text):
     """A remark of a TAP document."""
     print(f"# {text}", flush=True)
+
+
+def build_faulty(kernel, out):
+    """The modules whose calls can fail on purpose, in @out."""
+    sources = os.path.join(FOLDER, "faulty")
+    for name in ("net", "include"):
+        artifacts.mirror(os.path.join(TOP, name), os.path.join(sources, name))
+    os.makedirs(out)
+    uml.build_modules(kernel, sources, "net/xenvmc", out, ["XENVMC_FAULTS=y"])
 
 
 def build_played(kernel, out):
@@ -86,6 +96,7 @@ def build():
     os.makedirs(modules)
     for name in ("net/xenvmc", "selftests/debug"):
         uml.build_modules(kernel, sources, name, modules)
+    build_faulty(kernel, os.path.join(modules, "faulty"))
     build_played(kernel, os.path.join(modules, "played"))
     tools = artifacts.build_tools(TOP, build_folder(), uml.SUITE, say)
     return kernel, modules, tools

@@ -51,12 +51,12 @@ def kernel(say):
     return entry
 
 
-def build_modules(entry, sources, name, out):
+def build_modules(entry, sources, name, out, words=()):
     """Build the modules in the folder @name of the tree @sources, in place,
-    and copy them to the folder @out."""
+    with more @words for make, and copy them to the folder @out."""
     folder = os.path.join(sources, name)
     argv = ["make", "-s", f"-j{os.cpu_count() or 1}", "ARCH=um", "-C", KERNEL,
-            f"M={folder}", "modules"]
+            f"M={folder}", *words, "modules"]
     subprocess.run(tree.enter(entry.path, argv, "/", [sources, out]),
                    stdin=subprocess.DEVNULL, check=True)
     for built in os.listdir(folder):
