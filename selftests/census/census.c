@@ -70,6 +70,8 @@ static unsigned int table_frames(unsigned int domid)
 
 static void count_grants(unsigned int domid, struct count *with)
 {
+	const unsigned int type = XENMEM_resource_grant_table;
+	const unsigned int id = XENMEM_resource_grant_table_id_shared;
 	unsigned int frames = table_frames(domid), i;
 	xenforeignmemory_resource_handle *handle;
 	const struct grant_entry_v1 *table;
@@ -77,10 +79,8 @@ static void count_grants(unsigned int domid, struct count *with)
 
 	if (!frames)
 		return;
-	handle = xenforeignmemory_map_resource(memory, domid,
-		XENMEM_resource_grant_table,
-		XENMEM_resource_grant_table_id_shared, 0, frames, &addr,
-		PROT_READ, 0);
+	handle = xenforeignmemory_map_resource(memory, domid, type, id, 0,
+					       frames, &addr, PROT_READ, 0);
 	if (!handle)
 		err(1, "domain %u: cannot map its grant table", domid);
 	table = addr;

@@ -34,7 +34,7 @@ MODULE_PARM_DESC(node, "folder of our offer");
 module_param(lie, charp, 0444);
 MODULE_PARM_DESC(lie, "what is false");
 
-#define RING_PAGES	(1 << XVMC_CTL_ORDER)
+#define RING_PAGES	BIT(XVMC_CTL_ORDER)
 
 static evtchn_port_t own_port;		/* bound or unbound; 0: none */
 /* Our control ring: header first. Its pages go with their grants */
@@ -114,13 +114,14 @@ static int map_one(int i, u32 ref)
 static void unmap_all(void)
 {
 	struct gnttab_unmap_grant_ref op = {};
+	unsigned long addr;
 	int i;
 
 	for (i = 1; i >= 0; i--) {
 		if (mapped[i]) {
-			gnttab_set_unmap_op(&op,
-				(unsigned long)page_address(theirs[i]),
-				GNTMAP_host_map, handle[i]);
+			addr = (unsigned long)page_address(theirs[i]);
+			gnttab_set_unmap_op(&op, addr, GNTMAP_host_map,
+					    handle[i]);
 			gnttab_unmap_refs(&op, NULL, &theirs[i], 1);
 		}
 		if (theirs[i])

@@ -344,7 +344,7 @@ int hostile_case(const char *name, char *why, size_t size)
 		return -EINVAL;
 	}
 	for (low = 1; low >= 0; low--) {
-		if (it->only && (it->only == ONLY_LOW) != low)
+		if (it->only && it->only != (low ? ONLY_LOW : ONLY_HIGH))
 			continue;
 		said = case_run(it, low);
 		if (said) {
