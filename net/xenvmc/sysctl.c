@@ -31,12 +31,11 @@ int __net_init xvmc_sysctl_init(struct net *net)
 	struct xvmc_net *xnet = xvmc_net(net);
 	struct ctl_table *table;
 
+	if (xvmc_should_fail(XVMC_FAULT_SYSCTL))
+		return -ENOMEM;
 	/* Some kernels go by an empty entry at the end */
 	table = kcalloc(ARRAY_SIZE(xvmc_sysctls) + 1, sizeof(*table),
 			GFP_KERNEL);
-	if (xvmc_should_fail(XVMC_FAULT_SYSCTL))
-		return -ENOMEM;
-	table = kmemdup(xvmc_sysctls, sizeof(xvmc_sysctls), GFP_KERNEL);
 	if (!table)
 		return -ENOMEM;
 	memcpy(table, xvmc_sysctls, sizeof(xvmc_sysctls));
