@@ -91,6 +91,7 @@ struct xvmc_chan *xvmc_chan_new(struct xvmc_peer *peer)
 	tasklet_setup(&chan->bells, xvmc_chan_bells);
 	INIT_WORK(&chan->work, xvmc_chan_work);
 	INIT_WORK(&chan->close_work, chan_close_work);
+	INIT_DELAYED_WORK(&chan->feed_work, xvmc_chan_feed_work);
 	return chan;
 }
 
@@ -314,6 +315,9 @@ static void chan_close_work(struct work_struct *work)
 	/* No ring is being added: state is CLOSING, growers are done */
 	mutex_lock(&chan->grow_mutex);
 	mutex_unlock(&chan->grow_mutex);
+	/* It is not queued any more, either */
+	if (cancel_delayed_work_sync(&chan->feed_work))
+		xvmc_chan_put(chan);
 	chan_wait_idle(chan);
 
 	spin_lock_bh(&chan->lock);

@@ -121,6 +121,7 @@ enum xvmc_chan_state {
  * @bells: takes doorbells in softirq context
  * @work: reads control messages, sends what is queued
  * @close_work: tears down
+ * @feed_work: lets the starving try again
  * @rx_bytes: read from data rings
  * @tx_bytes: written to data rings
  * @rcu: freed after a grace period
@@ -167,6 +168,7 @@ struct xvmc_chan {
 	struct tasklet_struct bells;
 	struct work_struct work;
 	struct work_struct close_work;
+	struct delayed_work feed_work;
 	atomic64_t rx_bytes;
 	atomic64_t tx_bytes;
 	struct rcu_head rcu;
@@ -224,6 +226,10 @@ void xvmc_chan_violation(struct xvmc_chan *chan, const char *what);
 struct xvmc_rx_ring *xvmc_chan_take_rx(struct xvmc_chan *chan);
 /* Back to the pool; drained, stopped and without borrower. Any context */
 void xvmc_chan_give_rx(struct xvmc_chan *chan, struct xvmc_rx_ring *ring);
+
+/* Those that starve try again in a while, if the pool can grow. Any context */
+void xvmc_chan_feed_later(struct xvmc_chan *chan);
+void xvmc_chan_feed_work(struct work_struct *work);
 
 /* The peer's BYE came: it sends nothing after it. Process context */
 void xvmc_chan_bye_seen(struct xvmc_chan *chan);

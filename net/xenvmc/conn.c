@@ -14,9 +14,7 @@
  * conn->lock, ring->lock. Events arrive in any context and change the state
  * under conn->lock; whatever takes a mutex or calls the door is left to the
  * connection's own work, so a reader that sleeps in a page fault with rx.mutex
- * held delays its connection alone.
- *
- * The moving of bytes is in rings.c.
+ * held delays its connection alone. rings.c moves the bytes.
  */
 #include "conn.h"
 #include "fault.h"
@@ -603,6 +601,7 @@ static void conn_starve(struct xvmc_conn *conn)
 		first = true;
 	}
 	spin_unlock_bh(&chan->lock);
+	xvmc_chan_feed_later(chan);
 	if (first && conn->ops->no_ring && !READ_ONCE(conn->left))
 		conn->ops->no_ring(conn);
 }

@@ -11,6 +11,8 @@
 #include "conn.h"
 #include "fault.h"
 
+#define POOL_RETRY	(HZ / 10)	/* after there was no memory */
+
 /**
  * xvmc_chan_borrow() - a lent ring is in use here
  * @chan: channel
@@ -163,4 +165,45 @@ void xvmc_chan_give_rx(struct xvmc_chan *chan, struct xvmc_rx_ring *ring)
 	xvmc_chan_unborrow(chan);
 	if (conn)
 		xvmc_conn_feed(conn);
+}
+
+/**
+ * xvmc_chan_feed_later() - have those that starve try again in a while
+ * @chan: channel
+ *
+ * Nothing if the pool is as large as it may be: then a ring that is given back
+ * feeds the next. But if there was no memory for a ring, perhaps none is lent
+ * that could be given back.
+ * Context: any.
+ */
+void xvmc_chan_feed_later(struct xvmc_chan *chan)
+{
+	spin_lock_bh(&chan->lock);
+	if (chan->state == XVMC_CHAN_UP && chan->nr_rx < XVMC_POOL_RINGS) {
+		xvmc_chan_hold(chan);
+		if (!queue_delayed_work(xvmc_wq, &chan->feed_work, POOL_RETRY))
+			xvmc_chan_put(chan);
+	}
+	spin_unlock_bh(&chan->lock);
+}
+
+/* Those that starve again meanwhile are for the next time */
+void xvmc_chan_feed_work(struct work_struct *work)
+{
+	struct xvmc_chan *chan = container_of(to_delayed_work(work),
+					      struct xvmc_chan, feed_work);
+	struct xvmc_conn *conn;
+	LIST_HEAD(hungry);
+
+	spin_lock_bh(&chan->lock);
+	list_splice_init(&chan->starving, &hungry);
+	while (!list_empty(&hungry)) {
+		conn = list_first_entry(&hungry, struct xvmc_conn, starve_node);
+		list_del_init(&conn->starve_node);
+		spin_unlock_bh(&chan->lock);
+		xvmc_conn_feed(conn);
+		spin_lock_bh(&chan->lock);
+	}
+	spin_unlock_bh(&chan->lock);
+	xvmc_chan_put(chan);
 }
