@@ -274,7 +274,7 @@ int hook_go_back(struct hook_conn *hc, u32 reason, bool abort)
 	xvmc_tx_stop(&hc->conn);
 	mutex_unlock(&hc->conn.tx.mutex);
 	hook_begin_back(hc, reason);
-	while ((err = back_try(sk, hc, reason)) == -EAGAIN) {
+	while ((err = back_try(sk, hc, reason)) == -EAGAIN || err == -ENOMEM) {
 		if (time_after(jiffies, end))
 			break;
 		if (!abort && signal_pending(current)) {
