@@ -40,7 +40,7 @@ TESTS = (
     ("churn", 400, ["churn", "5000"]),
     ("unload", 400, ["unload", *BUSY]),
     ("hostile", 600, ["hostile"]),
-    ("faults", 400, ["faults", "load", "netns"]),
+    ("faults", 400, ["faults", "load", "netns", "stream"]),
 )
 # Only if it is named; ends by itself after XENVMC_SOAK seconds, if not 0
 SOAK = ("soak-hostile", 0, ["hostile"])
