@@ -408,9 +408,10 @@ class PartsTest(Folder):
             self.assertIn(f"target=/dev/{disk}", "".join(lines))
         self.assertEqual(Params(**params.as_dict()), params)
 
-    def test_pvh_guest_reads_the_tsc_itself(self):
-        self.assertIn('tsc_mode = "native"', domains.config(
-            "guest1", Params(guest_type="pvh")))
+    def test_guests_read_the_tsc_themselves(self):
+        for kind in ("pv", "pvh"):
+            self.assertIn('tsc_mode = "native"', domains.config(
+                "guest1", Params(guest_type=kind)))
 
     def test_mirrored_sources_keep_their_times(self):
         source, target = (os.path.join(self.folder, name) for name in "st")
