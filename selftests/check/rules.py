@@ -39,7 +39,7 @@ RULES = [
          r"#\s*include\s*<(asm/)?xen/", "#include <xen/events.h>"),
     Rule("xenstore", KERNEL_C, r"net/xenvmc/xenstore\.c",
          r"\b((un)?register_)?xenbus_\w+\s*\(", "xenbus_scanf(XBT_NIL);"),
-    Rule("shared-header", KERNEL_C, r"net/xenvmc/core/ring\.c",
+    Rule("shared-header", KERNEL_C, r"net/xenvmc/core/ring(_path)?\.[ch]",
          r"hdr->(prod|cons|start|stop|bell|magic|order|gref)",
          "n = ring->hdr->prod - cons;"),
     Rule("core-includes", r"net/xenvmc/core/.*\.[ch]",

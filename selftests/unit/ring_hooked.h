@@ -2,9 +2,10 @@
 /*
  * The ring, with the peer in the middle of every function.
  *
- * Includes ring.c itself, compiled such that before each access to a shared or
- * an own index ring_hook() runs. What another CPU can do at that point, the
- * hook can do, without threads and without luck. Not to be linked with ring.o.
+ * Includes ring.c and frame.c themselves, compiled such that before each access
+ * to a shared or an own index ring_hook() runs. What another CPU can do at that
+ * point, the hook can do, without threads and without luck. Not to be linked
+ * with ring.o and frame.o.
  */
 #ifndef _XVMC_RING_HOOKED_H
 #define _XVMC_RING_HOOKED_H
@@ -30,5 +31,6 @@ void ring_hook(void);
 #define xvmc_mb()	ring_hook()
 
 #include "../../net/xenvmc/core/ring.c"
+#include "../../net/xenvmc/core/frame.c"
 
 #endif /* _XVMC_RING_HOOKED_H */

@@ -2,8 +2,8 @@
 /*
  * Single-producer, single-consumer byte ring in memory shared with a peer.
  *
- * The only file that touches shared pages, together with ring.c. The caller
- * serialises producers, and consumers, each among themselves. The want_*
+ * The only file that touches shared pages, with ring.c and ring_path.h. The
+ * caller serialises producers, and consumers, each among themselves. The want_*
  * functions, _space() and _used() may run beside them, but the caller must
  * serialise want_* calls of one end (they store an event index).
  * Documentation/memory-order.rst names the pairs of barriers.
@@ -60,23 +60,12 @@ void xvmc_ring_prod_init(struct xvmc_ring_prod *p, struct xvmc_ring_hdr *hdr,
 void xvmc_ring_cons_init(struct xvmc_ring_cons *c, struct xvmc_ring_hdr *hdr,
 			 void **page, u32 order);
 
-/* Producer: free bytes now, or -EPROTO if the peer's index is impossible */
-int xvmc_ring_space(struct xvmc_ring_prod *p);
-/* Producer: the contiguous piece at prod + @off; *@len is clipped to it */
-void *xvmc_ring_put_at(struct xvmc_ring_prod *p, u32 off, u32 *len);
-/* Producer: publishes @n bytes; true if the consumer asked to be kicked */
-bool xvmc_ring_publish(struct xvmc_ring_prod *p, u32 n);
 /*
  * Producer: asks for a kick once @n bytes are free, then looks again.
  * Returns the bytes free (>= @n: no need to sleep) or -EPROTO.
  */
 int xvmc_ring_want_space(struct xvmc_ring_prod *p, u32 n);
 
-/* Consumer: bytes to read now, or -EPROTO if the peer's index is impossible */
-int xvmc_ring_used(struct xvmc_ring_cons *c);
-void *xvmc_ring_get_at(struct xvmc_ring_cons *c, u32 off, u32 *len);
-/* Consumer: gives @n bytes back; true if the producer asked to be kicked */
-bool xvmc_ring_consume(struct xvmc_ring_cons *c, u32 n);
 /*
  * Consumer: asks for a kick once @n bytes are there, then looks again.
  * Returns the bytes there (>= @n: no need to sleep) or -EPROTO. Both want_*
@@ -99,12 +88,12 @@ void xvmc_ring_mark(const struct xvmc_ring_cons *c, u32 epoch,
 
 /* Doorbells live in the header of a control ring. @n < XVMC_MAX_RINGS */
 void xvmc_bell_set(struct xvmc_ring_hdr *hdr, enum xvmc_bell kind, u32 n);
-/* Takes and clears word @word (< XVMC_BELL_WORDS): a bit per rung bell */
-u32 xvmc_bell_take(struct xvmc_ring_hdr *hdr, enum xvmc_bell kind, u32 word);
 
 /* Whole copies for callers with plain buffers; the caller checked the room */
 void xvmc_ring_copy_in(struct xvmc_ring_prod *p, u32 off, const void *src,
 		       u32 n);
 void xvmc_ring_copy_out(struct xvmc_ring_cons *c, u32 off, void *dst, u32 n);
+
+#include "ring_path.h"
 
 #endif /* _XVMC_CORE_RING_H */
