@@ -21,6 +21,7 @@
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
+#include <linux/sort.h>
 #include <linux/workqueue.h>
 #include <xen/grant_table.h>
 #include <xen/page.h>
@@ -79,21 +80,33 @@ struct grant_map {
 
 /* ---- own rings ---- */
 
-/* Grants one new zeroed page. Returns it, with its reference in @ref */
-static void *grant_new_page(u16 domid, grant_ref_t *ref)
+/*
+ * 1 << @order new zeroed pages, in pieces as large as there are: copies go on
+ * from a page to its neighbour, see ring_at().
+ */
+static int grant_new_pages(void **page, u32 order)
 {
-	void *addr = (void *)get_zeroed_page(GFP_KERNEL);
-	int ret;
+	gfp_t gfp = GFP_KERNEL | __GFP_ZERO;
+	u32 nr = 1U << order, done = 0, i;
+	struct page *piece;
 
-	if (!addr)
-		return NULL;
-	ret = gnttab_grant_foreign_access(domid, virt_to_gfn(addr), 0);
-	if (ret < 0) {
-		free_page((unsigned long)addr);
-		return NULL;
+	while (done < nr) {
+		piece = alloc_pages(order ? gfp | __GFP_NORETRY | __GFP_NOWARN :
+					    gfp, order);
+		if (!piece && !order--)
+			goto free_pages;
+		if (!piece)
+			continue;
+		split_page(piece, order);
+		for (i = 0; i < 1U << order; i++)
+			page[done++] = page_address(piece + i);
 	}
-	*ref = ret;
-	return addr;
+	return 0;
+
+free_pages:
+	while (done--)
+		free_page((unsigned long)page[done]);
+	return -ENOMEM;
 }
 
 static void grant_free_own(struct grant_own *own)
@@ -146,15 +159,24 @@ static struct grant_own *grant_new_own(u32 pages)
 	return own;
 }
 
-static int grant_new_data(struct grant_own *own, u16 domid, u32 pages)
+static int grant_new_data(struct grant_own *own, u16 domid, u32 order)
 {
-	while (own->nr < pages) {
-		own->page[own->nr] = grant_new_page(domid, &own->ref[own->nr]);
-		if (!own->page[own->nr])
-			return -ENOMEM;
-		own->nr++;
+	int ret = grant_new_pages(own->page, order);
+	u32 pages = 1U << order;
+	u32 i;
+
+	if (ret)
+		return ret;
+	for (i = 0; i < pages && ret >= 0; i++) {
+		ret = gnttab_grant_foreign_access(domid,
+						  virt_to_gfn(own->page[i]), 0);
+		if (ret >= 0)
+			own->ref[own->nr++] = ret;
 	}
-	return 0;
+	/* Nobody knows of those behind the one that could not be granted */
+	for (i = own->nr; i < pages; i++)
+		free_page((unsigned long)own->page[i]);
+	return ret < 0 ? ret : 0;
 }
 
 /* The header is complete before the peer can reach it */
@@ -205,7 +227,7 @@ int xvmc_grant_ring(u16 domid, struct xvmc_ring_mem *mem, u32 order)
 	if (!own)
 		return -ENOMEM;
 	own->domid = domid;
-	err = grant_new_data(own, domid, 1U << order);
+	err = grant_new_data(own, domid, order);
 	if (!err)
 		err = grant_new_hdr(own, mem, domid, order);
 	/* A peer may have guessed a reference and mapped the page */
@@ -442,6 +464,15 @@ static void grant_free_map(struct grant_map *map)
 	kfree(map);
 }
 
+/* Neighbours next to each other, see ring_at() */
+static int grant_by_pfn(const void *a, const void *b)
+{
+	unsigned long left = page_to_pfn(*(struct page * const *)a);
+	unsigned long right = page_to_pfn(*(struct page * const *)b);
+
+	return left < right ? -1 : left > right;
+}
+
 static struct grant_map *grant_new_map(u16 domid, u32 order)
 {
 	struct grant_map *map = kzalloc(sizeof(*map), GFP_KERNEL);
@@ -460,6 +491,7 @@ static struct grant_map *grant_new_map(u16 domid, u32 order)
 		map->handle[i] = INVALID_GRANT_HANDLE;
 	if (gnttab_alloc_pages(map->nr, map->pages))
 		goto free_map;
+	sort(map->pages, map->nr, sizeof(*map->pages), grant_by_pfn, NULL);
 	for (i = 1; i < map->nr; i++)
 		map->page[i - 1] = page_address(map->pages[i]);
 	return map;

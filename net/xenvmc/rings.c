@@ -130,7 +130,13 @@ int xvmc_tx_start(struct xvmc_conn *conn, u32 seq)
 }
 EXPORT_SYMBOL_GPL(xvmc_tx_start);
 
-/* Copies @len bytes, for which there is room. Fewer if the source faults */
+/*
+ * Copies @len bytes, for which there is room. Fewer if the source faults.
+ *
+ * Without the check of copy_from_iter() that an object of the kernel's is not
+ * overrun, which takes as long as copying a KiB: the target is whole pages of
+ * a ring, and xvmc_ring_put_at() says how far they go.
+ */
 static u32 tx_copy(struct xvmc_tx_ring *ring, struct iov_iter *from, u32 len)
 {
 	u32 done = 0;
@@ -138,7 +144,7 @@ static u32 tx_copy(struct xvmc_tx_ring *ring, struct iov_iter *from, u32 len)
 	while (done < len) {
 		u32 n = len - done;
 		void *to = xvmc_ring_put_at(&ring->prod, done, &n);
-		u32 copied = copy_from_iter(to, n, from);
+		u32 copied = _copy_from_iter(to, n, from);
 
 		done += copied;
 		if (copied < n)
@@ -371,7 +377,7 @@ int xvmc_rx_view(struct xvmc_conn *conn, struct xvmc_rx_view *view)
 }
 EXPORT_SYMBOL_GPL(xvmc_rx_view);
 
-/* Copies @len bytes at @off that are there. Fewer if the target faults */
+/* As tx_copy(), @len bytes at @off that are there */
 static u32 rx_copy(struct xvmc_rx_ring *ring, struct iov_iter *to, u32 off,
 		   u32 len)
 {
@@ -380,7 +386,7 @@ static u32 rx_copy(struct xvmc_rx_ring *ring, struct iov_iter *to, u32 off,
 	while (done < len) {
 		u32 n = len - done;
 		void *from = xvmc_ring_get_at(&ring->cons, off + done, &n);
-		u32 copied = to ? copy_to_iter(from, n, to) : n;
+		u32 copied = to ? _copy_to_iter(from, n, to) : n;
 
 		done += copied;
 		if (copied < n)

@@ -119,6 +119,36 @@ static void pieces_end_at_page_edges(void **state)
 	unit_ring_exit(&r);
 }
 
+static void pieces_go_on_where_pages_are_neighbours(void **state)
+{
+	u8 *four = aligned_alloc(PAGE, 4 * PAGE);
+	struct xvmc_ring_prod prod;
+	struct xvmc_ring_hdr hdr;
+	void *page[4];
+	u32 len;
+
+	(void)state;
+	assert_non_null(four);
+	/* Two and two: the middle is not what comes after the first half */
+	page[0] = four + 2 * PAGE;
+	page[1] = four + 3 * PAGE;
+	page[2] = four;
+	page[3] = four + PAGE;
+	xvmc_ring_prod_init(&prod, &hdr, page, 2);
+	len = 4 * PAGE;
+	assert_ptr_equal(xvmc_ring_put_at(&prod, 10, &len), four + 2 * PAGE + 10);
+	assert_int_equal(len, 2 * PAGE - 10);
+	len = PAGE + 1;
+	assert_ptr_equal(xvmc_ring_put_at(&prod, 10, &len), four + 2 * PAGE + 10);
+	assert_int_equal(len, PAGE + 1);
+	/* The last page has no neighbour, whatever stands behind the table */
+	len = 4 * PAGE;
+	assert_ptr_equal(xvmc_ring_put_at(&prod, 3 * PAGE + 1, &len),
+			 four + PAGE + 1);
+	assert_int_equal(len, PAGE - 1);
+	free(four);
+}
+
 /* Random pieces through rings of all small orders, over the wrap of indices */
 static void bytes_arrive_in_order(void **state)
 {
@@ -352,6 +382,7 @@ int main(void)
 		cmocka_unit_test(grefs_of_another_header_fail),
 		cmocka_unit_test(empty_and_full_are_told_apart),
 		cmocka_unit_test(pieces_end_at_page_edges),
+		cmocka_unit_test(pieces_go_on_where_pages_are_neighbours),
 		cmocka_unit_test(bytes_arrive_in_order),
 		cmocka_unit_test(
 			kick_comes_exactly_if_the_index_moves_onto_the_event),

@@ -25,15 +25,24 @@ static inline int xvmc_ring_fill(u32 prod, u32 cons, u32 size)
 	return used > size ? -EPROTO : (int)used;
 }
 
-/* The contiguous piece at @index: pages need not be neighbours in memory */
+/*
+ * The contiguous piece at @index. Pages need not be neighbours in memory, but
+ * where they are a copy need not stop between them.
+ */
 static inline void *xvmc_ring_at(void **page, u32 size, u32 index, u32 *len)
 {
 	u32 pos = index & (size - 1);
 	u32 off = pos & (XVMC_PAGE_SIZE - 1);
+	u32 n = pos / XVMC_PAGE_SIZE;
+	u8 *at = (u8 *)page[n] + off;
+	u32 here = XVMC_PAGE_SIZE - off;
 
-	if (*len > XVMC_PAGE_SIZE - off)
-		*len = XVMC_PAGE_SIZE - off;
-	return (u8 *)page[pos / XVMC_PAGE_SIZE] + off;
+	while (here < *len && ++n < size / XVMC_PAGE_SIZE &&
+	       page[n] == at + here)
+		here += XVMC_PAGE_SIZE;
+	if (*len > here)
+		*len = here;
+	return at;
 }
 
 /**
