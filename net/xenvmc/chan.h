@@ -20,14 +20,11 @@
 struct xvmc_conn;
 struct xvmc_peer;
 
-/*
- * The pool of a channel. The first rings are large; connections beyond them
- * get small ones, so that many idle connections cost little memory.
- */
-#define XVMC_POOL_LARGE		64	/* rings of 256 KiB: 16 MiB */
-#define XVMC_ORDER_LARGE	6
-#define XVMC_POOL_RINGS		XVMC_MAX_RINGS
+/* Sizes of the rings of a channel's pool, see pool.c */
+#define XVMC_ORDER_LARGE	7	/* 512 KiB */
+#define XVMC_ORDER_MEDIUM	5	/* 128 KiB */
 #define XVMC_ORDER_SMALL	2	/* 16 KiB */
+#define XVMC_POOL_RINGS		XVMC_MAX_RINGS
 #define XVMC_MAX_TX_PAGES	16384	/* pages of a peer that are mapped */
 #define XVMC_MAX_LEFT		4096	/* connections that await a last word */
 

@@ -13,6 +13,19 @@
 
 #define POOL_RETRY	(HZ / 10)	/* after there was no memory */
 
+/*
+ * How large the rings are. A few connections get what streams profit from; the
+ * more there are, the less one adds, so that many idle ones cost little memory.
+ */
+static const struct {
+	u32 rings;	/* up to so many */
+	u32 order;
+} pool_tier[] = {
+	{ 16,			XVMC_ORDER_LARGE },	/* 8 MiB */
+	{ 80,			XVMC_ORDER_MEDIUM },	/* 8 MiB more */
+	{ XVMC_POOL_RINGS,	XVMC_ORDER_SMALL },	/* 2.75 MiB more */
+};
+
 /**
  * xvmc_chan_borrow() - a lent ring is in use here
  * @chan: channel
@@ -57,10 +70,18 @@ void xvmc_rx_ring_init(struct xvmc_rx_ring *ring)
 			    ring->mem.order);
 }
 
+static u32 pool_order(u32 id)
+{
+	u32 i = 0;
+
+	while (id >= pool_tier[i].rings)
+		i++;
+	return pool_tier[i].order;
+}
+
 /* Grants one more ring. Ids are given in order and never taken back */
 static struct xvmc_rx_ring *chan_grow(struct xvmc_chan *chan, u32 id)
 {
-	u32 order = id < XVMC_POOL_LARGE ? XVMC_ORDER_LARGE : XVMC_ORDER_SMALL;
 	struct xvmc_rx_ring *ring;
 
 	if (xvmc_should_fail(XVMC_FAULT_RX_RING))
@@ -68,7 +89,7 @@ static struct xvmc_rx_ring *chan_grow(struct xvmc_chan *chan, u32 id)
 	ring = kzalloc(sizeof(*ring), GFP_KERNEL);
 	if (!ring)
 		return NULL;
-	if (chan->ops->ring_grant(chan, &ring->mem, order)) {
+	if (chan->ops->ring_grant(chan, &ring->mem, pool_order(id))) {
 		kfree(ring);
 		return NULL;
 	}
