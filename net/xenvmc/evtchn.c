@@ -23,10 +23,12 @@
 /**
  * struct xvmc_evtchn - a bound port
  * @irq: its interrupt
+ * @port: the port itself; kicks need not look it up
  * @name: as /proc/interrupts shows it
  */
 struct xvmc_evtchn {
 	int irq;
+	evtchn_port_t port;
 	char name[16];
 };
 
@@ -58,6 +60,7 @@ static int evtchn_attach(struct xvmc_chan *chan, evtchn_port_t port)
 	if (ret < 0)
 		goto free_ev;
 	ev->irq = ret;
+	ev->port = port;
 	/*
 	 * Pairs with xvmc_evtchn_kick() and _eoi(). An event that came before
 	 * has got no EOI: it is served once more.
@@ -152,7 +155,7 @@ void xvmc_evtchn_kick(struct xvmc_chan *chan)
 	rcu_read_lock();
 	ev = smp_load_acquire(&chan->tpriv);	/* evtchn_attach() */
 	if (ev)
-		notify_remote_via_irq(ev->irq);
+		notify_remote_via_evtchn(ev->port);
 	rcu_read_unlock();
 }
 
