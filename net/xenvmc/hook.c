@@ -99,14 +99,16 @@ struct hook_conn *hook_get(const struct sock *sk)
 {
 	struct hook_conn *hc, *found = NULL;
 
-	rcu_read_lock();
-	hlist_for_each_entry_rcu(hc, hook_sk_bucket(sk), by_sk) {
+	/* A reader of RCU too, and inline in all kernels: every call looks */
+	rcu_read_lock_sched();
+	hlist_for_each_entry_rcu(hc, hook_sk_bucket(sk), by_sk,
+				 rcu_read_lock_sched_held()) {
 		if (hc->conn.sk == sk && kref_get_unless_zero(&hc->conn.ref)) {
 			found = hc;
 			break;
 		}
 	}
-	rcu_read_unlock();
+	rcu_read_unlock_sched();
 	return found;
 }
 

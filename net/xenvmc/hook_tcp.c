@@ -106,10 +106,10 @@ static bool tx_start(struct sock *sk, struct hook_conn *hc)
 {
 	bool started = false;
 
-	if (!xvmc_tx_has_ring(&hc->conn))
-		return false;
 	if (hc->conn.tx.started)
 		return true;
+	if (!xvmc_tx_has_ring(&hc->conn))
+		return false;
 	lock_sock(sk);
 	if (!tx_held_back(sk, hc))
 		started = !xvmc_tx_start(&hc->conn, tcp_sk(sk)->write_seq);
@@ -324,6 +324,13 @@ static int hook_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 out:
 	hook_leave();
 	return ret;
+}
+
+/* Past inet_sendmsg(), which binds and steers packets: rings need neither */
+static int hook_ops_sendmsg(struct socket *sock, struct msghdr *msg,
+			    size_t size)
+{
+	return hook_sendmsg(sock->sk, msg, size);
 }
 
 /* Asked by poll and by TCP, often under the socket lock */
@@ -597,6 +604,7 @@ static void __init hook_build_ops(struct proto_ops *ops,
 				  const struct proto_ops *base)
 {
 	*ops = *base;
+	ops->sendmsg = hook_ops_sendmsg;
 	ops->shutdown = hook_shutdown;
 	/* Some kernels' TCP has no such thing, nor has ours there */
 	if (base->set_peek_off)
