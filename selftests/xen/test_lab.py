@@ -487,7 +487,7 @@ class LeaksTest(unittest.TestCase):
 
     NAMES = {5: "guest1", 7: "guest2"}
     PEER = {"domid": 7, "state": "connected", "transport": "xen", "conns": 2,
-            "rx_rings": 2, "tx_rings": 65}
+            "rx_rings": 2, "tx_rings": 81}
 
     def told(self, **changes):
         return leaks.ring_counts("guest1", [dict(self.PEER, **changes)],
@@ -495,8 +495,8 @@ class LeaksTest(unittest.TestCase):
 
     def test_rings_are_what_xen_has_to_see(self):
         seen = leaks.shared_counts(
-            ["5 7 granted 133 mapped 133 ports 1",
-             "7 5 granted 4168 mapped 4168 ports 1"], self.NAMES)
+            ["5 7 granted 261 mapped 261 ports 1",
+             "7 5 granted 4184 mapped 4184 ports 1"], self.NAMES)
         told = self.told()
         for name in ("guest1: granted to guest2", "guest2: mapped to guest1",
                      "guest1: ports to guest2"):

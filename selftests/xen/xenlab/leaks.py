@@ -17,11 +17,10 @@ from .errors import LabError
 CENSUS = "/opt/xenvmc/tools/census"
 TOOL = "/opt/xenvmc/tools/xenvmc"
 
-# Pages of a ring: its header and its data (net/xenvmc/chan.h, core/wire.h)
+# Pages of a ring: its header and its data (core/wire.h, net/xenvmc/pool.c)
 CONTROL = 1 + 2
-LARGE = 1 + 64
-SMALL = 1 + 4
-LARGE_RINGS = 64
+# Up to so many rings of a channel are of so many pages
+TIERS = ((16, 1 + 128), (80, 1 + 32), (256, 1 + 4))
 
 # Xen's view of all guests, and XenStore's of each
 DOM0 = f"""xl list | awk '$1 ~ /^guest/ {{ print $1, $2 }}' >/tmp/guests
@@ -46,8 +45,11 @@ def memory_of(lab, where):
 
 def pages(rings):
     """Of so many data rings."""
-    return min(rings, LARGE_RINGS) * LARGE + \
-        max(rings - LARGE_RINGS, 0) * SMALL
+    found, before = 0, 0
+    for limit, size in TIERS:
+        found += size * (min(rings, limit) - min(rings, before))
+        before = limit
+    return found
 
 
 def parts(text):
