@@ -84,7 +84,6 @@ struct xvmc_chan *xvmc_chan_new(struct xvmc_peer *peer)
 	spin_lock_init(&chan->lock);
 	mutex_init(&chan->grow_mutex);
 	INIT_LIST_HEAD(&chan->send_list);
-	INIT_LIST_HEAD(&chan->free_rx);
 	INIT_LIST_HEAD(&chan->starving);
 	xa_init_flags(&chan->conns, XA_FLAGS_ALLOC1 | XA_FLAGS_LOCK_BH);
 	init_waitqueue_head(&chan->idle);

@@ -38,7 +38,6 @@ struct xvmc_peer;
  * @epoch: of the present or last lend
  * @announced: RING_ADD was sent; chan lock
  * @dead: the peer could not map it; set once, under the chan lock
- * @node: in the channel's list of free rings; chan lock
  */
 struct xvmc_rx_ring {
 	struct xvmc_ring_mem mem;
@@ -49,7 +48,6 @@ struct xvmc_rx_ring {
 	u32 epoch;
 	bool announced;
 	bool dead;
-	struct list_head node;
 };
 
 /**
@@ -99,7 +97,7 @@ enum xvmc_chan_state {
  * @bye: BYE is to be sent
  * @bye_seen: the peer's last message has come
  * @was_up: the channel has been usable
- * @free_rx: free rings of the pool
+ * @free_rx: free rings of the pool, a bit per id
  * @nr_rx: own rings granted
  * @nr_tx: rings of the peer mapped
  * @rx: own rings by id; set once, cleared when closed
@@ -143,7 +141,7 @@ struct xvmc_chan {
 	bool bye;
 	bool bye_seen;
 	bool was_up;
-	struct list_head free_rx;
+	DECLARE_BITMAP(free_rx, XVMC_MAX_RINGS);
 	u32 nr_rx;
 	u32 nr_tx;
 	struct xvmc_rx_ring *rx[XVMC_MAX_RINGS];

@@ -140,7 +140,7 @@ static void control_ring_gone(struct xvmc_chan *chan, u32 id, u32 status)
 	}
 	spin_lock_bh(&chan->lock);
 	WRITE_ONCE(ring->dead, true);
-	list_del_init(&ring->node);
+	__clear_bit(ring->id, chan->free_rx);
 	spin_unlock_bh(&chan->lock);
 	rcu_read_lock();
 	conn = rcu_dereference(ring->conn);

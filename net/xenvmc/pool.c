@@ -49,23 +49,22 @@ void xvmc_chan_unborrow(struct xvmc_chan *chan)
 		wake_up(&chan->idle);
 }
 
+/* The first is the largest: pool_tier */
 static struct xvmc_rx_ring *chan_pop_free(struct xvmc_chan *chan)
 {
-	struct xvmc_rx_ring *ring;
+	u32 id = find_first_bit(chan->free_rx, XVMC_MAX_RINGS);
 
 	lockdep_assert_held(&chan->lock);
-	ring = list_first_entry_or_null(&chan->free_rx, struct xvmc_rx_ring,
-					node);
-	if (ring)
-		list_del_init(&ring->node);
-	return ring;
+	if (id >= XVMC_MAX_RINGS)
+		return NULL;
+	__clear_bit(id, chan->free_rx);
+	return chan->rx[id];
 }
 
 /* The consumer end of a ring that was just granted */
 void xvmc_rx_ring_init(struct xvmc_rx_ring *ring)
 {
 	spin_lock_init(&ring->lock);
-	INIT_LIST_HEAD(&ring->node);
 	xvmc_ring_cons_init(&ring->cons, ring->mem.hdr, ring->mem.page,
 			    ring->mem.order);
 }
@@ -177,7 +176,7 @@ void xvmc_chan_give_rx(struct xvmc_chan *chan, struct xvmc_rx_ring *ring)
 
 	spin_lock_bh(&chan->lock);
 	if (!ring->dead)
-		list_add(&ring->node, &chan->free_rx);
+		__set_bit(ring->id, chan->free_rx);
 	conn = list_first_entry_or_null(&chan->starving, struct xvmc_conn,
 					starve_node);
 	if (conn)
