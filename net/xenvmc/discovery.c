@@ -17,6 +17,7 @@
 #include <linux/slab.h>
 #include <xen/xen.h>
 #include "chan.h"
+#include "fault.h"
 #include "peer.h"
 #include "trans_xen.h"
 #include "xenstore.h"
@@ -244,8 +245,7 @@ static int disc_tell_listed(struct xvmc_peer *peer,
 			XVMC_PEV_LISTED_LOW : XVMC_PEV_LISTED_HIGH, NULL);
 	if (READ_ONCE(peer->dead))
 		return -ENOENT;
-	xvmc_xen_refresh_offer(peer);
-	return 0;
+	return xvmc_xen_refresh_offer(peer);
 }
 
 static int disc_update(u16 domid, const struct xvmc_facts *facts)
@@ -286,7 +286,7 @@ static int disc_update_all(unsigned long *listed)
 
 static int disc_scan(void)
 {
-	unsigned long *listed;
+	unsigned long *listed = NULL;
 	u16 domid;
 	int err;
 
@@ -294,8 +294,12 @@ static int disc_scan(void)
 	if (err)
 		return err;
 	WRITE_ONCE(disc.domid, domid);
-	WRITE_ONCE(disc.directory, xvmc_store_has_directory());
-	listed = bitmap_zalloc(XENVMC_DOMID_SELF, GFP_KERNEL);
+	err = xvmc_store_has_directory();
+	if (err < 0)
+		return err;
+	WRITE_ONCE(disc.directory, err);
+	if (!xvmc_should_fail(XVMC_FAULT_LISTED))
+		listed = bitmap_zalloc(XENVMC_DOMID_SELF, GFP_KERNEL);
 	if (!listed)
 		return -ENOMEM;
 	err = xvmc_store_read_peers(listed);

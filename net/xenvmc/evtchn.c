@@ -18,6 +18,7 @@
 #include <asm/xen/hypercall.h>
 #include "chan.h"
 #include "evtchn.h"
+#include "fault.h"
 #include "peer.h"
 
 /**
@@ -48,15 +49,17 @@ static void evtchn_close_port(evtchn_port_t port)
 /* Binds a local port, or closes it */
 static int evtchn_attach(struct xvmc_chan *chan, evtchn_port_t port)
 {
-	struct xvmc_evtchn *ev;
+	struct xvmc_evtchn *ev = NULL;
 	int ret = -ENOMEM;
 
-	ev = kzalloc(sizeof(*ev), GFP_KERNEL);
+	if (!xvmc_should_fail(XVMC_FAULT_EVTCHN))
+		ev = kzalloc(sizeof(*ev), GFP_KERNEL);
 	if (!ev)
 		goto close_port;
 	snprintf(ev->name, sizeof(ev->name), "xenvmc-%u", chan->peer->domid);
-	ret = bind_evtchn_to_irqhandler_lateeoi(port, evtchn_interrupt, 0,
-						ev->name, chan);
+	if (!xvmc_should_fail(XVMC_FAULT_IRQ))
+		ret = bind_evtchn_to_irqhandler_lateeoi(port, evtchn_interrupt,
+							0, ev->name, chan);
 	if (ret < 0)
 		goto free_ev;
 	ev->irq = ret;
@@ -90,9 +93,10 @@ int xvmc_evtchn_alloc(struct xvmc_chan *chan, u32 *port)
 		.dom = DOMID_SELF,
 		.remote_dom = chan->peer->domid,
 	};
-	int err;
+	int err = -ENOSPC;
 
-	err = HYPERVISOR_event_channel_op(EVTCHNOP_alloc_unbound, &op);
+	if (!xvmc_should_fail(XVMC_FAULT_PORT))
+		err = HYPERVISOR_event_channel_op(EVTCHNOP_alloc_unbound, &op);
 	if (err)
 		return err;
 	*port = op.port;
@@ -113,9 +117,11 @@ int xvmc_evtchn_bind(struct xvmc_chan *chan, u32 remote_port)
 		.remote_dom = chan->peer->domid,
 		.remote_port = remote_port,
 	};
-	int err;
+	int err = -ENOSPC;
 
-	err = HYPERVISOR_event_channel_op(EVTCHNOP_bind_interdomain, &op);
+	if (!xvmc_should_fail(XVMC_FAULT_PORT))
+		err = HYPERVISOR_event_channel_op(EVTCHNOP_bind_interdomain,
+						  &op);
 	if (err)
 		return err;
 	return evtchn_attach(chan, op.local_port);

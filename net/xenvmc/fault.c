@@ -5,6 +5,7 @@
  * A test drives it by module parameters, which also work while the module is
  * being loaded: fault_site, a name or nothing for all sites, then fault_nth.
  * That counts down to 0, when the call fails and the log says at which site.
+ * fault_calls lists how often each site was asked since fault_nth was set.
  * No lock: a test sets the site while fault_nth is 0 and nobody looks at it.
  */
 #include <linux/atomic.h>
@@ -21,14 +22,18 @@ static const char * const fault_names[] = {
 
 static char fault_site[16];
 static atomic_t fault_left = ATOMIC_INIT(0);
+static atomic_t fault_calls[ARRAY_SIZE(fault_names)];
 
 static int fault_set(const char *value, const struct kernel_param *param)
 {
 	int n, err;
+	u32 i;
 
 	err = kstrtoint(value, 0, &n);
 	if (err)
 		return err;
+	for (i = 0; i < ARRAY_SIZE(fault_calls); i++)
+		atomic_set(&fault_calls[i], 0);
 	atomic_set(&fault_left, n);
 	return 0;
 }
@@ -43,10 +48,30 @@ static const struct kernel_param_ops fault_ops = {
 	.get = fault_get,
 };
 
+static int fault_get_calls(char *buf, const struct kernel_param *param)
+{
+	int len = 0, n;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(fault_calls); i++) {
+		n = atomic_read(&fault_calls[i]);
+		if (n)
+			len += sysfs_emit_at(buf, len, "%s %d\n",
+					     fault_names[i], n);
+	}
+	return len;
+}
+
+static const struct kernel_param_ops fault_calls_ops = {
+	.get = fault_get_calls,
+};
+
 module_param_string(fault_site, fault_site, sizeof(fault_site), 0600);
 MODULE_PARM_DESC(fault_site, "which site fails; empty: any");
 module_param_cb(fault_nth, &fault_ops, NULL, 0600);
 MODULE_PARM_DESC(fault_nth, "the call that fails; 0: none");
+module_param_cb(fault_calls, &fault_calls_ops, NULL, 0400);
+MODULE_PARM_DESC(fault_calls, "calls of each site since fault_nth was set");
 
 /**
  * xvmc_should_fail() - asked by a site before it does what can fail
@@ -59,6 +84,7 @@ bool xvmc_should_fail(enum xvmc_fault site)
 {
 	const char *name = fault_names[site];
 
+	atomic_inc(&fault_calls[site]);
 	if (!atomic_read(&fault_left))
 		return false;
 	/* sysfs leaves the end of the line in */

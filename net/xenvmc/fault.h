@@ -11,8 +11,12 @@
 #include <linux/types.h>
 
 /*
- * X(enumerator, name shown). RING_PAGE is the last page of a ring: then there
- * is most to undo. CTL_SEND finds the control ring full, for a moment.
+ * X(enumerator, name shown). RING_PAGE is the last page of a ring: there is
+ * most to undo then. MAP_OP is the last of a batch; GRANT the last page's
+ * entry in the grant table or, on the loopback, a token. CTL_SEND finds the
+ * control ring full, for a moment. STORE is whatever asks XenStore or tells
+ * it something, but for what takes an announcement or an offer back, which
+ * cannot be undone.
  */
 #define XVMC_FAULTS_ALL(X)			\
 	X(STATS,	"stats")		\
@@ -32,7 +36,20 @@
 	X(SOCK,		"sock")			\
 	X(STREAM,	"stream")		\
 	X(HOOK_CONN,	"hook_conn")		\
-	X(BACK_SKB,	"back_skb")
+	X(BACK_SKB,	"back_skb")		\
+	X(OWN,		"own")			\
+	X(MAP_MEM,	"map_mem")		\
+	X(MAP_PAGES,	"map_pages")		\
+	X(MAP_GREFS,	"map_grefs")		\
+	X(MAP_OP,	"map_op")		\
+	X(PORT,		"port")			\
+	X(EVTCHN,	"evtchn")		\
+	X(IRQ,		"irq")			\
+	X(PAIR,		"pair")			\
+	X(STORE,	"store")		\
+	X(WATCH,	"watch")		\
+	X(LISTED,	"listed")		\
+	X(PEER_ADDR,	"peer_addr")
 
 enum xvmc_fault {
 #define X(e, n) XVMC_FAULT_##e,

@@ -25,6 +25,7 @@
 #include <linux/workqueue.h>
 #include <xen/grant_table.h>
 #include <xen/page.h>
+#include "fault.h"
 #include "grant.h"
 
 #define GRANT_BATCH	16	/* operations per hypercall */
@@ -80,6 +81,14 @@ struct grant_map {
 
 /* ---- own rings ---- */
 
+/* The reference, or -ENOSPC. @last: of a ring's pages of that kind */
+static int grant_page(u16 domid, void *addr, bool last)
+{
+	if (last && xvmc_should_fail(XVMC_FAULT_GRANT))
+		return -ENOSPC;
+	return gnttab_grant_foreign_access(domid, virt_to_gfn(addr), 0);
+}
+
 /*
  * 1 << @order new zeroed pages, in pieces as large as there are: copies go on
  * from a page to its neighbour, see ring_at().
@@ -101,7 +110,8 @@ static int grant_new_pages(void **page, u32 order)
 		for (i = 0; i < 1U << order; i++)
 			page[done++] = page_address(piece + i);
 	}
-	return 0;
+	if (!xvmc_should_fail(XVMC_FAULT_RING_PAGE))
+		return 0;
 
 free_pages:
 	while (done--)
@@ -148,6 +158,8 @@ static struct grant_own *grant_new_own(u32 pages)
 {
 	struct grant_own *own;
 
+	if (xvmc_should_fail(XVMC_FAULT_OWN))
+		return NULL;
 	own = kzalloc(struct_size(own, ref, pages), GFP_KERNEL);
 	if (!own)
 		return NULL;
@@ -168,8 +180,7 @@ static int grant_new_data(struct grant_own *own, u16 domid, u32 order)
 	if (ret)
 		return ret;
 	for (i = 0; i < pages && ret >= 0; i++) {
-		ret = gnttab_grant_foreign_access(domid,
-						  virt_to_gfn(own->page[i]), 0);
+		ret = grant_page(domid, own->page[i], i + 1 == pages);
 		if (ret >= 0)
 			own->ref[own->nr++] = ret;
 	}
@@ -183,16 +194,18 @@ static int grant_new_data(struct grant_own *own, u16 domid, u32 order)
 static int grant_new_hdr(struct grant_own *own, struct xvmc_ring_mem *mem,
 			 u16 domid, u32 order)
 {
-	struct xvmc_ring_hdr *hdr = (void *)get_zeroed_page(GFP_KERNEL);
+	struct xvmc_ring_hdr *hdr = NULL;
 	int ret;
 	u32 i;
 
+	if (!xvmc_should_fail(XVMC_FAULT_RING_HDR))
+		hdr = (void *)get_zeroed_page(GFP_KERNEL);
 	if (!hdr)
 		return -ENOMEM;
 	xvmc_ring_format(hdr, order);
 	for (i = 0; i < own->nr; i++)
 		hdr->gref[i] = own->ref[i];
-	ret = gnttab_grant_foreign_access(domid, virt_to_gfn(hdr), 0);
+	ret = grant_page(domid, hdr, true);
 	if (ret < 0) {
 		free_page((unsigned long)hdr);
 		return ret;
@@ -366,6 +379,18 @@ static unsigned long grant_addr(const struct grant_map *map, u32 i)
 	return (unsigned long)page_address(map->pages[i]);
 }
 
+/* The last of a batch is not even tried: Xen has no room for the mapping */
+static int grant_map_refs(struct gnttab_map_grant_ref *op, struct page **pages,
+			  u32 n)
+{
+	if (xvmc_should_fail(XVMC_FAULT_MAP_OP)) {
+		n--;
+		op[n].status = GNTST_no_device_space;
+		op[n].handle = INVALID_GRANT_HANDLE;
+	}
+	return gnttab_map_refs(op, NULL, pages, n);
+}
+
 /* Maps @n pages from @first on. What was mapped is noted in any case */
 static int grant_map_batch(struct grant_map *map, u32 first, u32 n,
 			   const u32 *gref)
@@ -377,7 +402,7 @@ static int grant_map_batch(struct grant_map *map, u32 first, u32 n,
 	for (i = 0; i < n; i++)
 		gnttab_set_map_op(&op[i], grant_addr(map, first + i),
 				  GNTMAP_host_map, gref[i], map->domid);
-	err = gnttab_map_refs(op, NULL, map->pages + first, n);
+	err = grant_map_refs(op, map->pages + first, n);
 	for (i = 0; i < n; i++) {
 		ret = grant_map_error(&op[i]);
 		if (!ret)
@@ -475,9 +500,11 @@ static int grant_by_pfn(const void *a, const void *b)
 
 static struct grant_map *grant_new_map(u16 domid, u32 order)
 {
-	struct grant_map *map = kzalloc(sizeof(*map), GFP_KERNEL);
+	struct grant_map *map = NULL;
 	u32 i;
 
+	if (!xvmc_should_fail(XVMC_FAULT_MAP_MEM))
+		map = kzalloc(sizeof(*map), GFP_KERNEL);
 	if (!map)
 		return NULL;
 	map->domid = domid;
@@ -489,7 +516,8 @@ static struct grant_map *grant_new_map(u16 domid, u32 order)
 		goto free_map;
 	for (i = 0; i < map->nr; i++)
 		map->handle[i] = INVALID_GRANT_HANDLE;
-	if (gnttab_alloc_pages(map->nr, map->pages))
+	if (xvmc_should_fail(XVMC_FAULT_MAP_PAGES) ||
+	    gnttab_alloc_pages(map->nr, map->pages))
 		goto free_map;
 	sort(map->pages, map->nr, sizeof(*map->pages), grant_by_pfn, NULL);
 	for (i = 1; i < map->nr; i++)
@@ -518,10 +546,11 @@ static void grant_unmap_all(struct grant_map *map)
 static int grant_map_data(struct grant_map *map, u32 order)
 {
 	struct xvmc_ring_hdr *hdr = page_address(map->pages[0]);
-	u32 *gref;
+	u32 *gref = NULL;
 	int err;
 
-	gref = kmalloc_array(1U << order, sizeof(*gref), GFP_KERNEL);
+	if (!xvmc_should_fail(XVMC_FAULT_MAP_GREFS))
+		gref = kmalloc_array(1U << order, sizeof(*gref), GFP_KERNEL);
 	if (!gref)
 		return -ENOMEM;
 	err = xvmc_ring_read_grefs(hdr, order, gref);

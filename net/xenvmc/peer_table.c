@@ -14,6 +14,7 @@
 #include <linux/slab.h>
 #include <net/ipv6.h>
 #include "chan.h"
+#include "fault.h"
 #include "peer.h"
 #include "peer_table.h"
 
@@ -82,7 +83,9 @@ static int peer_addrs_new(struct xvmc_peer *peer, const struct in6_addr *addrs,
 
 	INIT_HLIST_HEAD(list);
 	for (i = 0; i < naddrs; i++) {
-		entry = kzalloc(sizeof(*entry), GFP_KERNEL);
+		entry = NULL;
+		if (!xvmc_should_fail(XVMC_FAULT_PEER_ADDR))
+			entry = kzalloc(sizeof(*entry), GFP_KERNEL);
 		if (!entry)
 			goto free_entries;
 		entry->addr = addrs[i];

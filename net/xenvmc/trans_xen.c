@@ -21,6 +21,7 @@
 #include <linux/slab.h>
 #include "chan.h"
 #include "evtchn.h"
+#include "fault.h"
 #include "grant.h"
 #include "peer.h"
 #include "stats.h"
@@ -60,8 +61,10 @@ static void pair_work(struct work_struct *work);
 
 static struct xen_pair *pair_new(struct xvmc_peer *peer)
 {
-	struct xen_pair *pair = kzalloc(sizeof(*pair), GFP_KERNEL);
+	struct xen_pair *pair = NULL;
 
+	if (!xvmc_should_fail(XVMC_FAULT_PAIR))
+		pair = kzalloc(sizeof(*pair), GFP_KERNEL);
 	if (!pair)
 		return NULL;
 	kref_init(&pair->ref);
@@ -200,20 +203,28 @@ static void xen_withdraw(struct xvmc_peer *peer)
  * xenvmcd may have made the node anew, and with it empty.
  *
  * Context: Process context, takes the peer's mutex.
+ * Return: 0 or a negative errno, never -ENOENT: without a node there is nothing
+ * to see to, and the directory tells when there is one.
  */
-void xvmc_xen_refresh_offer(struct xvmc_peer *peer)
+int xvmc_xen_refresh_offer(struct xvmc_peer *peer)
 {
 	struct xvmc_offer now;
 	struct xen_pair *pair;
+	int err = 0;
 
 	mutex_lock(&peer->mutex);
 	pair = peer->tpriv;
 	if (peer->state != XVMC_PEER_OFFERED || !pair)
 		goto unlock;
-	if (xvmc_store_read_own_offer(peer->domid, &now) == -ENOENT)
-		xvmc_store_write_offer(peer->domid, &pair->offer);
+	err = xvmc_store_read_own_offer(peer->domid, &now);
+	if (err == -ENOENT)
+		err = xvmc_store_write_offer(peer->domid, &pair->offer);
+	/* Malformed is what stands there, for the peer to judge */
+	if (err == -ENOENT || err == -EPROTO)
+		err = 0;
 unlock:
 	mutex_unlock(&peer->mutex);
+	return err;
 }
 
 /* ---- higher domid ---- */

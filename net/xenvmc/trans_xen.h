@@ -5,7 +5,7 @@
 
 struct xvmc_peer;
 
-/* Writes an offer again that dom0 has emptied. Process context */
-void xvmc_xen_refresh_offer(struct xvmc_peer *peer);
+/* Writes an offer again that dom0 has emptied. Process context; 0 or -errno */
+int xvmc_xen_refresh_offer(struct xvmc_peer *peer);
 
 #endif /* _XVMC_TRANS_XEN_H */

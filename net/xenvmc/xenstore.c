@@ -18,6 +18,7 @@
 #include <linux/slab.h>
 #include <net/ipv6.h>
 #include <uapi/linux/xenvmc.h>
+#include "fault.h"
 #include "xenstore.h"
 
 #define STORE_OWN	"data/xenvmc"
@@ -31,9 +32,19 @@ static int store_error(int err)
 
 static char *store_read(const char *dir, const char *node)
 {
-	char *value = xenbus_read(XBT_NIL, dir, node, NULL);
+	char *value;
 
+	if (xvmc_should_fail(XVMC_FAULT_STORE))
+		return ERR_PTR(-ENOMEM);
+	value = xenbus_read(XBT_NIL, dir, node, NULL);
 	return IS_ERR(value) ? ERR_PTR(store_error(PTR_ERR(value))) : value;
+}
+
+static int store_write(const char *dir, const char *node, const char *value)
+{
+	if (xvmc_should_fail(XVMC_FAULT_STORE))
+		return -ENOMEM;
+	return xenbus_write(XBT_NIL, dir, node, value);
 }
 
 static void store_peer_dir(char *buf, size_t size, u16 domid)
@@ -64,11 +75,16 @@ int xvmc_store_own_domid(u16 *domid)
  * xvmc_store_has_directory() - whether xenvmcd has published for this guest
  *
  * Context: Process context.
- * Return: true if it has.
+ * Return: 1 if it has, 0 if not, or a negative errno.
  */
-bool xvmc_store_has_directory(void)
+int xvmc_store_has_directory(void)
 {
-	return xenbus_exists(XBT_NIL, STORE_DIR, "domid") > 0;
+	char *value = store_read(STORE_DIR, "domid");
+
+	if (IS_ERR(value))
+		return PTR_ERR(value) == -ENOENT ? 0 : PTR_ERR(value);
+	kfree(value);
+	return 1;
 }
 
 /**
@@ -84,14 +100,14 @@ int xvmc_store_announce(const char *addrs)
 {
 	int err;
 
-	err = xenbus_write(XBT_NIL, STORE_OWN, "features", "0");
+	err = store_write(STORE_OWN, "features", "0");
 	if (err)
 		return err;
-	err = xenbus_write(XBT_NIL, STORE_OWN, "addr", addrs);
+	err = store_write(STORE_OWN, "addr", addrs);
 	if (err)
 		return err;
 	/* Last: who sees it finds the rest */
-	return xenbus_printf(XBT_NIL, STORE_OWN, "version", "%u", XVMC_VERSION);
+	return store_write(STORE_OWN, "version", __stringify(XVMC_VERSION));
 }
 
 /**
@@ -117,6 +133,8 @@ int xvmc_store_read_peers(unsigned long *listed)
 	char **names;
 	u16 domid;
 
+	if (xvmc_should_fail(XVMC_FAULT_STORE))
+		return -ENOMEM;
 	names = xenbus_directory(XBT_NIL, STORE_DIR, "peer", &n);
 	if (IS_ERR(names)) {
 		int err = store_error(PTR_ERR(names));
@@ -190,15 +208,15 @@ int xvmc_store_read_facts(u16 domid, struct xvmc_facts *facts)
  */
 int xvmc_store_write_offer(u16 to, const struct xvmc_offer *offer)
 {
-	char dir[32];
+	char dir[32], value[48];
 
 	store_peer_dir(dir, sizeof(dir), to);
 	/* A privileged domain could make the node, with permissions amiss */
 	if (xenbus_exists(XBT_NIL, dir, "offer") <= 0)
 		return -ENOENT;
-	return xenbus_printf(XBT_NIL, dir, "offer", "%u %x %u %u",
-			     offer->version, offer->features, offer->port,
-			     offer->gref);
+	snprintf(value, sizeof(value), "%u %x %u %u", offer->version,
+		 offer->features, offer->port, offer->gref);
+	return store_write(dir, "offer", value);
 }
 
 /**
@@ -308,6 +326,8 @@ static int store_watch(struct xvmc_store_watch *watch)
 	watch->watch.node = watch->path;
 	watch->watch.will_handle = store_will_handle;
 	watch->watch.callback = store_callback;
+	if (xvmc_should_fail(XVMC_FAULT_WATCH))
+		return -ENOMEM;
 	return register_xenbus_watch(&watch->watch);
 }
 

@@ -50,7 +50,7 @@ struct xvmc_store_watch {
 
 /* All in process context. Nodes that do not exist: -ENOENT */
 int xvmc_store_own_domid(u16 *domid);
-bool xvmc_store_has_directory(void);
+int xvmc_store_has_directory(void);
 /* Announces this guest; @addrs are separated by one space */
 int xvmc_store_announce(const char *addrs);
 void xvmc_store_withdraw(void);
