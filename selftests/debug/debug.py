@@ -41,9 +41,14 @@ TESTS = (
     ("unload", 400, ["unload", *BUSY]),
     ("hostile", 600, ["hostile"]),
     ("faults", 400, ["faults", "load", "netns", "stream"]),
+    ("faults-first", 400, ["faults", "--first", "hook", "back", "unload"]),
 )
-# Only if it is named; ends by itself after XENVMC_SOAK seconds, if not 0
-SOAK = ("soak-hostile", 0, ["hostile"])
+# Only if they are named. The soak ends by itself after XENVMC_SOAK seconds, if
+# not 0
+NAMED = (
+    ("soak-hostile", 0, ["hostile"]),
+    ("faults-hook", 1500, ["faults", "hook", "back", "unload"]),
+)
 # The far end that is linked into a copy of the module
 FAR_END = os.path.join(TOP, "selftests/hostile/end")
 
@@ -153,7 +158,7 @@ def planted(parts):
 def tests(parts, names):
     """The tests @names. Returns the number that failed."""
     failed = 0
-    jobs = [test for test in (*TESTS, SOAK) if test[0] in names]
+    jobs = [test for test in TESTS + NAMED if test[0] in names]
     for (name, _, _), result in zip(jobs, side_by_side(parts, jobs)):
         print("\n".join(result.output))
         complaints = [line for line in result.console
@@ -171,7 +176,7 @@ def main():
     known = ["planted"] + [name for name, _, _ in TESTS]
     names = sys.argv[1:] or known
     for name in names:
-        if name not in known + [SOAK[0]]:
+        if name not in known + [test[0] for test in NAMED]:
             sys.exit(f"debug.py: {name}: expected {', '.join(known)}")
     parts = build()
     failed = planted(parts) if "planted" in names else 0

@@ -1,44 +1,38 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-"""faults.py MODULES [PATH...]: each call that can fail does so once. TAP.
+"""faults.py [--first] MODULES [PATH...]: each call that can fail does so. TAP.
 
-Runs on the sanitizer kernel, as root, with the modules of a test build. On each
-path the first call of a site fails, then the second, until the path is walked
-without a failure. Each time: nothing hangs, no byte is wrong, the path can be
-walked again, and the modules can be unloaded. The kernel's complaints and lost
-memory are looked for by who runs this.
+Runs on the sanitizer kernel, as root, with the modules of a test build. A path
+is walked with the first call of a site failing, then the second, until none of
+that site fails; --first: the first only. effects.py says what each failure may
+be seen by. Each time: nothing hangs, no byte is wrong, no connection stays, the
+path can be walked again, and the modules can be unloaded. The kernel's
+complaints and lost memory are looked for by who runs this.
 """
-import collections
 import ctypes
 import errno
-import json
 import os
-import re
 import select
 import signal
 import socket
-import struct
 import subprocess
 import sys
-import threading
 import time
 import traceback
 
+import walk
+from effects import EFFECTS, SOUND
+from walk import Wrong, check
+
 FACTOR = float(os.environ.get("XENVMC_DEADLINE_FACTOR", "1"))
 DEADLINE = int(30 * FACTOR)     # of one walk
-PARAMETERS = "/sys/module/xenvmc/parameters"
-AF_XENVMC, SELF, ANY, PORT = 19, 0x7ff0, 0xffff, 7900
+SELF, PORT = 0x7ff0, 7900
 SERVER = "10.9.0.2"
 SIZE = 40000
 TCP_INQ = 36
 LIBC = ctypes.CDLL(None, use_errno=True)
-# What a call of AF_XENVMC may fail with while memory is short at either end
-SHORT = (errno.ENOMEM, errno.ENOBUFS, errno.ECONNREFUSED, errno.ECONNRESET,
-         errno.EPIPE, errno.ETIMEDOUT)
-
-
-class Wrong(Exception):
-    """What no failure excuses."""
+FIRST = "--first" in sys.argv
+WORDS = [word for word in sys.argv[1:] if word != "--first"]
 
 
 class Hang(BaseException):
@@ -49,125 +43,29 @@ def hang(_signo, _frame):
     raise Hang(f"no end after {DEADLINE} s")
 
 
-def check(cond, text):
-    if not cond:
-        raise Wrong(text)
-
-
-# ---- the modules -----------------------------------------------------------
-
 def insmod(name, *words):
-    """True if the module was loaded."""
-    return not subprocess.run(["insmod", f"{sys.argv[1]}/{name}.ko", *words],
-                              stderr=subprocess.DEVNULL,
-                              check=False).returncode
+    return walk.insmod(WORDS[0], name, *words)
 
 
-def rmmod(name):
-    """A closed connection holds its module until the peer has answered."""
-    while subprocess.run(["rmmod", name], stderr=subprocess.DEVNULL,
-                         check=False).returncode:
-        time.sleep(0.05)        # under the deadline of the walk
+class Now:      # pylint: disable=too-few-public-methods
+    """The walk that is under way."""
+    site, nth = "", 0       # what fails
+    wanted = ()             # the effects that are right
+    before = {}             # counters when it began
+    calls = {}              # of each site, until the path was walked
 
+    @classmethod
+    def begin(cls):
+        """What fails, fails from here on."""
+        cls.before = walk.stats()
+        walk.arm(cls.nth, cls.site)
 
-def stats():
-    """All counters."""
-    out = subprocess.run(["xenvmc", "-j", "stat", "show"], check=True,
-                         capture_output=True, text=True).stdout
-    told = json.loads(out)
-    if isinstance(told, dict):
-        return told
-    if told and "name" in told[0]:
-        return {s["name"]: s["value"] for s in told}
-    return {name: value for s in told for name, value in s.items()}
-
-
-def fallbacks(now):
-    return sum(n for name, n in now.items() if name.startswith("fallback_"))
-
-
-def loaded():
-    return os.path.isdir("/sys/module/xenvmc")
-
-
-def arm(nth):
-    """0: no call fails."""
-    if loaded():
-        with open(f"{PARAMETERS}/fault_nth", "w", encoding="ascii") as file:
-            file.write(str(nth))
-
-
-class Log:
-    """The kernel's messages from now on: they tell which sites failed."""
-
-    def __init__(self):
-        self.fd = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK)
-        os.lseek(self.fd, 0, os.SEEK_END)
-
-    def sites(self):
-        """Those that failed since the last call."""
-        found = []
-        while True:
-            try:
-                line = os.read(self.fd, 8192).decode(errors="replace")
-            except BlockingIOError:
-                return found
-            found += re.findall(r"fails on purpose: (\w+)", line)
-
-
-# ---- bytes -----------------------------------------------------------------
-
-def block(seed, size):
-    """Any two differ, and no part repeats."""
-    words = (size + 3) // 4
-    return struct.pack(f"<{words}I", *range(seed << 20,
-                                            (seed << 20) + words))[:size]
-
-
-def take(sock, data):
-    """@data has to come."""
-    got = b""
-    while len(got) < len(data):
-        more = sock.recv(len(data) - len(got))
-        if not more:
-            raise ConnectionResetError(errno.ECONNRESET, "early end")
-        got += more
-        check(data.startswith(got), "a byte is wrong")
-
-
-def carry(source, sink, data):
-    """One direction; what goes wrong at the writing end is told here."""
-    failed = []
-
-    def write():
-        try:
-            source.sendall(data)
-        except OSError as err:
-            failed.append(err)
-    writer = threading.Thread(target=write)
-    writer.start()
-    try:
-        take(sink, data)
-    finally:
-        writer.join()
-    if failed:
-        raise failed[0]
-
-
-def exchange(one, other):
-    """Both directions, then the end of the stream."""
-    carry(one, other, block(1, SIZE))
-    carry(other, one, block(2, SIZE))
-    one.shutdown(socket.SHUT_WR)
-    check(other.recv(1) == b"", "bytes behind the stream")
+    @classmethod
+    def effect(cls):
+        return walk.effect(cls.before, walk.stats())
 
 
 # ---- paths -----------------------------------------------------------------
-
-def named(domid):
-    """struct sockaddr_xenvmc."""
-    return struct.pack("=HHI8x", AF_XENVMC, domid, PORT)
-
 
 def call(function, sock, name):
     if function(sock.fileno(), name, len(name)):
@@ -183,7 +81,7 @@ def accept(listener):
     if child < 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
-    return socket.socket(AF_XENVMC, socket.SOCK_STREAM, 0, child)
+    return socket.socket(walk.AF_XENVMC, socket.SOCK_STREAM, 0, child)
 
 
 def stream():
@@ -191,24 +89,24 @@ def stream():
     opened = []
 
     def new():
-        opened.append(socket.socket(AF_XENVMC, socket.SOCK_STREAM))
+        opened.append(socket.socket(walk.AF_XENVMC, socket.SOCK_STREAM))
         opened[-1].settimeout(DEADLINE / 2)
         return opened[-1]
+    Now.begin()
     try:
         listener = new()
-        call(LIBC.bind, listener, named(ANY))
+        call(LIBC.bind, listener, walk.named(walk.ANY, PORT))
         listener.listen(8)
         client = new()
         client.setblocking(True)
-        call(LIBC.connect, client, named(SELF))
+        call(LIBC.connect, client, walk.named(SELF, PORT))
         client.settimeout(DEADLINE / 2)
         child = accept(listener)
         opened.append(child)
         child.settimeout(DEADLINE / 2)
-        exchange(client, child)
+        walk.exchange(client, child, SIZE)
     finally:
-        for sock in reversed(opened):
-            sock.close()
+        close(*reversed(opened))
 
 
 def within(space, function):
@@ -234,22 +132,19 @@ def tcp():
 
 
 def settle(client, child):
-    """Until the connection is moved, both ways, or stays on TCP with a reason.
-    True: moved."""
-    while True:
+    """Until the connection is moved, both ways, and users are told no more
+    than that, or what they have to be. True: moved."""
+    first = time.monotonic()
+    while time.monotonic() < first + DEADLINE / 6:
         for _ in range(10):
-            carry(client, child, b"?")
-            carry(child, client, b"!")
-        now = stats()
-        if now.get("ring_starts", 0) >= settle.starts + 2:
-            return True
-        if fallbacks(now) > settle.fallbacks:
-            return False
-
-
-def mark():
-    now = stats()
-    settle.starts, settle.fallbacks = now.get("ring_starts", 0), fallbacks(now)
+            walk.carry(client, child, b"?")
+            walk.carry(child, client, b"!")
+        now = walk.stats()
+        moved = now["ring_starts"] >= Now.before["ring_starts"] + 2
+        told = walk.effect(Now.before, now)
+        if (told if moved else f"{told} tcp") in Now.wanted:
+            break
+    return moved
 
 
 def close(*socks):
@@ -257,159 +152,178 @@ def close(*socks):
         sock.close()
 
 
-def moved_and(then):
+def moved_and(then, begin=lambda: None):
     """A TCP connection is moved; @then is what follows. It must not fail."""
     client, child = tcp()
     try:
         moved = settle(client, child)
+        begin()
         then(client, child)
     except OSError as err:
         raise Wrong(f"TCP failed: {err}") from err
     finally:
         close(client, child)
-    if not moved:
-        raise OSError(errno.ENOBUFS, "on TCP with a reason")
+    return "" if moved else "tcp"
 
 
 def hook():
     """A TCP connection, moved, from connect() to close()."""
-    moved_and(exchange)
+    Now.begin()
+    return moved_and(lambda *ends: walk.exchange(*ends, SIZE))
+
+
+def moved_back(take_back):
+    """Failures begin when a connection has moved."""
+    Now.before, wanted, Now.wanted = walk.stats(), Now.wanted, [""]
+
+    def begin():
+        Now.wanted = wanted
+        Now.begin()
+    check(not moved_and(take_back, begin), "a connection has not moved")
 
 
 def back():
     """An option takes a connection with unread bytes back to TCP."""
+    told = []
+
     def take_back(client, child):
-        client.sendall(block(3, SIZE))
+        client.sendall(walk.block(3, SIZE))
         try:
             child.setsockopt(socket.IPPROTO_TCP, TCP_INQ, 1)
         except OSError as err:
-            check(err.errno == errno.ENOMEM, f"setsockopt: {err}")
-        take(child, block(3, SIZE))
-        exchange(client, child)
-    moved_and(take_back)
+            told.append(errno.errorcode[err.errno])
+        walk.take(child, walk.block(3, SIZE))
+        walk.exchange(client, child, SIZE)
+    moved_back(take_back)
+    return "".join(told)
 
 
 def unload():
     """The hook is unloaded under a connection with unread bytes."""
     def take_back(client, child):
-        client.sendall(block(4, SIZE))
-        rmmod("xenvmc_inet")
-        take(child, block(4, SIZE))
-        exchange(client, child)
+        client.sendall(walk.block(4, SIZE))
+        walk.rmmod("xenvmc_inet")
+        walk.take(child, walk.block(4, SIZE))
+        walk.exchange(client, child, SIZE)
     try:
-        moved_and(take_back)
+        moved_back(take_back)
     finally:
         insmod("xenvmc_inet")
 
 
 def netns():
     """A network namespace comes and goes."""
+    Now.begin()
     if subprocess.run(["ip", "netns", "add", "c"], check=False,
                       stderr=subprocess.DEVNULL).returncode:
         subprocess.run(["ip", "netns", "del", "c"], check=False,
                        stderr=subprocess.DEVNULL)
-        raise OSError(errno.ENOMEM, "no namespace")
+        return "no namespace"
     subprocess.run(["ip", "netns", "del", "c"], check=True)
+    return ""
 
 
-def load(nth=0):
+def load():
     """xenvmc.ko is loaded and unloaded."""
-    if not insmod("xenvmc", f"fault_nth={nth}"):
-        raise OSError(errno.ENOMEM, "not loaded")
-    arm(0)
-    rmmod("xenvmc")
+    if not insmod("xenvmc", f"fault_site={Now.site}", f"fault_nth={Now.nth}"):
+        return "not loaded"
+    Now.calls = walk.calls()
+    walk.rmmod("xenvmc")
+    return ""
 
 
-# Path, the sites that it has to meet
-PATHS = {
-    load: {"stats", "workqueue", "sysctl", "peer", "chan", "ring", "ring_hdr",
-           "ring_page", "grant", "map"},
-    netns: {"sysctl"},
-    stream: {"sock", "stream", "conn_id", "ctl_send", "rx_ring", "ring",
-             "ring_hdr", "ring_page", "grant", "map", "tx_ring"},
-    hook: {"hook_conn", "conn_id", "ctl_send", "rx_ring", "ring", "ring_hdr",
-           "ring_page", "grant", "map", "tx_ring"},
-    back: {"back_skb", "ctl_send"},
-    unload: {"back_skb", "ctl_send"},
-}
+# Path, the modules that it needs
+PATHS = {load: (), netns: ("xenvmc",), stream: ("xenvmc",),
+         hook: ("xenvmc", "xenvmc_inet"), back: ("xenvmc", "xenvmc_inet"),
+         unload: ("xenvmc", "xenvmc_inet")}
 
 
 def prepare(path):
-    if path is load:
-        return
-    check(insmod("xenvmc"), "xenvmc.ko is not loaded")
-    if path in (hook, back, unload):
-        check(insmod("xenvmc_inet"), "xenvmc_inet.ko is not loaded")
+    for name in PATHS[path]:
+        check(insmod(name), f"{name}.ko is not loaded")
+    if "xenvmc_inet" in PATHS[path]:
         for space in ("a", "b"):
-            subprocess.run(["ip", "netns", "exec", space, "xenvmc", "hook",
-                            "on", "loopback"], check=True)
-        mark()
+            within(space, lambda: subprocess.run(
+                ["xenvmc", "hook", "on", "loopback"], check=True))
 
 
 def leave(path):
-    if path is load:
-        return
-    if path in (hook, back, unload):
-        rmmod("xenvmc_inet")
-    rmmod("xenvmc")
+    for name in reversed(PATHS[path]):
+        walk.rmmod(name)
 
 
-def walk(path, nth, log):
-    """Walk with the @nth call failing, then without. The sites that failed."""
+def once(path):
+    """Walk the path. What users are told of it."""
+    try:
+        told = path() or ""
+    except OSError as err:
+        told = errno.errorcode.get(err.errno, str(err))
+    if walk.loaded():
+        Now.calls = walk.calls()
+        walk.arm(0)
+        walk.until(lambda: not walk.connections(), "no connection is left",
+                   DEADLINE / 2)
+        told = f"{Now.effect()} {told}" if path is not load else told
+    return told.strip()
+
+
+def failing(path, site, nth, log):
+    """Walk with the @nth call of @site failing, then without. What users are
+    told of it, or None if it did not fail."""
+    sound = SOUND.get(path.__name__, "").split("|")
     signal.alarm(DEADLINE)
+    rights = EFFECTS[path.__name__][site] if site else ["|".join(sound)]
+    right = rights[min(nth, len(rights)) - 1]
+    Now.site, Now.nth, Now.wanted = site, nth, right.split("|")
     prepare(path)
     log.sites()
-    excuse = None
-    try:
-        if path is load:
-            load(nth)
-        else:
-            arm(nth)
-            path()
-    except OSError as err:
-        excuse = err
-    arm(0)
-    sites = log.sites()
-    if excuse:
-        check(sites, f"failed without a cause: {excuse}")
-        check(excuse.errno in SHORT, f"unexpected: {excuse}")
-    if sites:
-        if path in (hook, back, unload):
-            mark()
-        try:
-            path()
-        except OSError as err:
-            raise Wrong(f"the next try failed, too: {err}") from err
+    told = once(path)
+    failed = log.sites()
+    check(len(failed) <= 1, f"failed more than once: {failed}")
+    check(not failed or told in Now.wanted,
+          f"seen by \"{told}\", expected: \"{right}\"")
+    Now.site, Now.nth, Now.wanted = "", 0, sound
+    if failed:
+        again = once(path)
+        check(again in sound, f"the next walk is not as without failure: "
+              f"\"{again}\", expected: {sound}")
     leave(path)
     signal.alarm(0)
-    return sites
+    return told if failed else None
 
 
 def every(path, log):
-    """All failures of a path, one after another. What was wrong, by site."""
-    hits = collections.Counter()
-    nth = 0
-    while True:
-        nth += 1
-        try:
-            sites = walk(path, nth, log)
-        except (Wrong, Hang) as err:
-            raise Wrong(f"call {nth} ({', '.join(log.sites()) or 'see the log'}"
-                        f"): {err}") from err
-        hits.update(sites)
-        if not sites:
-            break
-    print("# " + ", ".join(f"{s} x{n}" for s, n in sorted(hits.items())))
-    missed = PATHS[path] - set(hits)
-    check(not missed, f"never failed: {', '.join(sorted(missed))}")
-    return nth - 1
+    """All failures of a path, one after another. Returns how many."""
+    failing(path, "", 0, log)
+    met, sites = set(Now.calls), EFFECTS[path.__name__]
+    check(met <= set(sites), f"not in effects.py: {met - set(sites)}")
+    count = 0
+    for site, rights in sites.items():
+        check(site in met, f"{site} was not met")
+        nth, told = 0, ""
+        while told is not None and not (FIRST and nth):
+            nth += 1
+            start = time.monotonic()
+            try:
+                told = failing(path, site, nth, log)
+            except (Wrong, Hang) as err:
+                raise Wrong(f"{site}, call {nth}: {err}") from err
+            if told is not None:
+                print(f"# {site}, call {nth}: {told or 'not seen'} "
+                      f"({time.monotonic() - start:.1f} s)", flush=True)
+        nth -= not FIRST
+        check(nth, f"{site} never failed")
+        check(FIRST or site == "ctl_send" or nth == len(rights),
+              f"{site} failed {nth} times, expected {len(rights)}")
+        count += nth
+    return count
 
 
 def main():
     signal.signal(signal.SIGALRM, hang)
-    paths = [p for p in PATHS if not sys.argv[2:] or p.__name__ in sys.argv[2:]]
+    paths = [p for p in PATHS if not WORDS[1:] or p.__name__ in WORDS[1:]]
     print(f"TAP version 13\n1..{len(paths)}", flush=True)
-    log = Log()
+    log = walk.Log()
     for number, path in enumerate(paths, 1):
         start = time.monotonic()
         try:

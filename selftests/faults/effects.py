@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What users are told when a call fails, by path, site and number of the call.
+
+Words of walk.effect(), then what the path itself says: an errno, "tcp" for a
+connection that did not move. "|" stands between what is right, too: where the
+two ends of a connection, which count together here, race. A site fails as often
+as there are entries; but ctl_send, which depends on who is faster.
+"""
+SOUND = {"back": "sockopt|sockopt*2", "unload": "unload|unload*2"}
+
+_TWICE = ["", ""]
+_NOT_LOADED = ["not loaded"] * 2
+_NO_RING = ["no_ring"] * 2
+# One end is short of memory, and in time the other misses its answer
+_NO_CONN = ["no_match no_memory tcp|no_memory tcp",
+            "no_answer no_memory tcp|no_memory tcp"]
+_BACK = ["sockopt|sockopt*2"] * 3
+_UNLOAD = ["unload|unload*2"] * 3
+
+EFFECTS = {
+    "load": {"stats": ["not loaded"], "workqueue": ["not loaded"],
+             "sysctl": ["not loaded"] * 3, "peer": _NOT_LOADED,
+             "chan": _NOT_LOADED, "ring": _NOT_LOADED,
+             "ring_hdr": _NOT_LOADED, "ring_page": _NOT_LOADED,
+             "grant": _NOT_LOADED, "map": _NOT_LOADED},
+    "netns": {"sysctl": ["no namespace"]},
+    "stream": {"sock": ["ENOBUFS", "ENOBUFS", ""], "stream": ["ENOMEM", ""],
+               "conn_id": ["ENOBUFS", ""], "rx_ring": _TWICE, "ring": _TWICE,
+               "ring_hdr": _TWICE, "ring_page": _TWICE, "grant": _TWICE,
+               "map": _TWICE, "tx_ring": _TWICE, "ctl_send": [""]},
+    "hook": {"hook_conn": _NO_CONN, "conn_id": _NO_CONN, "rx_ring": _NO_RING,
+             "ring": _NO_RING, "ring_hdr": _NO_RING, "ring_page": _NO_RING,
+             "grant": _NO_RING, "map": _NO_RING, "tx_ring": _NO_RING,
+             "ctl_send": [""]},
+    "back": {"back_skb": _BACK, "ctl_send": _BACK[:1]},
+    "unload": {"back_skb": _UNLOAD, "ctl_send": _UNLOAD[:1]},
+}
