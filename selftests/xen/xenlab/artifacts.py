@@ -20,7 +20,7 @@ MODULES = ("net/xenvmc", "selftests/hostile")
 SOURCES = ("net", "include", "selftests/hostile")
 # Folders with a Makefile that takes O=; their programs go to all domains.
 TOOLS = ("userspace", "selftests/loop", "selftests/stamp",
-         "selftests/census")
+         "selftests/census", "selftests/bench")
 
 
 def mirror(source, target):
