@@ -30,6 +30,9 @@ help:
 #= make check      rules of the source only, and the kernel's checkpatch
 #= make unit       tests of the portable core only
 #= make fuzz       fuzz the decoders for longer (SECONDS_EACH=600)
+#= make bench      what a byte costs, on each way between two programs
+#= make bench-smp  the same on two processors, also by the clock
+#= make bench-check only what the stored baseline has: is anything slower?
 #= make bench-core the ring against pipe and AF_UNIX, natively
 #= make modules    xenvmc.ko and xenvmc_inet.ko for KDIR (this kernel)
 #= make modules-all they build for all kernels that we know, without a warning
@@ -68,6 +71,15 @@ soak-leaks: packages
 
 soak-hostile: packages
 	@XENVMC_SOAK=$(or $(SECONDS),0) selftests/debug/debug.py soak-hostile
+
+bench: packages
+	@unset MAKEFLAGS MAKELEVEL; exec selftests/bench/bench.py
+
+bench-smp: packages
+	@unset MAKEFLAGS MAKELEVEL; exec selftests/bench/bench.py --smp
+
+bench-check: packages
+	@unset MAKEFLAGS MAKELEVEL; exec selftests/bench/bench.py --check
 
 check: packages
 	@unset MAKEFLAGS MAKELEVEL; exec selftests/run check checkpatch
@@ -108,5 +120,6 @@ clean:
 	rm -rf $(BUILD)
 
 .PHONY: all help packages demo test test-matrix test-debug soak-hostile \
-	soak-leaks check unit fuzz bench-core modules modules-all tools install \
-	install-modules install-tools install-headers clean
+	bench bench-smp bench-check soak-leaks check unit fuzz bench-core \
+	modules modules-all tools install install-modules install-tools \
+	install-headers clean

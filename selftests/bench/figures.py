@@ -4,18 +4,53 @@
 Nothing here measures: rows come in and verdicts go out. A row that is missing
 is a failure everywhere, never a row that happens to be fine.
 """
+import re
 import statistics
 
 PATHS = ("tcp", "moved", "af_xenvmc", "lo_tcp", "unix", "pipe", "memcpy")
-UNITS = {"stream": "MB/s", "rtt": "us"}
+UNITS = {"stream": "MB/s", "rtt": "us", "connect": "us"}
 
 # Of one connection: what, size, by how much moved TCP is better than plain.
 FLOORS = (("stream", 65536, 6), ("stream", 16384, 5), ("stream", 1024, 2.5),
           ("stream", 64, 1.3), ("rtt", 1, 2.3))
+SMP_FLOORS = (("rtt", 1, 3.5),)
 
 # TCP on netfront is noisy even where instructions are counted.
 GATED = ("moved", "af_xenvmc")
 TOLERANCE = 0.05
+
+
+def parse(text):
+    """The lines of xvbench, as dictionaries; ValueError for any other."""
+    found = []
+    for line in text.splitlines():
+        match = re.fullmatch(r"what=(\w+) conns=(\d+) size=(\d+) amount=(\d+) "
+                             r"warm=(\d+) ns=(\d+)", line)
+        if not match:
+            raise ValueError(f"not a line of xvbench: {line}")
+        names = ("conns", "size", "amount", "warm", "ns")
+        found.append({"what": match.group(1),
+                      **dict(zip(names, map(int, match.groups()[1:])))})
+    return found
+
+
+def value(line):
+    """The figure of a line, in its unit: of a stream, all connections together;
+    of a round trip or a connect, as one connection sees it."""
+    if line["what"] == "stream":
+        return line["amount"] * 1e3 / line["ns"]
+    return line["ns"] / 1e3 / line["amount"]
+
+
+def moved_bytes(lines):
+    """Bytes that measured connections moved, either way."""
+    total = 0
+    for line in lines:
+        if line["what"] == "stream":
+            total += line["amount"]
+        elif line["what"] == "rtt":
+            total += 2 * line["amount"] * line["size"] * line["conns"]
+    return total
 
 
 def row(path, conns, size, what, values):
@@ -36,14 +71,14 @@ def key(entry):
 
 def gain(what, before, after):
     """How many times better @after is than @before."""
-    return before / after if what == "rtt" else after / before
+    return after / before if what == "stream" else before / after
 
 
-def floors(rows):
+def floors(rows, table=FLOORS):
     """A list of (what, size, ratio or None, floor, whether it is reached)."""
     median = {key(entry): entry["median"] for entry in rows}
     found = []
-    for what, size, floor in FLOORS:
+    for what, size, floor in table:
         pair = [median.get((path, 1, size, what)) for path in ("tcp", "moved")]
         ratio = None if None in pair else gain(what, *pair)
         found.append((what, size, ratio, floor,
@@ -51,13 +86,42 @@ def floors(rows):
     return found
 
 
+def pairs(values):
+    """Rows of how many times better moved TCP was than plain TCP, out of
+    @values: {(conns, size, what): [(plain, moved) of each round]}."""
+    found = []
+    for (conns, size, what), rounds in values.items():
+        gains = [gain(what, *pair) for pair in rounds]
+        found.append({"conns": conns, "size": size, "what": what,
+                      "median": statistics.median(gains),
+                      "min": min(gains), "max": max(gains)})
+    return found
+
+
+def table(rows):
+    """Rows as text: a line for each kind of work, a column for each path."""
+    paths = [p for p in PATHS if any(r["path"] == p for r in rows)]
+    lines = [f"{'work':>24}" + "".join(f"{p:>11}" for p in paths)
+             + f"{'tcp:moved':>11}"]
+    cells = {key(r): r["median"] for r in rows}
+    for work in dict.fromkeys(key(r)[1:] for r in rows):
+        conns, size, what = work
+        name = f"{what} {conns} x {size} B {UNITS[what]}"
+        medians = [cells.get((p, *work)) for p in paths]
+        both = [cells.get((p, *work)) for p in ("tcp", "moved")]
+        lines.append(f"{name:>24}" + "".join(
+            f"{m:>11.1f}" if m else f"{'-':>11}" for m in medians)
+            + (f"{gain(what, *both):>10.2f}x" if all(both) else ""))
+    return "\n".join(lines)
+
+
 def worse(rows, baseline):
-    """Lines saying which gated figures of @baseline are missing from @rows or
-    more than TOLERANCE worse there."""
+    """Lines saying which gated figures of @baseline, those of one connection,
+    are missing from @rows or more than TOLERANCE worse there."""
     median = {key(entry): entry["median"] for entry in rows}
     lines = []
     for entry in baseline:
-        if entry["path"] not in GATED:
+        if entry["path"] not in GATED or entry["conns"] > 1:
             continue
         name = "{} {} conns, {} B, {}".format(*key(entry))
         now = median.get(key(entry))

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-"""Tests of the benchmark's figures, without a benchmark."""
+"""Tests of the benchmark's figures and of its looks at a trace, without a
+benchmark."""
 import os
 import sys
 import unittest
@@ -8,8 +9,47 @@ import unittest
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "../xen")]
 
+# pylint: disable=wrong-import-position
+import course  # noqa: E402
 import figures  # noqa: E402
+import trace  # noqa: E402
 from xenlab import tap  # noqa: E402
+from xenlab.errors import LabError  # noqa: E402
+
+LINES = """what=stream conns=50 size=64 amount=4000000 warm=9 ns=200000000
+what=rtt conns=50 size=2 amount=40 warm=11 ns=80000000
+what=connect conns=1 size=1 amount=100 warm=26 ns=50000000
+"""
+
+# As xenalyze 4.20 prints it, shortened
+SUMMARY = """Total time: 4.80 seconds (using cpu speed 2.40 GHz)
+|-- Domain 0 --|
+ Runstates:
+  full run:    1009  0.03s  67488 { 37441|9999923|9999923}
+-- v0 --
+ Runstates:
+   running:    1009  0.03s  67488 { 37441|9999923|9999923}
+  runnable:    1005  0.03s  75269 {  6885|9140219|9945766}
+PV events:
+  page_fault  828
+  hypercall  14553
+    iret                         [23]:   3235
+    vcpu_op                      [24]:   1886
+  hypercall (subcall)  391
+|-- Domain 9 --|
+-- v0 --
+   running:     163  0.02s 335177 { 58990|10000470|10000928}
+PV events:
+  hypercall  11459
+    iret                         [23]:   2594
+-- v1 --
+   running:      10  0.02s 100 { 58990|10000470|10000928}
+PV events:
+  hypercall  41
+|-- Domain 32767 --|
+-- v0 --
+   running:    1189  4.73s 9546831 {3947584|23983111|51983099}
+"""
 
 
 def rows(factor=1.0):
@@ -25,6 +65,18 @@ def rows(factor=1.0):
 
 class Figures(unittest.TestCase):
     """Rows, floors, baseline."""
+
+    def test_lines_have_their_figures(self):
+        lines = figures.parse(LINES)
+        self.assertEqual([figures.value(line) for line in lines],
+                         [20, 2000, 500])
+        # Two bytes there and two back, forty times, on fifty connections
+        self.assertEqual(figures.moved_bytes(lines), 4000000 + 8000)
+
+    def test_any_other_line_fails(self):
+        for text in ("xvbench: write: Broken pipe", LINES.replace("ns=", "n=")):
+            with self.assertRaisesRegex(ValueError, "not a line of xvbench"):
+                figures.parse(text)
 
     def test_row_has_the_fields_of_the_results(self):
         self.assertEqual(
@@ -50,6 +102,19 @@ class Figures(unittest.TestCase):
     def test_missing_row_misses_its_floor(self):
         self.assertEqual(sum(f[4] for f in figures.floors(rows(2)[1:])), 4)
 
+    def test_pairs_are_compared_round_by_round(self):
+        self.assertEqual(figures.pairs({(1, 1, "rtt"): [(9, 3), (8, 4), (5, 1)],
+                                        (1, 64, "stream"): [(2, 5)]}),
+                         [{"conns": 1, "size": 1, "what": "rtt",
+                           "median": 3, "min": 2, "max": 5},
+                          {"conns": 1, "size": 64, "what": "stream",
+                           "median": 2.5, "min": 2.5, "max": 2.5}])
+
+    def test_table_shows_what_is_missing(self):
+        text = figures.table(rows()[:3])
+        self.assertRegex(text, "stream 1 x 65536 B MB/s +100.0 +600.0 +6.00x\n")
+        self.assertRegex(text, "stream 1 x 16384 B MB/s +100.0 +-$")
+
     def test_equal_and_better_figures_pass(self):
         self.assertEqual(figures.worse(rows(), rows()), [])
         self.assertEqual(figures.worse(rows(2), rows()), [])
@@ -64,6 +129,10 @@ class Figures(unittest.TestCase):
         found = figures.worse(rows()[:-1], rows())
         self.assertEqual(found, ["moved 1 conns, 1 B, rtt: not measured"])
 
+    def test_many_connections_are_not_gated(self):
+        many = [dict(r, conns=50) for r in rows()]
+        self.assertEqual(figures.worse([], many), [])
+
     def test_plain_tcp_is_not_gated(self):
         slow = [dict(r, median=r["median"] / 2) if r["path"] == "tcp" else r
                 for r in rows() if r["what"] == "stream"]
@@ -71,5 +140,35 @@ class Figures(unittest.TestCase):
             slow, [r for r in rows() if r["what"] == "stream"]), [])
 
 
+class Course(unittest.TestCase):
+    """What a figure needs to be believed."""
+
+    def test_bytes_beside_the_rings_fail(self):
+        lines = figures.parse(LINES)
+        need = figures.moved_bytes(lines)
+        course.prove("moved", lines, [need, need])
+        with self.assertRaisesRegex(LabError, "and only"):
+            course.prove("moved", lines, [need, need - 1])
+
+    def test_bytes_on_the_rings_fail_elsewhere(self):
+        course.prove("tcp", figures.parse(LINES), [0, 0])
+        with self.assertRaisesRegex(LabError, "1 bytes went over rings"):
+            course.prove("tcp", figures.parse(LINES), [0, 1])
+
+
+class Trace(unittest.TestCase):
+    """The summary of xenalyze."""
+
+    def test_domains_and_all_their_processors_are_found(self):
+        self.assertEqual(trace.parse(SUMMARY), {
+            0: {"cycles": 1009 * 67488, "hypercalls": 14553 - 3235},
+            9: {"cycles": 163 * 335177 + 1000,
+                "hypercalls": 11459 - 2594 + 41}})
+
+    def test_an_empty_trace_fails(self):
+        with self.assertRaisesRegex(LabError, "no word of dom0"):
+            trace.parse("Total time: 0 seconds\n")
+
+
 if __name__ == "__main__":
-    sys.exit(tap.run([Figures]))
+    sys.exit(tap.run([Figures, Course, Trace]))

@@ -1,0 +1,184 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""bench: how much work a byte costs on each way between two programs.
+
+Boots Xen, dom0 and two guests on an emulated processor that counts
+instructions, one being a nanosecond inside: figures are lengths of paths
+through the whole machine and do not depend on the host (README.rst). All paths
+in turn, several rounds in one boot. Fails if a floor is missed, if bytes did
+not go the way that the row says, or with --check if a figure of the stored
+baseline got worse.
+"""
+import argparse
+import json
+import os
+import sys
+import time
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "../xen")]
+
+# pylint: disable=wrong-import-position
+import figures  # noqa: E402
+import plots  # noqa: E402
+from course import Course  # noqa: E402
+from xenlab.errors import LabError  # noqa: E402
+from xenlab.lab import Lab, build_folder  # noqa: E402
+from xenlab.params import Params  # noqa: E402
+
+BASELINE = os.path.join(HERE, "baseline.json")
+WALL_PAIRS = 5
+
+
+def folder():
+    path = os.path.join(build_folder(), "bench")
+    os.makedirs(path, exist_ok=True)
+    return path
+
+
+def write(found, path):
+    with open(path, "w", encoding="utf-8") as handle:
+        json.dump(found, handle, indent=1)
+        handle.write("\n")
+
+
+def booted(lab, **params):
+    """A course on a machine that was booted for it."""
+    lab.down()
+    lab.build()
+    lab.up(Params(**params))
+    course = Course(lab)
+    course.prepare()
+    return course
+
+
+def rows_of(values):
+    return [figures.row(*key, values[key]) for key in values]
+
+
+def say_floors(rows, floors):
+    """Prints them; returns whether all are reached."""
+    found = figures.floors(rows, floors)
+    for what, size, ratio, floor, good in found:
+        ratio = "not measured" if ratio is None else f"{ratio:.2f}x"
+        print(f"{'ok' if good else 'MISSED':>8}  {what} {size} B: {ratio}, "
+              f"floor {floor}x")
+    return all(good for *_, good in found)
+
+
+def say_costs(found):
+    print(f"\n{'path':>10} {'write':>7} {'instr/MiB':>11} {'dom0':>6} "
+          f"{'hypercalls/MiB':>15} {'door bells/MiB':>15}")
+    for row in found["costs"]:
+        print(f"{row['path']:>10} {row['size']:>7} "
+              f"{row['instructions_per_mib']:>11.0f} "
+              f"{row['dom0_percent']:>5.1f}% {row['hypercalls_per_mib']:>15.1f} "
+              f"{row['doorbells_per_mib']:>15.1f}")
+    print(f"\n{'path':>10}  connect, accept and close")
+    for row in found["connections"]:
+        print(f"{row['path']:>10}  {row['instructions']:.0f} instructions, "
+              f"{row['hypercalls']:.0f} hypercalls")
+
+
+def whole(lab, args):
+    """make bench."""
+    course = booted(lab, icount=True, cpus=1)
+    rows = rows_of(course.rounds(figures.PATHS, args.rounds))
+    found = {**course.versions(), "rows": rows,
+             "costs": course.byte_costs(),
+             "connections": course.connection_costs()}
+    lab.check()
+    path = os.path.join(folder(), "results.json")
+    write(found, path)
+    print("\n" + figures.table(rows))
+    say_costs(found)
+    print()
+    good = say_floors(rows, figures.FLOORS)
+    print("\n" + "\n".join([path] + plots.draw(rows, folder())))
+    return good
+
+
+def measured(course, args):
+    """What the baseline has."""
+    return {**course.versions(),
+            "rows": rows_of(course.rounds(figures.GATED, args.rounds))}
+
+
+def store(lab, args):
+    """A new baseline. The commit that has it says why."""
+    write(measured(booted(lab, icount=True, cpus=1), args), BASELINE)
+    print(BASELINE)
+    return True
+
+
+def check(lab, args):
+    """make bench-check."""
+    with open(BASELINE, encoding="utf-8") as handle:
+        baseline = json.load(handle)
+    found = measured(booted(lab, icount=True, cpus=1), args)
+    lab.check()
+    write(found, os.path.join(folder(), "check.json"))
+    for name in ("xen", "kernel"):
+        if found[name] != baseline[name]:
+            print(f"note: the baseline is of {name} {baseline[name]}, this is "
+                  f"{found[name]}")
+    print("\n" + figures.table(found["rows"]))
+    lines = figures.worse(found["rows"], baseline["rows"])
+    print("\n" + "\n".join(lines or [
+        f"no figure is more than {figures.TOLERANCE:.0%} worse than the "
+        "baseline"]))
+    return not lines
+
+
+def smp(lab, args):
+    """make bench-smp."""
+    course = booted(lab, icount=True, cpus=2)
+    rows = rows_of(course.rounds(figures.PATHS, args.rounds))
+    lab.check()
+    course = booted(lab, cpus=2)
+    values = course.rounds(("tcp", "moved"), WALL_PAIRS)
+    lab.check()
+    wall = figures.pairs({key[1:]: list(zip(plain, values[("moved", *key[1:])]))
+                          for key, plain in values.items() if key[0] == "tcp"})
+    path = os.path.join(folder(), "results-smp.json")
+    write({**course.versions(), "rows": rows, "wall": wall}, path)
+    print("\nTwo processors, instructions counted:\n" + figures.table(rows))
+    print(f"\nTwo processors, by the clock of this machine: moved TCP against "
+          f"plain, {WALL_PAIRS} pairs")
+    for row in wall:
+        print("{what:>8} {conns:>3} x {size:>6} B {median:>7.2f}x "
+              "({min:.2f} to {max:.2f})".format(**row))
+    print()
+    good = say_floors(rows, figures.SMP_FLOORS)
+    print("\n" + path)
+    return good
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    mode = parser.add_mutually_exclusive_group()
+    for name, function, words in (
+            ("--smp", smp, "two processors, also by the clock"),
+            ("--check", check, "compare with the baseline only"),
+            ("--store", store, "write the baseline")):
+        mode.add_argument(name, dest="mode", action="store_const",
+                          const=function, help=words, default=whole)
+    parser.add_argument("--rounds", type=int, default=3,
+                        help="of all paths, after one to warm up (default 3)")
+    args = parser.parse_args()
+    lab = Lab("bench")
+    begin = time.monotonic()
+    try:
+        good = args.mode(lab, args)
+    except LabError as err:
+        print(f"bench: {err}", file=sys.stderr)
+        return 1
+    finally:
+        lab.down()
+    print(f"{time.monotonic() - begin:.0f} s; verdict: "
+          f"{'pass' if good else 'FAIL'}")
+    return not good
+
+
+if __name__ == "__main__":
+    sys.exit(main())
