@@ -520,6 +520,42 @@ class LeaksTest(unittest.TestCase):
                          ["a: 1 before, 0 now", "c: 3 before, 4 now"])
 
 
+class TapTest(unittest.TestCase):
+    """What the tests print, and their exit status."""
+
+    class Two(unittest.TestCase):
+        """The tests that are run."""
+
+        def test_good(self):
+            """Passes."""
+
+        def test_bad(self):
+            """Fails."""
+            self.fail("on purpose")
+
+    def say(self, *names):
+        """(exit status, lines) of a run."""
+        with mock.patch("sys.stdout", io.StringIO()) as out:
+            return tap.run([self.Two], names), out.getvalue().splitlines()
+
+    def test_only_those_named_run(self):
+        status, lines = self.say("test_good")
+        self.assertEqual(status, 0)
+        self.assertEqual(lines[1], "1..1")
+        self.assertRegex(lines[2], "^ok 1 .*test_good")
+
+    def test_a_failure_is_told(self):
+        status, lines = self.say()
+        self.assertEqual(status, 1)
+        self.assertEqual(lines[1], "1..2")
+        self.assertRegex("\n".join(lines), "(?m)^not ok . .*test_bad")
+
+    def test_an_unknown_name_fails(self):
+        status, lines = self.say("test_good", "test_other")
+        self.assertEqual(status, 2)
+        self.assertEqual(lines, ["Bail out! no such test: test_other"])
+
+
 class BootTest(unittest.TestCase):
     """What needs a machine: all verbs, once each, on one lab."""
 
@@ -626,7 +662,7 @@ def main():
     if set(sys.argv[1:]) - {"--boot"}:
         sys.exit("usage: test_lab.py [--boot]")
     cases = [ConsoleTest, DeadlineTest, CacheTest, ParametersTest, PartsTest,
-             ProgramTest, LeaksTest]
+             ProgramTest, LeaksTest, TapTest]
     if "--boot" in sys.argv:
         cases.append(BootTest)
     return tap.run(cases)

@@ -49,12 +49,17 @@ class Tap(unittest.TestResult):
 
 def run(cases, names=()):
     """Run the tests of classes, or those whose names are given, and print
-    them. Returns the exit status."""
-    suite = unittest.TestSuite(
-        test for case in cases
-        for test in unittest.defaultTestLoader.loadTestsFromTestCase(case)
-        if not names or test.id().rsplit(".", 1)[1] in names)
-    print(f"TAP version 13\n1..{suite.countTestCases()}", flush=True)
+    them. Returns the exit status: a name that no test has is a failure."""
+    tests = [test for case in cases
+             for test in unittest.defaultTestLoader.loadTestsFromTestCase(case)]
+    known = {test.id().rsplit(".", 1)[1]: test for test in tests}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        print(f"Bail out! no such test: {', '.join(unknown)}", flush=True)
+        return 2
+    if names:
+        tests = [test for name, test in known.items() if name in names]
+    print(f"TAP version 13\n1..{len(tests)}", flush=True)
     result = Tap()
-    suite.run(result)
+    unittest.TestSuite(tests).run(result)
     return 0 if result.wasSuccessful() else 1
