@@ -20,6 +20,7 @@
 #define TOTAL		(16 << 20)
 #define CHUNK		131072
 #define TABLE		65521		/* a prime: no power of two fits */
+#define PIPED		60000		/* a pipe holds 64 KiB */
 #define CONNS		200
 #define THREADS		2
 
@@ -93,11 +94,14 @@ struct job {
  * @name: for messages
  * @put: sends up to @len bytes, prepared in @buf
  * @get: receives up to @len bytes into @buf
+ * @most: bytes that @put takes in a call: what is prepared in vain costs
+ *	time, for single bytes more than all else does
  */
 struct calls {
 	const char *name;
 	ssize_t (*put)(int fd, const uint8_t *buf, size_t len);
 	ssize_t (*get)(int fd, uint8_t *buf, size_t len);
+	size_t most;
 };
 
 static ssize_t put_send(int fd, const uint8_t *buf, size_t len)
@@ -194,7 +198,7 @@ static ssize_t put_sendfile(int fd, const uint8_t *buf, size_t len)
 	return n;
 }
 
-/* A pipe holds 64 KiB; what is in it has to get out. */
+/* What is in the pipe has to get out. */
 static ssize_t put_splice(int fd, const uint8_t *buf, size_t len)
 {
 	ssize_t n, sum = 0;
@@ -202,7 +206,6 @@ static ssize_t put_splice(int fd, const uint8_t *buf, size_t len)
 
 	if (pipe(p))
 		return -1;
-	len = len < 60000 ? len : 60000;
 	if (write(p[1], buf, len) != (ssize_t)len)
 		sum = -1;
 	while (sum >= 0 && (size_t)sum < len) {
@@ -221,7 +224,7 @@ static ssize_t get_splice(int fd, uint8_t *buf, size_t len)
 
 	if (pipe(p))
 		return -1;
-	n = splice(fd, NULL, p[1], NULL, len < 60000 ? len : 60000, 0);
+	n = splice(fd, NULL, p[1], NULL, len < PIPED ? len : PIPED, 0);
 	while (n > 0 && got < n) {
 		m = read(p[0], buf + got, (size_t)(n - got));
 		if (m <= 0)
@@ -261,14 +264,14 @@ static ssize_t get_poll(int fd, uint8_t *buf, size_t len)
 }
 
 static const struct calls calls[] = {
-	{ "send, recv", put_send, get_recv },
-	{ "writev, readv", put_writev, get_readv },
-	{ "sendmsg, recvmsg", put_sendmsg, get_recvmsg },
-	{ "sendfile, recv", put_sendfile, get_recv },
-	{ "splice, splice", put_splice, get_splice },
-	{ "non-blocking", put_poll, get_poll },
-	{ "send, peek", put_send, get_peek },
-	{ "MSG_MORE, recv", put_more, get_recv },
+	{ "send, recv", put_send, get_recv, CHUNK },
+	{ "writev, readv", put_writev, get_readv, CHUNK },
+	{ "sendmsg, recvmsg", put_sendmsg, get_recvmsg, CHUNK },
+	{ "sendfile, recv", put_sendfile, get_recv, CHUNK },
+	{ "splice, splice", put_splice, get_splice, PIPED },
+	{ "non-blocking", put_poll, get_poll, CHUNK },
+	{ "send, peek", put_send, get_peek, CHUNK },
+	{ "MSG_MORE, recv", put_more, get_recv, 2 },
 };
 
 static void *job_put(void *arg)
@@ -280,6 +283,8 @@ static void *job_put(void *arg)
 	for (job->pos = 0; buf && job->pos < job->total; job->pos += n) {
 		size_t len = size_at(job->pos, job->total - job->pos);
 
+		if (len > job->how->most)
+			len = job->how->most;
 		make(buf, job->pos, len, job->key);
 		n = job->how->put(job->fd, buf, len);
 		if (n <= 0) {
