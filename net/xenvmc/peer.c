@@ -210,6 +210,15 @@ static u8 peer_bind(struct xvmc_peer *peer)
 	return peer_failed(peer, "cannot bind", err);
 }
 
+/*
+ * A peer that was not answered in time gives up: it says BYE behind its HELLO
+ * and takes its grants. What cannot be mapped then is nobody's fault.
+ */
+static bool peer_gave_up(struct xvmc_chan *chan)
+{
+	return xvmc_ring_used(&chan->rx_ctl.cons) > 0;
+}
+
 /* The lower domid's answer to HELLO */
 static u8 peer_ack(struct xvmc_peer *peer, const struct xvmc_ctlmsg *msg)
 {
@@ -230,7 +239,7 @@ static u8 peer_ack(struct xvmc_peer *peer, const struct xvmc_ctlmsg *msg)
 	if (peer->ops->withdraw)
 		peer->ops->withdraw(peer);
 	err = xvmc_chan_add_tx_ctl(chan, msg->hello.ctl_gref);
-	if (err == -EPROTO)
+	if (err == -EPROTO && !peer_gave_up(chan))
 		return peer_violated(peer, "control ring of HELLO");
 	if (err)
 		return peer_failed(peer, "cannot map", err);

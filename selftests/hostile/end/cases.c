@@ -84,6 +84,16 @@ static int tell_twice(struct far *far, const struct hostile_case *it)
 	return far_say(far, &msg);
 }
 
+/* Given up before it was answered: what HELLO names is gone when it is read */
+static int tell_given_up(struct far *far, const struct hostile_case *it)
+{
+	struct far_msg hello = honest(far, XVMC_MSG_HELLO);
+	struct far_msg bye = honest(far, XVMC_MSG_BYE);
+
+	hello.word[2] = U32_MAX;
+	return far_put(far, &hello) ?: far_say(far, &bye);
+}
+
 /* An answer of the one family for a connection of the other */
 static int tell_other_kind(struct far *far, const struct hostile_case *it)
 {

@@ -142,6 +142,7 @@ int far_reap(u32 most);
 
 /* far_say.c: words, events */
 bool far_is_up(const struct far *far);
+int far_put(struct far *far, const struct far_msg *msg);
 int far_say(struct far *far, const struct far_msg *msg);
 void far_event(struct far *far);
 void far_settle(struct far *far);

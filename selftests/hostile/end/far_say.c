@@ -82,6 +82,24 @@ struct far_msg far_msg(u16 type, u32 a, u32 b, u32 c, u32 d)
 }
 
 /**
+ * far_put() - say it, and do not tell
+ * @far: pair, met
+ * @msg: anything
+ *
+ * Return: 0, or a negative errno if the ring did not take it.
+ */
+int far_put(struct far *far, const struct far_msg *msg)
+{
+	u8 body[2 * XVMC_CTL_MAX_BODY] = {};
+	int ret;
+
+	memcpy(body, msg->word, sizeof(msg->word));
+	ret = xvmc_frame_put(&far->tx, msg->type, body,
+			     min_t(u16, msg->len, sizeof(body)));
+	return ret < 0 ? ret : 0;
+}
+
+/**
  * far_say() - say it, have it acted on, and hear the answers
  * @far: pair, met
  * @msg: anything
@@ -90,16 +108,12 @@ struct far_msg far_msg(u16 type, u32 a, u32 b, u32 c, u32 d)
  */
 int far_say(struct far *far, const struct far_msg *msg)
 {
-	u8 body[2 * XVMC_CTL_MAX_BODY] = {};
-	int ret;
+	int err = far_put(far, msg);
 
-	memcpy(body, msg->word, sizeof(msg->word));
-	ret = xvmc_frame_put(&far->tx, msg->type, body,
-			     min_t(u16, msg->len, sizeof(body)));
 	far_event(far);
 	far_settle(far);
 	far_hear(far);
-	return ret < 0 ? ret : 0;
+	return err;
 }
 
 static void heard_ring_add(struct far *far, const u32 *word)

@@ -55,6 +55,8 @@ static const struct hostile_case hostile_cases[] = {
 	EARLY("hello_zero_field", BREAKS, HELLO, 0, 0x10001, ONLY_LOW),
 	EARLY("hello_no_grant", BREAKS, HELLO, 2, U32_MAX, ONLY_LOW),
 	EARLY("hello_grant_0", BREAKS, HELLO, 2, 0, ONLY_LOW),
+	{ .name = "hello_given_up", .tell = tell_given_up, .expected = CLOSES,
+	  .early = true, .only = ONLY_LOW, .stop = true },
 	EARLY("hello_to_the_higher", BREAKS, HELLO, TRUE_WORDS, 0, ONLY_HIGH),
 	EARLY("ack_to_the_lower", BREAKS, HELLO_ACK, TRUE_WORDS, 0, ONLY_LOW),
 	EARLY("ack_version_0", BREAKS, HELLO_ACK, 0, 0, ONLY_HIGH),
