@@ -59,9 +59,11 @@ def row(path, conns, size, what, values):
         raise ValueError(f"path {path}: expected one of {', '.join(PATHS)}")
     if not values or min(values) <= 0:
         raise ValueError(f"{path} {what} {size}: a round without a figure")
+    three = {"median": statistics.median(values),
+             "min": min(values), "max": max(values)}
     return {"path": path, "conns": conns, "size": size, "what": what,
-            "unit": UNITS[what], "median": statistics.median(values),
-            "min": min(values), "max": max(values)}
+            "unit": UNITS[what],
+            **{name: round(number, 3) for name, number in three.items()}}
 
 
 def key(entry):
