@@ -30,6 +30,7 @@ PATTERNS = (
     r"(?:soft|hard) lockup", r"watchdog: ",
     r"\bKASAN\b", r"\bUBSAN\b", r"\bKCSAN\b", r"\bKFENCE\b",
     r"kmemleak: \d+ new", r"ODEBUG:",
+    r"\[[\w ]+ overwritten\]", r"\bBUG [\w-]+ \(",
     r"refcount_t:", r"list_(?:add|del) corruption", r"Bad page",
     r"unregister_netdevice: waiting for",
     r"Out of memory|oom-kill|page allocation failure",

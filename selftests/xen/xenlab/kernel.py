@@ -17,13 +17,15 @@ MAGICS = ((b"\x28\xb5\x2f\xfd", "zstd"), (b"\xfd7zXZ\x00", "xz"),
 
 
 def _unpack(data, what):
+    """The last four bytes are the unpacked size: of gzip's own format, and
+    after the compressed stream of another."""
     kind = next((k for magic, k in MAGICS if data.startswith(magic)), None)
     if kind == "zstd":
-        done = subprocess.run(["zstd", "-q", "-d", "-c"], input=data,
+        done = subprocess.run(["zstd", "-q", "-d", "-c"], input=data[:-4],
                               stdout=subprocess.PIPE, check=True)
         return done.stdout
     if kind == "xz":
-        return lzma.LZMADecompressor().decompress(data)
+        return lzma.LZMADecompressor().decompress(data[:-4])
     if kind == "gzip":
         return gzip.decompress(data)
     raise LabError(f"{what}: unknown compression, starts {data[:4].hex()}")
@@ -37,8 +39,7 @@ def vmlinux(bzimage, path):
         raise LabError(f"{bzimage}: not a bzImage")
     offset, length = struct.unpack_from("<II", data, 0x248)
     start = (data[0x1f1] + 1) * 512 + offset
-    # The last four bytes are the unpacked size, after the compressed stream.
-    plain = _unpack(data[start:start + length - 4], bzimage)
+    plain = _unpack(data[start:start + length], bzimage)
     with open(path, "wb") as handle:
         handle.write(plain)
 
