@@ -25,6 +25,7 @@ help:
 #= make test       all tests, in Xen too (SUITES="NAME...": only those)
 #= make test-matrix the tests in Xen, on each kernel and Xen that we know
 #= make test-debug the tests without Xen, on a kernel with sanitizers
+#= make test-debug-xen the tests in Xen, in guests with sanitizers (an hour)
 #= make soak-hostile a lying peer until SECONDS have passed, or for ever
 #= make soak-leaks modules load and unload 100 times, 10,000 connections
 #= make check      rules of the source only, and the kernel's checkpatch
@@ -58,6 +59,10 @@ test-matrix: packages
 
 test-debug: packages
 	@unset MAKEFLAGS MAKELEVEL; exec selftests/run debug
+
+test-debug-xen: packages
+	@unset MAKEFLAGS MAKELEVEL; exec selftests/run \
+		-f selftests/guests/debug $(SUITES)
 
 # Half an hour: what is left each time is told from what is there for later
 soak-leaks: packages
@@ -119,7 +124,7 @@ install-headers:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all help packages demo test test-matrix test-debug soak-hostile \
-	bench bench-smp bench-check soak-leaks check unit fuzz bench-core \
-	modules modules-all tools install install-modules install-tools \
-	install-headers clean
+.PHONY: all help packages demo test test-matrix test-debug \
+	test-debug-xen soak-hostile soak-leaks bench bench-smp bench-check check \
+	unit fuzz bench-core modules modules-all tools install install-modules \
+	install-tools install-headers clean

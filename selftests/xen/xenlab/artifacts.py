@@ -18,6 +18,8 @@ from .errors import CommandFailed
 # Folders with a Kbuild file, and what their sources include by path.
 MODULES = ("net/xenvmc", "selftests/hostile")
 SOURCES = ("net", "include", "selftests/hostile")
+# More of both, for the sanitizer kernel only: bugs that it has to see
+PLANTED = ("selftests/debug",)
 # Folders with a Makefile that takes O=; their programs go to all domains.
 TOOLS = ("userspace", "selftests/loop", "selftests/stamp",
          "selftests/census", "selftests/bench")
@@ -69,15 +71,16 @@ def _jobs():
     return f"-j{os.cpu_count() or 1}"
 
 
-def _modules(repo, folder, tools, version):
+def _modules(repo, folder, tools, more=()):
+    version = recipes.kernel_version(tools)
     sources = os.path.join(folder, "guest", version, "src")
     os.makedirs(sources, exist_ok=True)
-    for name in SOURCES:
+    for name in SOURCES + more:
         if os.path.isdir(os.path.join(repo, name)):
             mirror(os.path.join(repo, name), os.path.join(sources, name))
     out = os.path.join(folder, "guest", version)
     built, symbols = [], []
-    for name in MODULES:
+    for name in MODULES + more:
         place = os.path.join(sources, name)
         if not glob.glob(os.path.join(place, "Kbuild")):
             continue
@@ -126,7 +129,8 @@ def build(repo, folder, params, say):
         tools = recipes.build(kernel, say)
         versions.append(recipes.kernel_version(tools))
         with _locked(folder):
-            _modules(repo, folder, tools, versions[-1])
+            _modules(repo, folder, tools,
+                     PLANTED if kernel == recipes.DEBUG else ())
     for suite in {params.guest_suite, recipes.xen_parts(params.xen)[0]}:
         build_tools(repo, folder, suite, say)
     return os.path.join(folder, "guest", versions[0])

@@ -2,7 +2,7 @@
 """The parameters of a lab: what is booted and with what in it."""
 import dataclasses
 
-from . import domains
+from . import domains, recipes
 from .errors import LabError
 
 
@@ -16,7 +16,7 @@ class Params:  # pylint: disable=too-many-instance-attributes
     guest_suite: str = "trixie"
     guest_options: str = ""     # more words on the guests' command line
     kernel: str = "trixie"      # SUITE or SUITE/PACKAGE
-    # {guest: kernel} where it is another than dom0's
+    # {guest: kernel} where it is another than dom0's; also recipes.DEBUG
     guest_kernels: dict = dataclasses.field(default_factory=dict)
     xen: str = "trixie"         # SUITE or SUITE/VERSION
     xen_options: str = ""
@@ -42,6 +42,8 @@ class Params:  # pylint: disable=too-many-instance-attributes
                            "expected 128 MiB or more")
         if self.icount and self.guest_type != "pv":
             raise LabError("--icount: expected guests of type pv")
+        if self.kernel == recipes.DEBUG:
+            raise LabError(f"--kernel {self.kernel}: for guests only")
         if not self.cpus:
             self.cpus = 1 if self.icount else 2
         if not 1 <= self.cpus <= 16:

@@ -3,7 +3,8 @@
 
 Each function returns a finished cache entry, making it if needed:
   qemu   an emulator newer than the host's own, unpacked, never installed
-  build  compiler and kernel headers, and that very kernel with its modules
+  build  compiler and kernel headers, and that very kernel with its modules;
+         the kernel is a package, or for DEBUG one with sanitizers
   kernel the kernel as an ELF file and a disk image of its modules
   dom0   a disk image with Xen's tools, and the hypervisor beside it
   guest  a disk image with the programs that tests run between guests
@@ -23,6 +24,13 @@ QEMU = ["qemu-system-x86", "seabios", "libc-bin"]
 BUILD = ["bc", "check", "g++", "gcc", "kmod", "libc6-dev", "libcmocka-dev",
          "libjson-c-dev", "libmnl-dev", "libsubunit-dev", "libxen-dev",
          "make", "perl", "pkgconf", "sparse"]
+
+# The kernel of this name is built here, for guests only
+DEBUG = "debug"
+DEBUG_SUITE = "trixie"
+DEBUG_SOURCE = "linux-source-6.12"
+DEBUG_FILES = os.path.realpath(os.path.join(os.path.dirname(__file__),
+                                            "../../debug"))
 
 USERLAND = ["busybox-static", "dropbear-bin", "iproute2", "kmod",
             "libjson-c5", "libmnl0", "netcat-openbsd", "openssh-sftp-server",
@@ -57,8 +65,36 @@ def kernel_package(choice):
     return suite, package
 
 
+def _text(name):
+    with open(os.path.join(DEBUG_FILES, name), encoding="utf-8") as handle:
+        return handle.read()
+
+
+def _build_debug(say):
+    """The same as build() has, with the sanitizer kernel."""
+    packages = BUILD + ["bison", "flex", "libelf-dev", "xz-utils",
+                        DEBUG_SOURCE]
+    files = ("build-guest-kernel", "guest-config", "config")
+    script, *configs = [os.path.join(DEBUG_FILES, name) for name in files]
+
+    def make(folder):
+        log = _log(folder)
+        tree.bootstrap(folder, DEBUG_SUITE, packages, log)
+        source = f"/usr/src/{DEBUG_SOURCE}.tar.xz"
+        tree.run(tree.enter(folder, [script, source, *configs,
+                                     "/usr/src/linux"],
+                            "/", [DEBUG_FILES]), log)
+        os.unlink(folder + source)
+    entry = cache.Entry("build-debug", [DEBUG_SUITE, packages,
+                                        [_text(name) for name in files]])
+    entry.get(make, say)
+    return entry
+
+
 def build(choice, say):
     """Compiler, headers, kernel and modules for a --kernel value."""
+    if choice == DEBUG:
+        return _build_debug(say)
     suite, package = kernel_package(choice)
     headers = package.replace("linux-image-", "linux-headers-", 1)
     packages = BUILD + [package, headers.replace("-unsigned", "")]
