@@ -169,6 +169,43 @@ static int tell_storm(struct far *far, const struct hostile_case *it)
 	return 0;
 }
 
+/* One ring under many numbers: its pages count each time that it is mapped */
+static int tell_pages(struct far *far, const struct hostile_case *it)
+{
+	struct xvmc_ring_mem mem = {};
+	struct far_msg msg;
+	u32 i;
+	int err;
+
+	err = xvmc_loop_ops.ring_grant(NULL, &mem, XVMC_RING_MAX_ORDER);
+	if (err)
+		return err;
+	for (i = 0; i < it->value; i++) {
+		msg = far_msg(XVMC_MSG_RING_ADD, 100 + i, XVMC_RING_MAX_ORDER,
+			      mem.token, 0);
+		far_say(far, &msg);
+	}
+	xvmc_loop_ops.ring_end(NULL, &mem);
+	return 0;
+}
+
+/* The victim asks and leaves, again and again, and nobody gives a last word */
+static int tell_no_last_word(struct far *far, const struct hostile_case *it)
+{
+	struct far_msg msg = honest(far, XVMC_MSG_CONNECT);
+	u32 i;
+
+	for (i = 0; i < it->value; i++) {
+		if (near_ask(far, false))
+			return -ENOBUFS;
+		/* far_talk() has the first door */
+		near_door_leave(1, false, true);
+		flush_work(&far->chan->work);
+		far_deaf(far);
+	}
+	return far_say(far, &msg);
+}
+
 /* Bytes after the stop mark, and the mark of another epoch */
 static int tell_after_stop(struct far *far, const struct hostile_case *it)
 {
@@ -283,6 +320,9 @@ static const char *judge(const struct far *far, const struct before *before,
 		return "not refused";
 	if (expected == GONE && !came(before, far, XVMC_MSG_RING_GONE))
 		return "no RING_GONE";
+	if (expected == FINE && (came(before, far, XVMC_MSG_RING_GONE) ||
+				 came(before, far, XVMC_MSG_REFUSE)))
+		return "RING_GONE or REFUSE";
 	if (expected == ENDS && !came(before, far, XVMC_MSG_DETACH) &&
 	    !came(before, far, XVMC_MSG_RESET))
 		return "the connection goes on";

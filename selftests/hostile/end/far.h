@@ -147,6 +147,7 @@ int far_say(struct far *far, const struct far_msg *msg);
 void far_event(struct far *far);
 void far_settle(struct far *far);
 void far_hear(struct far *far);
+void far_deaf(struct far *far);
 struct far_msg far_msg(u16 type, u32 a, u32 b, u32 c, u32 d);
 
 /* far_do.c: what an honest end does. 0 or a negative errno */

@@ -236,3 +236,16 @@ void far_hear(struct far *far)
 			far_event(far);
 	}
 }
+
+/**
+ * far_deaf() - make room for what the near end says, and hear none of it
+ * @far: pair, met
+ */
+void far_deaf(struct far *far)
+{
+	int used = xvmc_ring_used(&far->rx);
+
+	if (used > 0)
+		xvmc_ring_consume(&far->rx, used);
+	far_event(far);
+}

@@ -44,6 +44,8 @@
 #define W_ORDER		(W_MAGIC + 1)
 #define W_GREF		(offsetof(struct xvmc_ring_hdr, gref) / 4)
 
+/* So many of the largest rings are too many: there are small ones already */
+#define PAGES_BOUND	(XVMC_MAX_TX_PAGES >> XVMC_RING_MAX_ORDER)
 #define S_CTL		(XVMC_PAGE_SIZE << XVMC_CTL_ORDER)
 #define S_OURS		(XVMC_PAGE_SIZE << 1)	/* talk_stream() */
 #define S_THEIRS	(XVMC_PAGE_SIZE << XVMC_ORDER_LARGE)
@@ -228,6 +230,12 @@ static const struct hostile_case hostile_cases[] = {
 
 	/* Too much, and nothing at all */
 	DO("storm", FINE, tell_storm, 0, 20000),
+	DO("pages_up_to_the_bound", FINE, tell_pages, 0, PAGES_BOUND - 1),
+	DO("pages_beyond_the_bound", GONE, tell_pages, 0, PAGES_BOUND),
+	DO("left_up_to_the_bound", FINE, tell_no_last_word, 0,
+	   XVMC_MAX_LEFT - 1),
+	DO("left_beyond_the_bound", REFUSES, tell_no_last_word, 0,
+	   XVMC_MAX_LEFT),
 	DO("flood_of_connects", REFUSES, tell_flood, XVMC_MSG_CONNECT, 1000),
 	DO("flood_of_upgrades", REFUSES, tell_flood, XVMC_MSG_UPGRADE, 1000),
 	DO("flood_of_detaches", NO_CONN, tell_flood, XVMC_MSG_DETACH, 1000),
