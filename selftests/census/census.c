@@ -6,8 +6,9 @@
  *	DOMID PEER granted N mapped N ports N
  * granted: entries of DOMID's grant table that name PEER; mapped: those of them
  * that are in use now, by Xen's own marks in the table; ports: event channels
- * of DOMID that are bound to PEER or wait for it. What is shared with dom0
- * (console, disk, network) is left out.
+ * of DOMID that are bound to PEER or wait for it. What guests share with dom0
+ * (console, disk, network) is left out, but for the ports of DOMID 0: Xen maps
+ * for no domain its own grant table, and XenVMC grants nothing there.
  */
 /* Else the headers speak of the interface as it was before Xen 3.2 */
 #define __XEN_TOOLS__ 1
@@ -133,12 +134,13 @@ static void count(const char *name)
 	struct count *with;
 	unsigned int peer;
 
-	if (!*name || *end || !domid || domid >= DOMIDS)
-		errx(2, "%s: not the id of a guest", name);
+	if (!*name || *end || domid >= DOMIDS)
+		errx(2, "%s: not the id of a domain", name);
 	with = calloc(DOMIDS, sizeof(*with));
 	if (!with)
 		err(1, "memory");
-	count_grants(domid, with);
+	if (domid)
+		count_grants(domid, with);
 	count_ports(domid, with);
 	for (peer = 0; peer < DOMIDS; peer++)
 		if (with[peer].granted || with[peer].ports)

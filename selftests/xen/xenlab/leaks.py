@@ -5,7 +5,8 @@ Two witnesses are heard. Xen says what one guest grants to another, how much of
 it is mapped, and which event channels there are (selftests/census); a guest's
 module says how many rings it has. What Xen knows of and no module does is left
 over, also while modules are loaded and keep rings for later. XenStore's nodes
-and watches, sockets and connections are counted as they are.
+and watches, sockets and connections are counted as they are, and so are dom0's
+event channels with guests and the files that xenvmcd has open.
 """
 import concurrent.futures
 import json
@@ -25,7 +26,8 @@ TIERS = ((16, 1 + 128), (80, 1 + 32), (256, 1 + 4))
 # Xen's view of all guests, and XenStore's of each
 DOM0 = f"""xl list | awk '$1 ~ /^guest/ {{ print $1, $2 }}' >/tmp/guests
 echo guests; cat /tmp/guests
-echo shared; {CENSUS} $(cut -d' ' -f2 /tmp/guests)
+echo shared; {CENSUS} 0 $(cut -d' ' -f2 /tmp/guests)
+echo files; for pid in $(pidof xenvmcd); do ls /proc/$pid/fd; done
 echo nodes; while read name domid; do
 	xenstore-ls -fp /local/domain/$domid | sed "s/^/$name /"; done </tmp/guests
 echo watches; while read name domid; do
@@ -56,7 +58,7 @@ def parts(text):
     """The lines of each part of what dom0 said, by the part's name."""
     found, name = {}, None
     for line in text.splitlines():
-        if line in ("guests", "shared", "nodes", "watches"):
+        if line in ("guests", "shared", "files", "nodes", "watches"):
             name = found.setdefault(line, [])
         else:
             name.append(line)
@@ -77,16 +79,16 @@ def shared_counts(lines, names):
 def store_counts(found):
     """Counts of XenStore nodes that are ours, and of watches.
 
-    Of two guests, the one with the lower domain id has the node of the offer,
-    so after a restart it may be the other: the nodes of all are one number.
+    Of two guests, the one with the lower domain id has the node of the offer
+    and the other one watches it. After a restart it may be the other way round,
+    so those of all guests are one number.
     """
-    counts = {"XenStore nodes": sum(bool(re.search(r"/xenvmc\b", line))
-                                    for line in found["nodes"])}
-    for line in found["watches"]:
-        match = re.match(r"(\w+)\s+watches\s*:\s*(\d+)", line)
-        if match:
-            counts[f"{match.group(1)}: XenStore watches"] = int(match.group(2))
-    return counts
+    quotas = [re.match(r"\w+\s+watches\s*:\s*(\d+)", line)
+              for line in found["watches"]]
+    return {"XenStore nodes": sum(bool(re.search(r"/xenvmc\b", line))
+                                  for line in found["nodes"]),
+            "XenStore watches": sum(int(quota.group(1)) for quota in quotas
+                                    if quota)}
 
 
 def ring_counts(name, peers, names):
@@ -141,7 +143,8 @@ def count(lab):
     done = lab.exec("dom0", DOM0, check=True)
     found = parts(done.stdout)
     names = {int(line.split()[1]): line.split()[0] for line in found["guests"]}
-    counts = shared_counts(found["shared"], names)
+    counts = shared_counts(found["shared"], {0: "dom0", **names})
+    counts["dom0: open files of xenvmcd"] = len(found["files"])
     counts.update(store_counts(found))
     with concurrent.futures.ThreadPoolExecutor(len(names) or 1) as pool:
         for rings, sockets in pool.map(
