@@ -233,10 +233,14 @@ static int own_make(struct xvmc_chan *chan, bool hdr_readonly,
 	return 0;
 }
 
+static int own_tell_as(struct xvmc_chan *chan, u32 id)
+{
+	return say_words(chan, XVMC_MSG_RING_ADD, id, 0, own_ref[0], 0, 3);
+}
+
 static int own_tell(struct xvmc_chan *chan)
 {
-	return say_words(chan, XVMC_MSG_RING_ADD, XVMC_MAX_RINGS - 1, 0,
-			 own_ref[0], 0, 3);
+	return own_tell_as(chan, XVMC_MAX_RINGS - 1);
 }
 
 static int ring_readonly(struct xvmc_chan *chan)
@@ -265,7 +269,7 @@ static int ring_magic(struct xvmc_chan *chan)
 	return own_tell(chan);
 }
 
-static int ring_data_is(struct xvmc_chan *chan, bool header, u32 ref)
+static int ring_data_is(struct xvmc_chan *chan, u32 ref)
 {
 	struct xvmc_ring_hdr *hdr;
 	int err = own_make(chan, false, false);
@@ -273,24 +277,34 @@ static int ring_data_is(struct xvmc_chan *chan, bool header, u32 ref)
 	if (err)
 		return err;
 	hdr = page_address(own[0]);
-	hdr->gref[0] = header ? own_ref[0] : ref;
+	hdr->gref[0] = ref;
 	return own_tell(chan);
 }
 
 static int ring_data_nowhere(struct xvmc_chan *chan)
 {
-	return ring_data_is(chan, false, U32_MAX);
+	return ring_data_is(chan, U32_MAX);
 }
 
 static int ring_data_foreign(struct xvmc_chan *chan)
 {
-	return ring_data_is(chan, false, 8);
+	return ring_data_is(chan, 8);
 }
 
-/* Mapped already, as the header. That spoils the ring and nothing else */
+/*
+ * Mapped already, as the header. That spoils the ring and nothing else; its
+ * number stays in use.
+ */
 static int ring_data_is_header(struct xvmc_chan *chan)
 {
-	return ring_data_is(chan, true, 0);
+	struct xvmc_ring_hdr *hdr;
+	int err = own_make(chan, false, false);
+
+	if (err)
+		return err;
+	hdr = page_address(own[0]);
+	hdr->gref[0] = own_ref[0];
+	return own_tell_as(chan, XVMC_MAX_RINGS - 2);
 }
 
 static int ring_ended(struct xvmc_chan *chan)

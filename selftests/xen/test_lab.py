@@ -17,8 +17,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
 from xenlab import (artifacts, cache, cli, console, deadline,  # noqa: E402
-                    domains, initramfs, kernel, leaks, mirror, program, qemu,
-                    recipes, tap)
+                    domains, initramfs, interrupts, kernel, leaks,
+                    mirror, program, qemu, recipes, tap)
 from xenlab.errors import (CommandFailed, ConsoleFailure,  # noqa: E402
                            LabError, Timeout)
 from xenlab.lab import Lab  # noqa: E402
@@ -412,6 +412,18 @@ class PartsTest(Folder):
         for kind in ("pv", "pvh"):
             self.assertIn('tsc_mode = "native"', domains.config(
                 "guest1", Params(guest_type=kind)))
+
+    def test_interrupts_are_measured(self):
+        trace = """\
+  stamp-82 [000] d.h1. 10.100000: irq_handler_entry: irq=5 name=xenvmc
+  stamp-82 [000] d.s1. 10.150000: softirq_entry: vec=6 [action=TASKLET]
+  stamp-82 [000] d.h1. 10.300000: irq_handler_exit: irq=5 ret=handled
+  stamp-82 [001] d.s1. 10.350000: softirq_exit: vec=6 [action=TASKLET]
+  stamp-82 [000] d.s1. 10.400000: softirq_exit: vec=6 [action=TASKLET]
+"""
+        held, number = interrupts.pairs(trace)
+        self.assertEqual(number, 2)
+        self.assertAlmostEqual(held, 0.25)
 
     def test_mirrored_sources_keep_their_times(self):
         source, target = (os.path.join(self.folder, name) for name in "st")
