@@ -91,7 +91,7 @@ static int grant_page(u16 domid, void *addr, bool last)
 
 /*
  * 1 << @order new zeroed pages, in pieces as large as there are: copies go on
- * from a page to its neighbour, see ring_at().
+ * from a page to its neighbour, see xvmc_ring_at().
  */
 static int grant_new_pages(void **page, u32 order)
 {
@@ -489,7 +489,7 @@ static void grant_free_map(struct grant_map *map)
 	kfree(map);
 }
 
-/* Neighbours next to each other, see ring_at() */
+/* Neighbours next to each other, see xvmc_ring_at() */
 static int grant_by_pfn(const void *a, const void *b)
 {
 	unsigned long left = page_to_pfn(*(struct page * const *)a);

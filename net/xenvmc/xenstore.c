@@ -208,12 +208,14 @@ int xvmc_store_read_facts(u16 domid, struct xvmc_facts *facts)
  */
 int xvmc_store_write_offer(u16 to, const struct xvmc_offer *offer)
 {
-	char dir[32], value[48];
+	char dir[32], value[48], *old;
 
 	store_peer_dir(dir, sizeof(dir), to);
 	/* A privileged domain could make the node, with permissions amiss */
-	if (xenbus_exists(XBT_NIL, dir, "offer") <= 0)
-		return -ENOENT;
+	old = store_read(dir, "offer");
+	if (IS_ERR(old))
+		return PTR_ERR(old);
+	kfree(old);
 	snprintf(value, sizeof(value), "%u %x %u %u", offer->version,
 		 offer->features, offer->port, offer->gref);
 	return store_write(dir, "offer", value);
