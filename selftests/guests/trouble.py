@@ -40,6 +40,8 @@ BREAKS = ("ctl_index", "ctl_torn", "ctl_long", "ctl_short", "ctl_hello_again",
           "ring_data_nowhere", "ring_data_foreign", "ring_ended",
           "ring_twice", "ring_del", "ring_lent_twice", "data_prod",
           "data_cons")
+# The same of a ring or an id of the moved TCP connection
+BREAKS_TCP = ("ctl_wrong_kind", "data_prod", "data_cons")
 # On one channel, in turn
 IGNORED = {"ctl_unknown_type": "ctl_unknown_type",
            "ctl_unknown_conn": "ctl_unknown_conn",
@@ -433,8 +435,9 @@ class Trouble(unittest.TestCase):
         self.stop_exact(inet)
         self.stop_exact(xenvmc)
 
-    def lie(self, name):
-        run("guest2", f"insmod {OPT}/liar.ko lie={name} "
+    @staticmethod
+    def lie(name, tcp=0):
+        run("guest2", f"insmod {OPT}/liar.ko lie={name} tcp={tcp} "
             f"addr={domains.address('guest1')}; rmmod liar")
 
     def test_20_lies_that_are_ignored(self):
@@ -471,6 +474,32 @@ class Trouble(unittest.TestCase):
         inet.flows()
         self.stop_exact(inet)
         heal("guest1", "guest2")
+
+    def lie_to_tcp_breaks_the_channel(self, name):
+        """The stream goes on by TCP, or ends where it is not known how much of
+        it has arrived; no byte is wrong."""
+        inet, xenvmc = self.start_both(gap=800)
+        self.lie(name, tcp=1)
+        self.ends_reset(xenvmc)
+        until(lambda: peer("guest1", "guest2")["state"] == "broken",
+              "the pair is broken")
+        self.assertEqual(stats("guest1")["violations"],
+                         self.before["violations"] + 1)
+        end = inet.stop()["end"]
+        print(f"# {name}: {end}")
+        self.assertIn(end, ("exact", "ECONNRESET"))
+        heal("guest1", "guest2")
+
+    def test_21_tcp_is_left_by_a_lie(self):
+        inet, xenvmc = self.start_both()
+        self.lie("ctl_detach", tcp=1)
+        end = inet.stop()["end"]
+        print(f"# DETACH: {end}")
+        self.assertIn(end, ("exact", "ECONNRESET"))
+        xenvmc.flows()
+        self.stop_exact(xenvmc)
+        self.assertEqual(stats("guest1")["violations"],
+                         self.before["violations"])
 
     def test_06_offers_of_any_kind(self):
         unload_all("guest2")
@@ -729,6 +758,9 @@ def add_lies():
     for name in BREAKS:
         setattr(Trouble, f"test_20_{name}_breaks",
                 lambda self, x=name: self.lie_breaks_the_channel(x))
+    for name in BREAKS_TCP:
+        setattr(Trouble, f"test_21_{name}_of_tcp_breaks",
+                lambda self, x=name: self.lie_to_tcp_breaks_the_channel(x))
 
 
 add_lies()

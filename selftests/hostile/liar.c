@@ -2,10 +2,11 @@
 /*
  * liar: tells one lie to one peer over the channel that xenvmc has with it.
  *
- *	insmod liar.ko addr=10.77.0.101 lie=ctl_index
+ *	insmod liar.ko addr=10.77.0.101 lie=ctl_index [tcp=1]
  *
  * Fails with -ENOTCONN without a channel, -ENOENT if the lie needs a lent ring
- * of AF_XENVMC and there is none, -EINVAL for a lie that it does not know.
+ * of AF_XENVMC, with tcp=1 of a moved TCP connection, and there is none, -EINVAL
+ * for a lie that it does not know.
  * The lies are in a table at the end. The core of the protocol is built in once
  * more, so that the liar can say false things well-formed.
  */
@@ -32,6 +33,10 @@ static char *lie = "";
 module_param(lie, charp, 0444);
 MODULE_PARM_DESC(lie, "what to do");
 
+static bool tcp;
+module_param(tcp, bool, 0444);
+MODULE_PARM_DESC(tcp, "to a TCP connection, if to any");
+
 /* ---- means ---- */
 
 /* A frame with any body on the control ring, and an event */
@@ -54,12 +59,12 @@ static int say_words(struct xvmc_chan *chan, u16 type, u32 a, u32 b, u32 c,
 	return say(chan, type, body, words * sizeof(u32));
 }
 
-static bool is_stream(struct xvmc_conn *conn)
+static bool is_meant(struct xvmc_conn *conn)
 {
-	return conn && !conn->ops->tcp;
+	return conn && conn->ops->tcp == tcp;
 }
 
-/* A ring of the peer's that a stream here writes. Under RCU */
+/* A ring of the peer's that a connection here writes. Under RCU */
 static struct xvmc_tx_ring *lent_to_us(struct xvmc_chan *chan)
 {
 	struct xvmc_tx_ring *ring;
@@ -67,13 +72,13 @@ static struct xvmc_tx_ring *lent_to_us(struct xvmc_chan *chan)
 
 	for (id = 0; id < XVMC_MAX_RINGS; id++) {
 		ring = rcu_dereference(chan->tx[id]);
-		if (ring && is_stream(rcu_dereference(ring->conn)))
+		if (ring && is_meant(rcu_dereference(ring->conn)))
 			return ring;
 	}
 	return NULL;
 }
 
-/* An own ring that a stream here reads. Under RCU */
+/* An own ring that a connection here reads. Under RCU */
 static struct xvmc_rx_ring *lent_by_us(struct xvmc_chan *chan)
 {
 	struct xvmc_rx_ring *ring;
@@ -81,7 +86,7 @@ static struct xvmc_rx_ring *lent_by_us(struct xvmc_chan *chan)
 
 	for (id = 0; id < XVMC_MAX_RINGS; id++) {
 		ring = READ_ONCE(chan->rx[id]);
-		if (ring && is_stream(rcu_dereference(ring->conn)))
+		if (ring && is_meant(rcu_dereference(ring->conn)))
 			return ring;
 	}
 	return NULL;
@@ -141,8 +146,8 @@ static int ctl_hello_again(struct xvmc_chan *chan)
 	return say_words(chan, XVMC_MSG_HELLO, XVMC_VERSION, 0, 1, 0, 3);
 }
 
-/* An answer of the other family for a stream of the peer's */
-static int ctl_wrong_kind(struct xvmc_chan *chan)
+/* Says @type of a connection of the peer's */
+static int say_of_conn(struct xvmc_chan *chan, u16 type)
 {
 	struct xvmc_tx_ring *ring;
 	u32 id = 0;
@@ -152,8 +157,19 @@ static int ctl_wrong_kind(struct xvmc_chan *chan)
 	if (ring)
 		id = rcu_dereference(ring->conn)->peer_id;
 	rcu_read_unlock();
-	return ring ? say_words(chan, XVMC_MSG_UPGRADE_NO, id, 1, 0, 0, 2) :
-		      -ENOENT;
+	return ring ? say_words(chan, type, id, 1, 0, 0, 2) : -ENOENT;
+}
+
+/* An answer of the other family */
+static int ctl_wrong_kind(struct xvmc_chan *chan)
+{
+	return say_of_conn(chan, tcp ? XVMC_MSG_REFUSE : XVMC_MSG_UPGRADE_NO);
+}
+
+/* We say that we left, and did not: no stop mark, and bytes go on */
+static int ctl_detach(struct xvmc_chan *chan)
+{
+	return say_of_conn(chan, XVMC_MSG_DETACH);
 }
 
 /* ---- lies about rings ---- */
@@ -327,7 +343,7 @@ static int ring_ends_in_use(struct xvmc_chan *chan)
 	return err ? err : own_tell(chan);
 }
 
-/* Says @type of the ring that is lent to the peer's stream */
+/* Says @type of the ring that is lent to the peer's connection */
 static int say_of_ring(struct xvmc_chan *chan, u16 type, u32 b, u32 c, u16 n)
 {
 	struct xvmc_rx_ring *ring;
@@ -445,6 +461,7 @@ static const struct {
 	{ "ctl_unknown_conn",	ctl_unknown_conn },
 	{ "ctl_hello_again",	ctl_hello_again },
 	{ "ctl_wrong_kind",	ctl_wrong_kind },
+	{ "ctl_detach",		ctl_detach },
 	{ "ring_foreign",	ring_foreign },
 	{ "ring_nowhere",	ring_nowhere },
 	{ "ring_id",		ring_id },
