@@ -289,6 +289,7 @@ bool xvmc_rx_want_data(struct xvmc_conn *conn, u32 n);
 /* The same without asking for data_ready */
 bool xvmc_rx_look(struct xvmc_conn *conn, u32 n);
 u32 xvmc_rx_queued(struct xvmc_conn *conn);
+bool xvmc_rx_over(struct xvmc_conn *conn);	/* the peer has stopped */
 /* Size of the ring that is lent, 0 without one. Any context */
 u32 xvmc_rx_size(struct xvmc_conn *conn);
 /* AF_XENVMC: the peer has ended the stream; its bytes may be unread still */

@@ -218,6 +218,9 @@ static int rx_wait(struct sock *sk, struct hook_conn *hc, long *timeo)
 			err = -EAGAIN;
 			break;
 		}
+		/* What was read by ring counts, and TCP knows not of it */
+		if (READ_ONCE(sk->sk_rcvlowat) > 1)
+			xvmc_rx_nudge(&hc->conn);
 		sk_set_bit(SOCKWQ_ASYNC_WAITDATA, sk);
 		*timeo = wait_woken(&wait, TASK_INTERRUPTIBLE, *timeo);
 		sk_clear_bit(SOCKWQ_ASYNC_WAITDATA, sk);
@@ -350,18 +353,40 @@ int hook_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
 	return ret;
 }
 
-/* Bytes below the switch-over count as well, and a ring has none before it */
+/*
+ * Bytes of the ring that can be read now, or missing ones, of which reading
+ * tells. A lend that is over and read is nothing to a program.
+ */
+static bool rx_has_bytes(struct hook_conn *hc)
+{
+	return xvmc_rx_want_data(&hc->conn, 1) &&
+	       (xvmc_rx_queued(&hc->conn) || READ_ONCE(hc->conn.rx.torn));
+}
+
+/*
+ * TCP's bytes below the switch-over count as well, and a ring has none before
+ * it. So do those behind a ring that is over; TCP wakes nobody for so few.
+ */
 static bool rx_enough(struct sock *sk, struct hook_conn *hc, u32 want)
 {
 	const struct tcp_sock *tp = tcp_sk(sk);
-	u32 copied_seq;
+	u32 copied_seq, tcp;
+	bool over;
 
-	if (!xvmc_rx_want_data(&hc->conn, 1) || rx_tcp_owes(sk, hc))
+	if (!rx_has_bytes(hc) || rx_tcp_owes(sk, hc))
 		return false;
+	over = xvmc_rx_over(&hc->conn);
 	copied_seq = READ_ONCE(tp->copied_seq);
-	if (xvmc_rx_tcp_first(&hc->conn, copied_seq))
-		want -= min(want - 1, READ_ONCE(tp->rcv_nxt) - copied_seq);
-	return xvmc_rx_want_data(&hc->conn, want);
+	if (over || xvmc_rx_tcp_first(&hc->conn, copied_seq)) {
+		tcp = READ_ONCE(tp->rcv_nxt) - copied_seq;
+		want -= min(want - 1, tcp);
+	}
+	if (!over)
+		return xvmc_rx_want_data(&hc->conn, want);
+	if (xvmc_rx_queued(&hc->conn) >= want || READ_ONCE(hc->conn.rx.torn))
+		return true;
+	xvmc_rx_nudge(&hc->conn);
+	return false;
 }
 
 /**
@@ -381,7 +406,7 @@ bool hook_is_readable(struct sock *sk)
 	if (want > 1)
 		ready = rx_enough(sk, hc, want);
 	else
-		ready = xvmc_rx_want_data(&hc->conn, 1) &&
+		ready = rx_has_bytes(hc) &&
 			!xvmc_rx_tcp_first(&hc->conn,
 					   READ_ONCE(tcp_sk(sk)->copied_seq));
 	hook_put(hc);

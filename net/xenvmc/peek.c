@@ -217,6 +217,26 @@ bool xvmc_rx_fin(struct xvmc_conn *conn)
 	return rx_peek(conn, rx_finished, 0);
 }
 
+static int rx_stopped(struct xvmc_rx_ring *ring, u32 unused)
+{
+	struct xvmc_ring_mark mark;
+
+	xvmc_ring_mark(&ring->cons, ring->epoch, &mark);
+	return mark.stopped;
+}
+
+/**
+ * xvmc_rx_over() - will no more bytes come by the ring that is lent?
+ * @conn: connection
+ *
+ * Context: any; no lock needed.
+ */
+bool xvmc_rx_over(struct xvmc_conn *conn)
+{
+	return READ_ONCE(conn->rx.spill) || rx_peek(conn, rx_stopped, 0);
+}
+EXPORT_SYMBOL_GPL(xvmc_rx_over);
+
 static int rx_before(struct xvmc_rx_ring *ring, u32 copied_seq)
 {
 	struct xvmc_ring_mark mark;

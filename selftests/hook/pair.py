@@ -602,6 +602,29 @@ class option_takes_the_stream_back_exactly:
 
 
 @case()
+class nothing_to_read_where_a_ring_has_ended:
+    """Whoever takes its end back to TCP says nothing to the other program."""
+    QUIET = 0.5
+
+    def client(sock):
+        ping(sock)
+        sock.sendall(b"ring")
+        sock.setsockopt(socket.IPPROTO_TCP, TCP_INQ, 1)
+        check(recv_exact(sock, 2) == b"ok", "verdict")
+        sock.sendall(b"tcp")
+        check(recv_exact(sock, 2) == b"ok", "verdict")
+
+    def server(sock):
+        pong(sock)
+        check(recv_exact(sock, 4) == b"ring", "bytes of the ring")
+        quiet = nothing_to_read_where_a_ring_has_ended.QUIET
+        check(not select.select([sock], [], [], quiet)[0], "still readable")
+        sock.sendall(b"ok")
+        check(recv_exact(sock, 3) == b"tcp", "bytes of TCP")
+        sock.sendall(b"ok")
+
+
+@case()
 class slow_reader_blocks_the_writer:
     def client(sock):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO,
