@@ -32,7 +32,7 @@ enum conn_todo {
 	TODO_UP,
 	TODO_LEND,
 	TODO_RECALL_RX,
-	TODO_DISCARD,		/* an orphan's rx ring has news */
+	TODO_NEWS,		/* the rx ring has news, and not for a reader */
 	TODO_SAVE,		/* the channel closes: keep unread bytes */
 	TODO_SAVE_NOW,		/* it cannot wait for the stop mark any more */
 	TODO_DETACH,		/* after TODO_STOP: stopped first, said then */
@@ -373,7 +373,7 @@ void xvmc_conn_leave(struct xvmc_conn *conn, u32 why, bool reset, bool orphan)
 		xvmc_conn_put(conn);
 	if (orphan) {
 		WRITE_ONCE(conn->rx.orphan, true);
-		conn_do(conn, TODO_DISCARD);
+		conn_do(conn, TODO_NEWS);
 	}
 	conn_event(conn, XVMC_CEV_LEAVE, why, 0);
 	/* What was never asked is not answered either */
@@ -475,6 +475,7 @@ void xvmc_conn_bell(struct xvmc_conn *conn, enum xvmc_bell kind)
 {
 	bool closing = READ_ONCE(conn->chan->state) >= XVMC_CHAN_CLOSING;
 	bool orphan = READ_ONCE(conn->rx.orphan);
+	bool news = orphan || READ_ONCE(conn->rx.renew);
 
 	if (kind == XVMC_BELL_SPACE) {
 		conn->ops->write_space(conn);
@@ -482,8 +483,8 @@ void xvmc_conn_bell(struct xvmc_conn *conn, enum xvmc_bell kind)
 	}
 	if (!orphan)
 		conn->ops->data_ready(conn);
-	if ((orphan || closing) && kref_get_unless_zero(&conn->ref)) {
-		conn_do(conn, closing ? TODO_SAVE : TODO_DISCARD);
+	if ((news || closing) && kref_get_unless_zero(&conn->ref)) {
+		conn_do(conn, closing ? TODO_SAVE : TODO_NEWS);
 		xvmc_conn_put(conn);
 	}
 }
@@ -654,10 +655,10 @@ static void conn_lend(struct xvmc_conn *conn)
 		conn_do(conn, TODO_SAVE);
 }
 
-static void conn_discard(struct xvmc_conn *conn)
+static void conn_news(struct xvmc_conn *conn)
 {
 	mutex_lock(&conn->rx.mutex);
-	xvmc_rx_discard(conn);
+	xvmc_rx_news(conn);
 	mutex_unlock(&conn->rx.mutex);
 }
 
@@ -696,8 +697,8 @@ static void conn_work(struct work_struct *work)
 		conn_lend(conn);
 	if (todo & BIT(TODO_RECALL_RX))
 		xvmc_rx_recall(conn, conn->why);
-	if (todo & BIT(TODO_DISCARD))
-		conn_discard(conn);
+	if (todo & BIT(TODO_NEWS))
+		conn_news(conn);
 	if (todo & (BIT(TODO_SAVE) | BIT(TODO_SAVE_NOW)))
 		xvmc_conn_spill(conn, todo & BIT(TODO_SAVE_NOW));
 	if (todo & BIT(TODO_DETACH))
@@ -795,5 +796,5 @@ void xvmc_conn_forsake(struct xvmc_conn *conn)
 	WRITE_ONCE(conn->rx.orphan, true);
 	xvmc_rx_recall(conn, XENVMC_REASON_TCP_ENDED);
 	/* The stop mark may have come before there was an orphan to be told */
-	conn_do(conn, TODO_DISCARD);
+	conn_do(conn, TODO_NEWS);
 }

@@ -122,6 +122,7 @@ struct xvmc_conn_tx {
  * @spill_mark: the marks of the ring it came from; @mutex
  * @no_lend: no further lend; @mutex
  * @torn: bytes may be missing behind those that can be read; @mutex
+ * @renew: the ring was taken back and another one follows; @mutex
  * @spin_doubt: how rarely looking before sleeping is tried: spin.c
  * @spin_passed: waits since it was tried; both are guesses without a lock
  */
@@ -139,6 +140,7 @@ struct xvmc_conn_rx {
 	struct xvmc_ring_mark spill_mark;
 	bool no_lend;
 	bool torn;
+	bool renew;
 	s8 spin_doubt;
 	u16 spin_passed;
 };

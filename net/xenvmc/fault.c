@@ -7,9 +7,14 @@
  * That counts down to 0, when the call fails and the log says at which site.
  * fault_calls lists how often each site was asked since fault_nth was set.
  * No lock: a test sets the site while fault_nth is 0 and nobody looks at it.
+ *
+ * switch_bytes is another thing: each reader takes its ring back whenever it
+ * has read so many bytes, so that the writer goes to TCP and, with the next
+ * lend, to the ring again.
  */
 #include <linux/atomic.h>
 #include <linux/export.h>
+#include <linux/math64.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include "fault.h"
@@ -23,6 +28,7 @@ static const char * const fault_names[] = {
 static char fault_site[16];
 static atomic_t fault_left = ATOMIC_INIT(0);
 static atomic_t fault_calls[ARRAY_SIZE(fault_names)];
+static unsigned int switch_bytes;
 
 static int fault_set(const char *value, const struct kernel_param *param)
 {
@@ -72,6 +78,8 @@ module_param_cb(fault_nth, &fault_ops, NULL, 0600);
 MODULE_PARM_DESC(fault_nth, "the call that fails; 0: none");
 module_param_cb(fault_calls, &fault_calls_ops, NULL, 0400);
 MODULE_PARM_DESC(fault_calls, "calls of each site since fault_nth was set");
+module_param(switch_bytes, uint, 0600);
+MODULE_PARM_DESC(switch_bytes, "a reader recalls its ring so often; 0: never");
 
 /**
  * xvmc_should_fail() - asked by a site before it does what can fail
@@ -97,3 +105,17 @@ bool xvmc_should_fail(enum xvmc_fault site)
 	return true;
 }
 EXPORT_SYMBOL_GPL(xvmc_should_fail);
+
+/**
+ * xvmc_should_switch() - asked by a reader, which recalls its ring then
+ * @before: bytes of the connection that were read by ring so far
+ * @now: and now
+ *
+ * Context: any.
+ */
+bool xvmc_should_switch(u64 before, u64 now)
+{
+	unsigned int every = READ_ONCE(switch_bytes);
+
+	return every && div_u64(now, every) != div_u64(before, every);
+}

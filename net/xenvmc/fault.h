@@ -59,8 +59,14 @@ enum xvmc_fault {
 
 #ifdef XVMC_FAULTS
 bool xvmc_should_fail(enum xvmc_fault site);	/* any context */
+bool xvmc_should_switch(u64 before, u64 now);
 #else
 static inline bool xvmc_should_fail(enum xvmc_fault site)
+{
+	return false;
+}
+
+static inline bool xvmc_should_switch(u64 before, u64 now)
 {
 	return false;
 }

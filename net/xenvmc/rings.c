@@ -15,6 +15,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include "conn.h"
+#include "fault.h"
 #include "rings.h"
 #include "stats.h"
 
@@ -313,6 +314,7 @@ static void rx_end(struct xvmc_conn *conn, struct xvmc_rx_ring *ring)
 	RCU_INIT_POINTER(ring->conn, NULL);
 	spin_unlock_bh(&ring->lock);
 	RCU_INIT_POINTER(conn->rx.ring, NULL);
+	WRITE_ONCE(conn->rx.renew, false);
 	xvmc_chan_give_rx(conn->chan, ring);
 	/* The ring's reference; the caller has one of its own */
 	xvmc_conn_put(conn);
@@ -433,6 +435,29 @@ static ssize_t rx_read_ring(struct xvmc_conn *conn, struct xvmc_rx_ring *ring,
 	return total;
 }
 
+static void rx_take_back(struct xvmc_conn *conn)
+{
+	WRITE_ONCE(conn->rx.renew, true);
+	xvmc_rx_recall(conn, XENVMC_REASON_RECLAIM);
+}
+
+/*
+ * A ring that was taken back is over: another one is lent. With TCP the reader
+ * sees to that when it reads on, and the writer has TCP until then. Without TCP
+ * the writer has nothing, and may be what the reader waits for.
+ */
+static void rx_renew(struct xvmc_conn *conn)
+{
+	struct xvmc_rx_view view = {};
+
+	lockdep_assert_held(&conn->rx.mutex);
+	if (!conn->rx.renew || conn->ops->tcp || rx_look(conn, &view))
+		return;
+	/* S is the end of the stream, for the reader to find */
+	if (view.lent && view.mark.stopped && !view.used && !view.mark.seq)
+		xvmc_rx_done(conn, true);
+}
+
 /**
  * xvmc_rx_read() - copy bytes out of the ring
  * @conn: connection
@@ -461,9 +486,12 @@ ssize_t xvmc_rx_read(struct xvmc_conn *conn, struct iov_iter *to, size_t len,
 	if (!total && len)
 		return -EFAULT;
 	if (consume) {
+		if (xvmc_should_switch(conn->rx.bytes, conn->rx.bytes + total))
+			rx_take_back(conn);
 		WRITE_ONCE(conn->rx.bytes, conn->rx.bytes + total);
 		atomic64_add(total, &conn->chan->rx_bytes);
 		xvmc_stat_add(XVMC_STAT_RX_BYTES, total);
+		rx_renew(conn);
 	}
 	return total;
 }
@@ -499,11 +527,10 @@ void xvmc_rx_done(struct xvmc_conn *conn, bool lend_again)
 EXPORT_SYMBOL_GPL(xvmc_rx_done);
 
 /* rx.mutex held: nobody reads any more */
-void xvmc_rx_discard(struct xvmc_conn *conn)
+static void rx_discard(struct xvmc_conn *conn)
 {
 	struct xvmc_rx_view view = {};
 
-	lockdep_assert_held(&conn->rx.mutex);
 	if (rx_look(conn, &view) || !view.lent)
 		return;
 	/* Not consumed before: the sender shall see that nobody read them */
@@ -515,6 +542,16 @@ void xvmc_rx_discard(struct xvmc_conn *conn)
 		xvmc_stat_add(XVMC_STAT_RX_BYTES_DISCARDED, view.used);
 	}
 	xvmc_rx_done(conn, false);
+}
+
+/* rx.mutex held: what to do about news but for telling the reader */
+void xvmc_rx_news(struct xvmc_conn *conn)
+{
+	lockdep_assert_held(&conn->rx.mutex);
+	if (conn->rx.orphan)
+		rx_discard(conn);
+	else
+		rx_renew(conn);
 }
 
 /* Is all that the peer will ever write to this ring there? */

@@ -11,8 +11,11 @@ bool xvmc_tx_take(struct xvmc_conn *conn);
 void xvmc_tx_return(struct xvmc_chan *chan, struct xvmc_tx_ring *ring);
 /* rx.mutex held: @ring is lent from now on, with a new epoch */
 void xvmc_rx_install(struct xvmc_conn *conn, struct xvmc_rx_ring *ring);
-/* rx.mutex held: an orphan's bytes are consumed, its ring given back if over */
-void xvmc_rx_discard(struct xvmc_conn *conn);
+/*
+ * rx.mutex held: an orphan's bytes are consumed, its ring given back if over;
+ * one that was taken back from a stream is followed by another
+ */
+void xvmc_rx_news(struct xvmc_conn *conn);
 /* conn->lock held: fills LEND (RING_ADD first) or RECALL; false if no ring */
 bool xvmc_rx_fill(struct xvmc_conn *conn, struct xvmc_ctlmsg *msg, u16 type);
 void xvmc_rx_free_spill(struct xvmc_conn *conn);

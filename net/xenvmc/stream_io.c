@@ -552,7 +552,8 @@ int xvmc_stream_set_rcvlowat(struct sock *sk, int val)
 /* ---- readiness ---------------------------------------------------------- */
 
 /*
- * Enough to read? If not, data_ready comes. A stop mark alone is nothing. With
+ * Enough to read? If not, data_ready comes. A stop mark alone is nothing, but
+ * what is in front of it is enough: more come only when these are read. With
  * @edge, more bytes are to be told of even if these are not read meanwhile.
  */
 static bool stream_readable(struct sock *sk, struct xvmc_conn *conn, bool edge)
@@ -562,6 +563,8 @@ static bool stream_readable(struct sock *sk, struct xvmc_conn *conn, bool edge)
 
 	if (READ_ONCE(xvmc_sk(sk)->rx_over))
 		return false;
+	if (xvmc_rx_over(conn))
+		target = 1;
 	if (queued >= target) {
 		if (edge)
 			xvmc_rx_want_data(conn, queued + 1);

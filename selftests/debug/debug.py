@@ -39,6 +39,7 @@ TESTS = (
     ("hook", 400, ["hook"]),
     ("churn", 400, ["churn", "5000"]),
     ("unload", 400, ["unload", *BUSY]),
+    ("switch", 600, ["switch"]),
     ("hostile", 600, ["hostile"]),
     ("faults", 400, ["faults", "load", "netns", "stream"]),
     ("faults-first", 400, ["faults", "--first", "hook", "back", "unload"]),
