@@ -26,6 +26,7 @@ help:
 #= make test-matrix the tests in Xen, on each kernel and Xen that we know
 #= make test-debug the tests without Xen, on a kernel with sanitizers
 #= make test-debug-xen the tests in Xen, in guests with sanitizers (an hour)
+#= make test-faults every call that can fail does, in turn, in Xen too (an hour)
 #= make soak-hostile a lying peer until SECONDS have passed, or for ever
 #= make soak-leaks modules load and unload 100 times, 10,000 connections
 #= make check      rules of the source only, and the kernel's checkpatch
@@ -63,6 +64,10 @@ test-debug: packages
 test-debug-xen: packages
 	@unset MAKEFLAGS MAKELEVEL; exec selftests/run \
 		-f selftests/guests/debug $(SUITES)
+
+test-faults: packages
+	@unset MAKEFLAGS MAKELEVEL; exec selftests/run \
+		-f selftests/faults/suites $(SUITES)
 
 # Half an hour: what is left each time is told from what is there for later
 soak-leaks: packages
@@ -125,6 +130,6 @@ clean:
 	rm -rf $(BUILD)
 
 .PHONY: all help packages demo test test-matrix test-debug \
-	test-debug-xen soak-hostile soak-leaks bench bench-smp bench-check check \
-	unit fuzz bench-core modules modules-all tools install install-modules \
-	install-tools install-headers clean
+	test-debug-xen test-faults soak-hostile soak-leaks bench bench-smp \
+	bench-check check unit fuzz bench-core modules modules-all tools \
+	install install-modules install-tools install-headers clean

@@ -71,7 +71,7 @@ def _jobs():
     return f"-j{os.cpu_count() or 1}"
 
 
-def _modules(repo, folder, tools, more=()):
+def _modules(repo, folder, tools, more=(), words=()):
     version = recipes.kernel_version(tools)
     sources = os.path.join(folder, "guest", version, "src")
     os.makedirs(sources, exist_ok=True)
@@ -89,13 +89,14 @@ def _modules(repo, folder, tools, more=()):
                      f"KBUILD_EXTRA_SYMBOLS={' '.join(symbols)}",
                      # Guests have no use for debug information
                      "KCFLAGS=-g0", "CONFIG_DEBUG_INFO_BTF_MODULES=",
-                     "modules"], folder, [folder])
+                     *words, "modules"], folder, [folder])
         symbols.append(os.path.join(place, "Module.symvers"))
         built += glob.glob(os.path.join(place, "**", "*.ko"), recursive=True)
     for old in glob.glob(os.path.join(out, "*.ko")):
         os.unlink(old)
     for module in built:
         shutil.copy2(module, out)
+    return out
 
 
 def _tools(repo, folder, suite, tools):
@@ -134,6 +135,15 @@ def build(repo, folder, params, say):
     for suite in {params.guest_suite, recipes.xen_parts(params.xen)[0]}:
         build_tools(repo, folder, suite, say)
     return os.path.join(folder, "guest", versions[0])
+
+
+def build_faulty(repo, folder, params, say):
+    """Build modules for dom0's kernel whose calls fail on purpose (fault.h in
+    net/xenvmc), beside those that do not. Returns their folder."""
+    folder = os.path.join(folder, "faulty")
+    tools = recipes.build(params.kernel, say)
+    with _locked(folder):
+        return _modules(repo, folder, tools, words=["XENVMC_FAULTS=y"])
 
 
 def build_tools(repo, folder, suite, say):
