@@ -59,6 +59,7 @@ struct xvmc_rx_ring {
  * @id: index in the peer's table
  * @epoch: of the present or last lend
  * @lent: between LEND and the stop mark; @lock
+ * @recalled: RECALL came for this lend; written under @lock
  */
 struct xvmc_tx_ring {
 	struct xvmc_ring_mem mem;
@@ -68,6 +69,7 @@ struct xvmc_tx_ring {
 	u32 id;
 	u32 epoch;
 	bool lent;
+	bool recalled;
 };
 
 enum xvmc_chan_state {

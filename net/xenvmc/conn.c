@@ -572,8 +572,7 @@ static void conn_recalled(struct xvmc_conn *conn)
 	bool had;
 
 	mutex_lock(&conn->tx.mutex);
-	had = xvmc_tx_has_ring(conn);
-	xvmc_tx_stop(conn);
+	had = xvmc_tx_give_back(conn);
 	mutex_unlock(&conn->tx.mutex);
 	if (had && conn->ops->recalled && !READ_ONCE(conn->left))
 		conn->ops->recalled(conn, READ_ONCE(conn->recalled_why));

@@ -164,6 +164,7 @@ static bool control_borrow(struct xvmc_chan *chan, struct xvmc_tx_ring *ring,
 	if (ok) {
 		ring->lent = true;
 		ring->epoch = epoch;
+		WRITE_ONCE(ring->recalled, false);
 		xvmc_chan_borrow(chan);
 	}
 	spin_unlock_bh(&ring->lock);
@@ -197,8 +198,9 @@ static void control_lend(struct xvmc_chan *chan,
 		xvmc_chan_violation(chan, "LEND to a connection with a ring");
 }
 
-static bool control_is_ours(struct xvmc_chan *chan,
-			    const struct xvmc_msg_lend *recall)
+/* Marks the ring as recalled, if it is lent to us as @recall says */
+static bool control_give_back(struct xvmc_chan *chan,
+			      const struct xvmc_msg_lend *recall)
 {
 	struct xvmc_tx_ring *ring = control_tx_ring(chan, recall->ring);
 	bool ours;
@@ -207,6 +209,8 @@ static bool control_is_ours(struct xvmc_chan *chan,
 		return false;
 	spin_lock_bh(&ring->lock);
 	ours = ring->lent && ring->epoch == recall->epoch;
+	if (ours)
+		WRITE_ONCE(ring->recalled, true);
 	spin_unlock_bh(&ring->lock);
 	return ours;
 }
@@ -255,7 +259,7 @@ static void control_conn(struct xvmc_conn *conn, const struct xvmc_ctlmsg *msg)
 				   control_reason(msg->conn.arg) : 0);
 		break;
 	case XVMC_MSG_RECALL:
-		if (control_is_ours(conn->chan, &msg->lend))
+		if (control_give_back(conn->chan, &msg->lend))
 			xvmc_conn_recall(conn,
 					 control_reason(msg->lend.reason));
 		break;

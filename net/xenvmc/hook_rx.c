@@ -113,6 +113,23 @@ static ssize_t rx_peek_on(struct hook_conn *hc, struct rx_step *step,
 	return more > 0 ? got + more : got;
 }
 
+/*
+ * And from the ring's last to TCP's first behind S: if that is there, the ring
+ * is complete, see rx_at_start() in core/swover.c.
+ */
+static ssize_t rx_peek_behind(struct sock *sk, struct hook_conn *hc,
+			      struct rx_step *step, size_t len, ssize_t got,
+			      const struct xvmc_rx_view *view)
+{
+	ssize_t more;
+
+	if (got != view->used || got == len ||
+	    view->rcv_nxt == view->copied_seq)
+		return got;
+	more = rx_by_tcp(sk, hc, step, len - got);
+	return more > 0 ? got + more : got;
+}
+
 /* rx.mutex held. Bytes, 0 at the end of the stream, -EAGAIN or an error */
 static ssize_t rx_some(struct sock *sk, struct hook_conn *hc,
 		       struct rx_step *step, size_t len)
@@ -138,7 +155,10 @@ again:
 			ret = rx_peek_on(hc, step, len, ret, &view);
 		return ret;
 	case XVMC_SRC_RING:
-		return rx_by_ring(hc, step, len, &view);
+		ret = rx_by_ring(hc, step, len, &view);
+		if (step->flags & MSG_PEEK)
+			ret = rx_peek_behind(sk, hc, step, len, ret, &view);
+		return ret;
 	case XVMC_SRC_RING_DONE:
 		/* shutdown() here, or an error: the peer may well go on */
 		if (!view.mark.stopped && view.rcv_nxt == view.copied_seq)
@@ -168,25 +188,27 @@ static bool rx_tcp_owes(struct sock *sk, struct hook_conn *hc)
 }
 
 /*
- * Something for rx_some() to find? @ring_has is xvmc_rx_want_data(), and
- * data_ready comes if not, or xvmc_rx_look().
+ * More than @seen bytes, which a peek has left, for rx_some() to find?
+ * @ring_has is xvmc_rx_want_data(), and data_ready comes if not, or
+ * xvmc_rx_look().
  */
-static bool rx_ready(struct sock *sk, struct hook_conn *hc,
+static bool rx_ready(struct sock *sk, struct hook_conn *hc, u32 seen,
 		     bool (*ring_has)(struct xvmc_conn *conn, u32 n))
 {
 	const struct tcp_sock *tp = tcp_sk(sk);
 	u32 copied_seq = READ_ONCE(tp->copied_seq);
+	u32 tcp = READ_ONCE(tp->rcv_nxt) - copied_seq;
 
 	if (READ_ONCE(sk->sk_err) || sock_flag(sk, SOCK_DONE) ||
 	    (READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN) ||
 	    inet_sk_state_load(sk) == TCP_CLOSE || READ_ONCE(hc->back))
 		return true;
-	if (READ_ONCE(tp->rcv_nxt) != copied_seq)
+	if (tcp > seen)
 		return true;
-	return ring_has(&hc->conn, 1) && !rx_tcp_owes(sk, hc);
+	return ring_has(&hc->conn, seen - tcp + 1) && !rx_tcp_owes(sk, hc);
 }
 
-static void rx_spin(struct sock *sk, struct hook_conn *hc)
+static void rx_spin(struct sock *sk, struct hook_conn *hc, u32 seen)
 {
 	struct xvmc_spin spin;
 	bool hit;
@@ -194,12 +216,13 @@ static void rx_spin(struct sock *sk, struct hook_conn *hc)
 	if (!xvmc_spin_begin(&hc->conn, &spin))
 		return;
 	do
-		hit = rx_ready(sk, hc, xvmc_rx_look);
+		hit = rx_ready(sk, hc, seen, xvmc_rx_look);
 	while (!hit && xvmc_spin_on(&spin));
 	xvmc_spin_end(&hc->conn, hit);
 }
 
-static int rx_wait(struct sock *sk, struct hook_conn *hc, long *timeo)
+static int rx_wait(struct sock *sk, struct hook_conn *hc, u32 seen,
+		   long *timeo)
 {
 	DEFINE_WAIT_FUNC(wait, woken_wake_function);
 	int err = 0;
@@ -207,9 +230,9 @@ static int rx_wait(struct sock *sk, struct hook_conn *hc, long *timeo)
 	/* TCP reads nothing at an urgent byte before the signal is served */
 	if (signal_pending(current))
 		return sock_intr_errno(*timeo);
-	rx_spin(sk, hc);
+	rx_spin(sk, hc, seen);
 	add_wait_queue(sk_sleep(sk), &wait);
-	while (!rx_ready(sk, hc, xvmc_rx_want_data)) {
+	while (!rx_ready(sk, hc, seen, xvmc_rx_want_data)) {
 		if (signal_pending(current)) {
 			err = sock_intr_errno(*timeo);
 			break;
@@ -256,7 +279,10 @@ static ssize_t rx_locked(struct sock *sk, struct hook_conn *hc,
 	return ret;
 }
 
-/* A peek sees the same bytes each time: wait until there are enough */
+/*
+ * A peek sees the same bytes each time: wait until there are enough. If there
+ * should be more and it sees no more, it reaches no further.
+ */
 static int rx_peek_all(struct sock *sk, struct hook_conn *hc,
 		       struct rx_step *step, size_t len, size_t target,
 		       long timeo)
@@ -275,7 +301,7 @@ static int rx_peek_all(struct sock *sk, struct hook_conn *hc,
 		if (READ_ONCE(hc->back))
 			return ret == -EAGAIN ? hook_restart() : ret;
 		last = max_t(ssize_t, ret, 0);
-		err = rx_wait(sk, hc, &timeo);
+		err = rx_wait(sk, hc, last, &timeo);
 		if (err)
 			return last ? last : err;
 	}
@@ -308,7 +334,7 @@ static int rx_all(struct sock *sk, struct hook_conn *hc, struct rx_step *step,
 			ret = hook_restart();
 			break;
 		}
-		ret = rx_wait(sk, hc, &timeo);
+		ret = rx_wait(sk, hc, 0, &timeo);
 		if (ret)
 			break;
 	}

@@ -236,6 +236,17 @@ void xvmc_tx_stop(struct xvmc_conn *conn)
 }
 EXPORT_SYMBOL_GPL(xvmc_tx_stop);
 
+/* The lend that RECALL was about may be over, and another one begun */
+bool xvmc_tx_give_back(struct xvmc_conn *conn)
+{
+	struct xvmc_tx_ring *ring = tx_ring(conn);
+
+	if (!ring || !READ_ONCE(ring->recalled))
+		return false;
+	xvmc_tx_stop(conn);
+	return true;
+}
+
 /**
  * xvmc_tx_finish() - end the lend and the stream
  * @conn: connection without TCP
@@ -435,8 +446,11 @@ static ssize_t rx_read_ring(struct xvmc_conn *conn, struct xvmc_rx_ring *ring,
 	return total;
 }
 
+/* Once for a lend */
 static void rx_take_back(struct xvmc_conn *conn)
 {
+	if (!rx_ring(conn) || conn->rx.renew)
+		return;
 	WRITE_ONCE(conn->rx.renew, true);
 	xvmc_rx_recall(conn, XENVMC_REASON_RECLAIM);
 }

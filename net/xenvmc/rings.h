@@ -7,6 +7,8 @@
 
 /* tx.mutex held: takes the offered ring. False if it was given back unused */
 bool xvmc_tx_take(struct xvmc_conn *conn);
+/* tx.mutex held: stops if the ring was recalled. False if that is over */
+bool xvmc_tx_give_back(struct xvmc_conn *conn);
 /* Returns a lent ring that no connection has use for. Process context */
 void xvmc_tx_return(struct xvmc_chan *chan, struct xvmc_tx_ring *ring);
 /* rx.mutex held: @ring is lent from now on, with a new epoch */

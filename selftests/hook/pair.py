@@ -625,6 +625,39 @@ class nothing_to_read_where_a_ring_has_ended:
 
 
 @case()
+class peek_waits_for_all:
+    """MSG_PEEK with MSG_WAITALL sees what comes later, on whichever way."""
+    ROUNDS = 30
+
+    def client(sock):
+        ping(sock)
+        for _ in range(peek_waits_for_all.ROUNDS):
+            sock.sendall(b"0123")
+            check(recv_exact(sock, 1) == b".", "answer")
+            sock.sendall(b"45")
+            sock.sendall(b"67")
+            check(recv_exact(sock, 1) == b"!", "answer")
+
+    def server(sock):
+        pong(sock)
+        for _ in range(peek_waits_for_all.ROUNDS):
+            check(sock.recv(4, socket.MSG_PEEK | socket.MSG_WAITALL) == b"0123",
+                  "the first bytes")
+            seen = []
+            peek = threading.Thread(target=lambda s=seen: s.append(sock.recv(
+                8, socket.MSG_PEEK | socket.MSG_WAITALL)))
+            peek.start()
+            sock.sendall(b".")
+            peek.join()
+            check(seen == [b"01234567"], f"peeked {seen}")
+            # Fewer than there are, so that a ring may end in the middle
+            check(recv_exact(sock, 3) == b"012", "bytes")
+            check(sock.recv(5, socket.MSG_PEEK) == b"34567", "the rest")
+            check(recv_exact(sock, 5) == b"34567", "bytes")
+            sock.sendall(b"!")
+
+
+@case()
 class slow_reader_blocks_the_writer:
     def client(sock):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO,
