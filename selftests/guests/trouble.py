@@ -689,6 +689,13 @@ class Trouble(unittest.TestCase):
                           f"{port}") for family, port in CHURN_PORT.items()]
         for end in ends:
             end.until(lambda x=end: x.lines, "it listens")
+        try:
+            self.churn_both()
+        finally:
+            for end in ends:
+                end.end_input()
+
+    def churn_both(self):
         for family in PORT:
             self.churn(family, 30)
         before = self.memory_of("guest1", "guest2")
@@ -697,8 +704,6 @@ class Trouble(unittest.TestCase):
             self.churn(family, CHURN)
         self.no_memory_grown(before, CHURN)
         self.assertGreater(stats("guest1")["hook_moved"], moved + CHURN / 10)
-        for end in ends:
-            end.end_input()
 
     @staticmethod
     def daemon_use():
