@@ -25,7 +25,7 @@ help:
 #= make test       all tests, in Xen too (SUITES="NAME...": only those)
 #= make test-matrix the tests in Xen, on each kernel and Xen that we know
 #= make test-debug the tests without Xen, on a kernel with sanitizers
-#= make test-debug-xen the tests in Xen, in guests with sanitizers (an hour)
+#= make test-debug-xen the tests in Xen, in guests with sanitizers (2 hours)
 #= make test-faults every call that can fail does, in turn, in Xen too (an hour)
 #= make soak-hostile a lying peer until SECONDS have passed, or for ever
 #= make soak-leaks modules load and unload 100 times, 10,000 connections
