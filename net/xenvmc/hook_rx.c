@@ -99,28 +99,15 @@ static ssize_t rx_by_ring(struct hook_conn *hc, struct rx_step *step,
 	return xvmc_rx_read(&hc->conn, to, len, 0, !(step->flags & MSG_PEEK));
 }
 
-/* A peek goes on from TCP's last byte before S to the ring's first */
-static ssize_t rx_peek_on(struct hook_conn *hc, struct rx_step *step,
-			  size_t len, ssize_t got,
-			  const struct xvmc_rx_view *view)
-{
-	ssize_t more;
-
-	if (got <= 0 || got == len || !view->mark.started || !view->used ||
-	    (u32)(view->copied_seq + got) != view->mark.seq)
-		return got;
-	more = rx_by_ring(hc, step, len - got, view);
-	return more > 0 ? got + more : got;
-}
-
 /*
- * And from the ring's last to TCP's first behind S: if that is there, the ring
+ * Peeks at a ring, then at TCP's bytes behind S: if these are there, the ring
  * is complete, see rx_at_start() in core/swover.c.
  */
-static ssize_t rx_peek_behind(struct sock *sk, struct hook_conn *hc,
-			      struct rx_step *step, size_t len, ssize_t got,
-			      const struct xvmc_rx_view *view)
+static ssize_t rx_peek_ring(struct sock *sk, struct hook_conn *hc,
+			    struct rx_step *step, size_t len,
+			    const struct xvmc_rx_view *view)
 {
+	ssize_t got = rx_by_ring(hc, step, len, view);
 	ssize_t more;
 
 	if (got != view->used || got == len ||
@@ -128,6 +115,39 @@ static ssize_t rx_peek_behind(struct sock *sk, struct hook_conn *hc,
 		return got;
 	more = rx_by_tcp(sk, hc, step, len - got);
 	return more > 0 ? got + more : got;
+}
+
+/*
+ * Peeks at TCP's bytes, of which @before are in front of S, at the ring's and
+ * at TCP's behind S. TCP always shows its first byte first: its bytes behind S
+ * come to their place by a peek as far on as the ring has bytes, and what this
+ * put before them is overwritten by what belongs there.
+ */
+static ssize_t rx_peek_tcp(struct sock *sk, struct hook_conn *hc,
+			   struct rx_step *step, size_t len, u32 before,
+			   const struct xvmc_rx_view *view)
+{
+	bool at_start = view->mark.started &&
+			view->copied_seq + before == view->mark.seq;
+	u32 ring = at_start ? view->used : 0;
+	struct iov_iter start = step->msg->msg_iter;
+	ssize_t got, more, behind = 0;
+
+	if (ring && view->rcv_nxt - view->copied_seq > before &&
+	    len > (size_t)before + ring) {
+		iov_iter_advance(&step->msg->msg_iter, ring);
+		behind = rx_by_tcp(sk, hc, step, len - ring);
+		behind = max_t(ssize_t, behind - before, 0);
+		step->msg->msg_iter = start;
+	}
+	got = rx_by_tcp(sk, hc, step, min_t(size_t, len, before));
+	if (got != before || got == len || !ring)
+		return got;
+	more = rx_by_ring(hc, step, len - got, view);
+	if (more != ring)
+		return more > 0 ? got + more : got;
+	iov_iter_advance(&step->msg->msg_iter, behind);
+	return got + more + behind;
 }
 
 /* rx.mutex held. Bytes, 0 at the end of the stream, -EAGAIN or an error */
@@ -150,15 +170,13 @@ again:
 			return rx_nothing(sk, step, &view);
 		if (view.lent)
 			limit = min(limit, view.rcv_nxt - view.copied_seq);
-		ret = rx_by_tcp(sk, hc, step, min_t(size_t, len, limit));
-		if (step->flags & MSG_PEEK)
-			ret = rx_peek_on(hc, step, len, ret, &view);
-		return ret;
+		if (view.lent && step->flags & MSG_PEEK)
+			return rx_peek_tcp(sk, hc, step, len, limit, &view);
+		return rx_by_tcp(sk, hc, step, min_t(size_t, len, limit));
 	case XVMC_SRC_RING:
-		ret = rx_by_ring(hc, step, len, &view);
 		if (step->flags & MSG_PEEK)
-			ret = rx_peek_behind(sk, hc, step, len, ret, &view);
-		return ret;
+			return rx_peek_ring(sk, hc, step, len, &view);
+		return rx_by_ring(hc, step, len, &view);
 	case XVMC_SRC_RING_DONE:
 		/* shutdown() here, or an error: the peer may well go on */
 		if (!view.mark.stopped && view.rcv_nxt == view.copied_seq)
@@ -205,7 +223,11 @@ static bool rx_ready(struct sock *sk, struct hook_conn *hc, u32 seen,
 		return true;
 	if (tcp > seen)
 		return true;
-	return ring_has(&hc->conn, seen - tcp + 1) && !rx_tcp_owes(sk, hc);
+	if (!ring_has(&hc->conn, seen - tcp + 1) || rx_tcp_owes(sk, hc))
+		return false;
+	/* The end of a lend is news to who reads, but no byte to see */
+	return !seen || tcp + xvmc_rx_queued(&hc->conn) > seen ||
+	       READ_ONCE(hc->conn.rx.torn);
 }
 
 static void rx_spin(struct sock *sk, struct hook_conn *hc, u32 seen)
