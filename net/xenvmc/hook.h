@@ -90,6 +90,8 @@ int hook_restart(void);
 int hook_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
 		 int flags COMPAT_ADDR_LEN);
 bool hook_is_readable(struct sock *sk);
+__poll_t hook_poll(struct file *file, struct socket *sock,
+		   struct poll_table_struct *wait);
 /* Fills what TCP knows; to be followed by xvmc_rx_view() */
 void hook_tcp_view(const struct sock *sk, struct xvmc_rx_view *view);
 

@@ -460,3 +460,34 @@ bool hook_is_readable(struct sock *sk)
 	hook_put(hc);
 	return ready;
 }
+
+/**
+ * hook_poll() - TCP's answer, and the next edge
+ * @file: of the socket
+ * @sock: socket
+ * @wait: whom to wake later
+ *
+ * Who waits for edges is to be told of more bytes even if these are not read
+ * meanwhile, and the ring's next byte comes with a kick only if we ask for it.
+ *
+ * Context: process.
+ * Return: what the socket is ready for.
+ */
+__poll_t hook_poll(struct file *file, struct socket *sock,
+		   struct poll_table_struct *wait)
+{
+	bool edge = wait && wait->_key & EPOLLET;
+	struct hook_conn *hc = NULL;
+	__poll_t mask;
+
+	hook_enter();
+	mask = tcp_poll(file, sock, wait);
+	if (edge && mask & EPOLLIN)
+		hc = hook_get(sock->sk);
+	if (hc) {
+		xvmc_rx_want_data(&hc->conn, xvmc_rx_queued(&hc->conn) + 1);
+		hook_put(hc);
+	}
+	hook_leave();
+	return mask;
+}

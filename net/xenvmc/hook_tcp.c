@@ -606,6 +606,7 @@ static void __init hook_build_ops(struct proto_ops *ops,
 	*ops = *base;
 	ops->sendmsg = hook_ops_sendmsg;
 	ops->shutdown = hook_shutdown;
+	ops->poll = hook_poll;
 	/* Some kernels' TCP has no such thing, nor has ours there */
 	if (base->set_peek_off)
 		ops->set_peek_off = hook_set_peek_off;
