@@ -583,7 +583,8 @@ static void conn_stop(struct xvmc_conn *conn)
 	mutex_lock(&conn->tx.mutex);
 	conn->tx.closed = true;
 	/* A ring that the door stopped itself: the peer's close() has judged */
-	WRITE_ONCE(conn->tx.unread, xvmc_tx_queued(conn));
+	if (xvmc_tx_has_ring(conn))
+		WRITE_ONCE(conn->tx.unread, xvmc_tx_queued(conn));
 	xvmc_tx_stop(conn);
 	mutex_unlock(&conn->tx.mutex);
 }

@@ -142,6 +142,17 @@ static int tx_by_tcp(struct sock *sk, struct hook_conn *hc, struct msghdr *msg,
 	return ret;
 }
 
+/*
+ * The peer's program closed without having read all that the ring brought, as
+ * a RST would say: hook_down() makes that of it, a moment later. tx.mutex held.
+ */
+static bool tx_is_cut_off(const struct hook_conn *hc)
+{
+	return READ_ONCE(hc->conn.tx.unread) &&
+	       (READ_ONCE(hc->conn.why) == XENVMC_REASON_CLOSED ||
+		READ_ONCE(hc->conn.recalled_why) == XENVMC_REASON_CLOSED);
+}
+
 /* One step by whichever way is right now. tx.mutex held */
 static ssize_t tx_some(struct sock *sk, struct hook_conn *hc,
 		       struct msghdr *msg, bool some)
@@ -151,7 +162,9 @@ static ssize_t tx_some(struct sock *sk, struct hook_conn *hc,
 	/* A pending error is for the call that has sent nothing */
 	if (some && tx_error(sk))
 		return -EPIPE;
-	if (!tx_start(sk, hc))
+	if (!tx_start(sk, hc) && tx_is_cut_off(hc))
+		tcp_abort(sk, ECONNRESET);
+	else if (!hc->conn.tx.started)
 		return tx_by_tcp(sk, hc, msg, some);
 	ret = tx_error(sk);
 	if (ret) {

@@ -236,13 +236,18 @@ void xvmc_tx_stop(struct xvmc_conn *conn)
 }
 EXPORT_SYMBOL_GPL(xvmc_tx_stop);
 
-/* The lend that RECALL was about may be over, and another one begun */
+/*
+ * The lend that RECALL was about may be over, and another one begun. Of a close
+ * DETACH tells only when the ring is gone: what is unread is to be seen now.
+ */
 bool xvmc_tx_give_back(struct xvmc_conn *conn)
 {
 	struct xvmc_tx_ring *ring = tx_ring(conn);
 
 	if (!ring || !READ_ONCE(ring->recalled))
 		return false;
+	if (READ_ONCE(conn->recalled_why) == XENVMC_REASON_CLOSED)
+		WRITE_ONCE(conn->tx.unread, xvmc_tx_queued(conn));
 	xvmc_tx_stop(conn);
 	return true;
 }
