@@ -36,6 +36,7 @@ BUSY = ("both_directions_at_once_are_exact", "ping_pong_of_one_byte",
 # Name, seconds, words for the script inside
 TESTS = (
     ("stream", 400, ["stream", "xenvmc"]),
+    ("tcp", 400, ["tcp"]),
     ("hook", 400, ["hook"]),
     ("churn", 400, ["churn", "5000"]),
     ("unload", 400, ["unload", *BUSY]),
