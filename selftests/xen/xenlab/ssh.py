@@ -49,6 +49,8 @@ class Channel:
         with cache.locked(os.path.join(self.folder, f"ssh-{self.name}.lock")):
             if self.alive():
                 return True
+            # Of a master that was killed: the next one would not replace it
+            self._unlink()
             done = self._ssh("-o", "ControlMaster=yes", "-f", "-N",
                              "root@127.0.0.1")
         return done.returncode == 0
@@ -56,6 +58,9 @@ class Channel:
     def close(self):
         """Close the shared connection: its domain is gone or going."""
         self._ssh("-O", "exit", "lab")
+        self._unlink()
+
+    def _unlink(self):
         try:
             os.unlink(os.path.join(self.folder, f"ssh-{self.name}"))
         except FileNotFoundError:
