@@ -154,7 +154,10 @@ static u32 tx_copy(struct xvmc_tx_ring *ring, struct iov_iter *from, u32 len)
 	return done;
 }
 
-/* Up to one chunk. Bytes, 0 if the ring is full, -EFAULT, -ECONNRESET */
+/*
+ * Up to one chunk, whole or not at all, as TCP fills a segment. Bytes, 0 if the
+ * ring is full, -EFAULT, -ECONNRESET
+ */
 static ssize_t tx_write_chunk(struct xvmc_conn *conn, struct xvmc_tx_ring *ring,
 			      struct iov_iter *from, size_t len)
 {
@@ -169,8 +172,10 @@ static ssize_t tx_write_chunk(struct xvmc_conn *conn, struct xvmc_tx_ring *ring,
 	if (!len)
 		return 0;
 	n = tx_copy(ring, from, len);
-	if (!n)
+	if (n < len) {
+		iov_iter_revert(from, n);
 		return -EFAULT;
+	}
 	if (xvmc_ring_publish(&ring->prod, n))
 		xvmc_chan_ring_bell(conn->chan, XVMC_BELL_DATA, ring->id);
 	return n;
@@ -425,12 +430,19 @@ static ssize_t rx_read_spill(struct xvmc_conn *conn, struct iov_iter *to,
 	u32 off = conn->rx.spill_off + skip;
 	size_t done = to ? copy_to_iter(conn->rx.spill + off, len, to) : len;
 
+	if (done < len) {
+		iov_iter_revert(to, done);
+		return 0;
+	}
 	if (consume)
 		conn->rx.spill_off += skip + done;
 	return done;
 }
 
-/* In chunks, so that a writer that waits for room goes on meanwhile */
+/*
+ * In chunks, so that a writer that waits for room goes on meanwhile, and whole
+ * ones, as TCP empties a segment
+ */
 static ssize_t rx_read_ring(struct xvmc_conn *conn, struct xvmc_rx_ring *ring,
 			    struct iov_iter *to, size_t len, size_t skip,
 			    bool consume)
@@ -441,12 +453,14 @@ static ssize_t rx_read_ring(struct xvmc_conn *conn, struct xvmc_rx_ring *ring,
 		u32 n = min_t(size_t, len - total, RINGS_CHUNK);
 		u32 done = rx_copy(ring, to, skip, n);
 
-		total += done;
-		if (consume)
-			rx_consume(conn, ring, skip + done);
-		skip = consume ? 0 : skip + done;
-		if (done < n)
+		if (done < n) {
+			iov_iter_revert(to, done);
 			break;
+		}
+		total += n;
+		if (consume)
+			rx_consume(conn, ring, skip + n);
+		skip = consume ? 0 : skip + n;
 	}
 	return total;
 }
