@@ -325,7 +325,7 @@ static int rx_peek_all(struct sock *sk, struct hook_conn *hc,
 		last = max_t(ssize_t, ret, 0);
 		err = rx_wait(sk, hc, last, &timeo);
 		if (err)
-			return last ? last : err;
+			return last || !len ? last : err;
 	}
 }
 
@@ -357,7 +357,10 @@ static int rx_all(struct sock *sk, struct hook_conn *hc, struct rx_step *step,
 			break;
 		}
 		ret = rx_wait(sk, hc, 0, &timeo);
-		if (ret)
+		/* TCP waits for something to read none of, and then is content */
+		if (!len)
+			ret = 0;
+		if (ret || !len)
 			break;
 	}
 	if (drained || ret == -EAGAIN)

@@ -476,6 +476,9 @@ static int stream_recv_all(struct sock *sk, struct xvmc_conn **connp,
 		if (signal_pending(current))
 			return sock_intr_errno(timeo);
 		timeo = stream_wait_data(sk, *connp, rd, timeo);
+		/* As TCP does: who asks for no bytes waits once */
+		if (!rd->len)
+			return 0;
 	}
 }
 
