@@ -35,7 +35,7 @@ BUSY = ("both_directions_at_once_are_exact", "ping_pong_of_one_byte",
         "bulk_to_client_is_exact", "many_connections_at_once")
 # Name, seconds, words for the script inside
 TESTS = (
-    ("stream", 400, ["stream", "xenvmc"]),
+    ("stream", 400, ["stream"]),
     ("tcp", 400, ["tcp"]),
     ("hook", 400, ["hook"]),
     ("churn", 400, ["churn", "5000"]),

@@ -81,6 +81,7 @@ int sock_new(int flags);
 int sock_listen(int backlog, union addr *addr);
 int sock_connect(const union addr *addr);
 void sock_pair(int fd[2]);
+bool on_rings(const int fd[2]);
 
 short poll_for(int fd, short events, int timeout);
 void wait_for(int fd, short events);
@@ -100,5 +101,7 @@ TCase *io_case(void);
 TCase *events_case(void);
 TCase *bulk_case(void);
 TCase *life_case(void);
+TCase *options_case(void);
+TCase *calls_case(void);
 
 #endif /* LOOP_H */

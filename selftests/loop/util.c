@@ -3,7 +3,9 @@
  * Helpers of the cases: addresses, connected pairs, waiting.
  */
 #include <fcntl.h>
+#include <linux/tcp.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/time.h>
@@ -94,7 +96,46 @@ int sock_connect(const union addr *addr)
 	return fd;
 }
 
-/* fd[0] has connected, fd[1] was accepted. */
+/* How many segments with bytes TCP has sent, from both ends */
+static uint32_t segments(const int fd[2])
+{
+	struct tcp_info info;
+	uint32_t sum = 0;
+	socklen_t len;
+	int end;
+
+	for (end = 0; end < 2; end++) {
+		len = sizeof(info);
+		OK(getsockopt(fd[end], IPPROTO_TCP, TCP_INFO, &info, &len));
+		sum += info.tcpi_data_segs_out;
+	}
+	return sum;
+}
+
+/* A byte there and back */
+static void ping(const int fd[2])
+{
+	char byte = 'p';
+
+	write_all(fd[0], &byte, 1);
+	read_all(fd[1], &byte, 1);
+	write_all(fd[1], &byte, 1);
+	read_all(fd[0], &byte, 1);
+}
+
+/* Do bytes that go now leave TCP alone? */
+bool on_rings(const int fd[2])
+{
+	uint32_t before = segments(fd);
+
+	ping(fd);
+	return segments(fd) == before;
+}
+
+/*
+ * fd[0] has connected, fd[1] was accepted. With XENVMC_TEST_MOVED a TCP
+ * connection is on rings, in both directions.
+ */
 void sock_pair(int fd[2])
 {
 	union addr addr;
@@ -103,6 +144,9 @@ void sock_pair(int fd[2])
 	fd[0] = sock_connect(&addr);
 	fd[1] = OK(accept(listener, NULL, NULL));
 	close(listener);
+	if (variant->family == AF_INET && getenv("XENVMC_TEST_MOVED"))
+		while (!on_rings(fd))
+			;
 }
 
 short poll_for(int fd, short events, int timeout)

@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Cases: options of connected TCP sockets, one case for each.
+ *
+ * Nothing is expected of an option but that a connection that the hook moves
+ * answers as one that it has left: same values, same errors, and the bytes flow
+ * afterwards. Where no hook is loaded both are TCP's.
+ */
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <netinet/ip.h>
+#include <string.h>
+#include <sys/time.h>
+
+#include "loop.h"
+
+#define ROOM	512
+#define TRIES	6
+
+/* What linux/in.h has and netinet/in.h has not, and newer numbers */
+#ifndef IP_LOCAL_PORT_RANGE
+#define IP_LOCAL_PORT_RANGE	51
+#endif
+#ifndef IP_PROTOCOL
+#define IP_PROTOCOL		52
+#endif
+#ifndef SO_RESERVE_MEM
+#define SO_RESERVE_MEM		73
+#endif
+#ifndef SO_TXREHASH
+#define SO_TXREHASH		74
+#endif
+#ifndef SO_RCVMARK
+#define SO_RCVMARK		75
+#endif
+
+/* Its value has no meaning for the other connection */
+#define VOLATILE	1
+/* It cannot be asked for without changing the connection's other values */
+#define NOT_READ	2
+
+/**
+ * struct option - one to be tried
+ * @name: its name
+ * @level: SOL_*
+ * @number: of the option
+ * @flags: VOLATILE, NOT_READ
+ * @len: bytes of the values, 0: an int
+ * @value: to be set, one after the other, up to the first that is NULL
+ */
+struct option {
+	const char *name;
+	int level;
+	int number;
+	int flags;
+	socklen_t len;
+	const void *value[TRIES];
+};
+
+#define INT(n)		(&(const int){ n })
+#define LONG(n)		(&(const long){ n })
+#define LINGER(a, b)	(&(const struct linger){ a, b })
+#define TIME(a, b)	(&(const struct timeval){ a, b })
+#define SWITCH		.value = { INT(1), INT(0), INT(2), INT(-1) }
+#define SOCK(name)	#name, SOL_SOCKET, name
+#define TCP(name)	#name, IPPROTO_TCP, name
+#define IP(name)	#name, IPPROTO_IP, name
+
+static const struct option options[] = {
+	{ SOCK(SO_ACCEPTCONN), SWITCH },
+	{ SOCK(SO_BINDTODEVICE), NOT_READ, 3, { "lo", "no", "" } },
+	{ SOCK(SO_BINDTOIFINDEX), .value = { INT(1), INT(0), INT(-1) } },
+	{ SOCK(SO_BROADCAST), SWITCH },
+	{ SOCK(SO_BSDCOMPAT), SWITCH },
+	{ SOCK(SO_BUF_LOCK), .value = { INT(1), INT(3), INT(0), INT(8) } },
+	{ SOCK(SO_BUSY_POLL), .value = { INT(50), INT(0), INT(-1) } },
+	{ SOCK(SO_BUSY_POLL_BUDGET), .value = { INT(8), INT(70000) } },
+	{ SOCK(SO_COOKIE), VOLATILE, 8, { NULL } },
+	{ SOCK(SO_DEBUG), SWITCH },
+	{ SOCK(SO_DETACH_FILTER), SWITCH },
+	{ SOCK(SO_DETACH_REUSEPORT_BPF), SWITCH },
+	{ SOCK(SO_DOMAIN), SWITCH },
+	{ SOCK(SO_DONTROUTE), SWITCH },
+	{ SOCK(SO_ERROR), SWITCH },
+	{ SOCK(SO_INCOMING_CPU), VOLATILE, .value = { INT(0), INT(-1) } },
+	{ SOCK(SO_INCOMING_NAPI_ID), SWITCH },
+	{ SOCK(SO_KEEPALIVE), SWITCH },
+	{ SOCK(SO_LINGER), 0, sizeof(struct linger),
+	  { LINGER(1, 0), LINGER(1, 7), LINGER(0, 9), LINGER(1, -1),
+	    LINGER(0, 0) } },
+	{ SOCK(SO_LOCK_FILTER), SWITCH },
+	{ SOCK(SO_MARK), .value = { INT(17), INT(-1), INT(0) } },
+	{ SOCK(SO_MAX_PACING_RATE), 0, sizeof(long),
+	  { LONG(1000000000), LONG(-1) } },
+	{ SOCK(SO_MEMINFO), VOLATILE, 36, { NULL } },
+	{ SOCK(SO_NETNS_COOKIE), VOLATILE, 8, { NULL } },
+	{ SOCK(SO_NO_CHECK), SWITCH },
+	{ SOCK(SO_NOFCS), SWITCH },
+	{ SOCK(SO_OOBINLINE), SWITCH },
+	{ SOCK(SO_PASSCRED), SWITCH },
+	{ SOCK(SO_PASSSEC), SWITCH },
+	{ SOCK(SO_PEEK_OFF), .value = { INT(0), INT(-1) } },
+	{ SOCK(SO_PEERCRED), 0, 12, { "twelve bytes" } },
+	{ SOCK(SO_PEERGROUPS), 0, 64, { NULL } },
+	{ SOCK(SO_PREFER_BUSY_POLL), SWITCH },
+	{ SOCK(SO_PRIORITY), .value = { INT(6), INT(7), INT(-1), INT(0) } },
+	{ SOCK(SO_PROTOCOL), SWITCH },
+	{ SOCK(SO_RCVBUF), VOLATILE, .value = { INT(0), INT(65536),
+						INT(-1), INT(1 << 30) } },
+	{ SOCK(SO_RCVBUFFORCE), VOLATILE, .value = { INT(100000), INT(-1) } },
+	{ SOCK(SO_RCVLOWAT), .value = { INT(0), INT(100), INT(-1), INT(1) } },
+	{ SOCK(SO_RCVMARK), SWITCH },
+	{ SOCK(SO_RCVTIMEO), 0, sizeof(struct timeval),
+	  { TIME(3, 250000), TIME(-1, 0), TIME(0, 1000000), TIME(0, 0) } },
+	{ SOCK(SO_RESERVE_MEM), .value = { INT(-1), INT(0) } },
+	{ SOCK(SO_REUSEADDR), SWITCH },
+	{ SOCK(SO_REUSEPORT), SWITCH },
+	{ SOCK(SO_RXQ_OVFL), SWITCH },
+	{ SOCK(SO_SELECT_ERR_QUEUE), SWITCH },
+	{ SOCK(SO_SNDBUF), VOLATILE, .value = { INT(0), INT(65536),
+						INT(-1), INT(1 << 30) } },
+	{ SOCK(SO_SNDBUFFORCE), VOLATILE, .value = { INT(100000), INT(-1) } },
+	{ SOCK(SO_SNDLOWAT), SWITCH },
+	{ SOCK(SO_SNDTIMEO), 0, sizeof(struct timeval),
+	  { TIME(3, 250000), TIME(-1, 0), TIME(0, 1000000), TIME(0, 0) } },
+	{ SOCK(SO_TIMESTAMP), SWITCH },
+	{ SOCK(SO_TIMESTAMPNS), SWITCH },
+	{ SOCK(SO_TIMESTAMPING), .value = { INT(0x18), INT(0),
+					    INT(1 << 30) } },
+	{ SOCK(SO_TXREHASH), SWITCH },
+	{ SOCK(SO_TYPE), SWITCH },
+	{ SOCK(SO_WIFI_STATUS), SWITCH },
+	{ SOCK(SO_ZEROCOPY), SWITCH },
+	{ "SOL_SOCKET 9999", SOL_SOCKET, 9999, SWITCH },
+
+	{ TCP(TCP_CC_INFO), VOLATILE, 40, { "cc info" } },
+	{ TCP(TCP_CONGESTION), 0, 5, { "reno", "none", "cubic" } },
+	{ TCP(TCP_CORK), SWITCH },
+	{ TCP(TCP_DEFER_ACCEPT), .value = { INT(5), INT(0), INT(-1) } },
+	{ TCP(TCP_FASTOPEN), .value = { INT(5), INT(0), INT(-1) } },
+	{ TCP(TCP_FASTOPEN_CONNECT), SWITCH },
+	{ TCP(TCP_FASTOPEN_KEY), 0, 16, { "sixteen bytes...", } },
+	{ TCP(TCP_FASTOPEN_NO_COOKIE), SWITCH },
+	{ TCP(TCP_INFO), VOLATILE, 232, { "tcp info" } },
+	{ TCP(TCP_INQ), SWITCH },
+	{ TCP(TCP_KEEPCNT), .value = { INT(3), INT(0), INT(128), INT(-1) } },
+	{ TCP(TCP_KEEPIDLE), .value = { INT(9), INT(0), INT(40000),
+					INT(-1) } },
+	{ TCP(TCP_KEEPINTVL), .value = { INT(9), INT(0), INT(40000),
+					 INT(-1) } },
+	{ TCP(TCP_LINGER2), .value = { INT(9), INT(0), INT(999), INT(-1) } },
+	{ TCP(TCP_MAXSEG), VOLATILE, .value = { INT(1000), INT(0), INT(70000) } },
+	{ TCP(TCP_MD5SIG), .value = { INT(1) } },
+	{ TCP(TCP_NODELAY), SWITCH },
+	{ TCP(TCP_NOTSENT_LOWAT), .value = { INT(16384), INT(0), INT(-1) } },
+	{ TCP(TCP_QUEUE_SEQ), NOT_READ, .value = { INT(1) } },
+	{ TCP(TCP_QUICKACK), VOLATILE, SWITCH },
+	{ TCP(TCP_REPAIR_OPTIONS), NOT_READ, .value = { INT(1) } },
+	{ TCP(TCP_REPAIR_QUEUE), SWITCH },
+	{ TCP(TCP_SAVED_SYN), NOT_READ, 60, { "saved" } },
+	{ TCP(TCP_SAVE_SYN), SWITCH },
+	{ TCP(TCP_SYNCNT), .value = { INT(3), INT(0), INT(128) } },
+	{ TCP(TCP_THIN_DUPACK), SWITCH },
+	{ TCP(TCP_THIN_LINEAR_TIMEOUTS), SWITCH },
+	{ TCP(TCP_TIMESTAMP), VOLATILE, .value = { INT(1) } },
+	{ TCP(TCP_TX_DELAY), .value = { INT(0), INT(-1) } },
+	{ TCP(TCP_ULP), 0, 4, { "none" } },
+	{ TCP(TCP_USER_TIMEOUT), .value = { INT(30000), INT(-1), INT(0) } },
+	{ TCP(TCP_WINDOW_CLAMP), VOLATILE, .value = { INT(0), INT(100000), INT(1) } },
+	{ TCP(TCP_ZEROCOPY_RECEIVE), NOT_READ, 16, { "zero copy rcv..." } },
+	{ "SOL_TCP 9999", IPPROTO_TCP, 9999, SWITCH },
+
+	{ IP(IP_BIND_ADDRESS_NO_PORT), SWITCH },
+	{ IP(IP_CHECKSUM), SWITCH },
+	{ IP(IP_FREEBIND), SWITCH },
+	{ IP(IP_HDRINCL), SWITCH },
+	{ IP(IP_LOCAL_PORT_RANGE), .value = { INT(0), INT(-1) } },
+	{ IP(IP_MINTTL), .value = { INT(1), INT(256), INT(0) } },
+	{ IP(IP_MTU), SWITCH },
+	{ IP(IP_MTU_DISCOVER), .value = { INT(IP_PMTUDISC_DO), INT(-1),
+					  INT(IP_PMTUDISC_WANT) } },
+	{ IP(IP_MULTICAST_ALL), SWITCH },
+	{ IP(IP_MULTICAST_LOOP), SWITCH },
+	{ IP(IP_MULTICAST_TTL), .value = { INT(5), INT(-1), INT(300) } },
+	{ IP(IP_NODEFRAG), SWITCH },
+	{ IP(IP_OPTIONS), 0, 4, { "\1\1\1", "bad" } },
+	{ IP(IP_ORIGDSTADDR), SWITCH },
+	{ IP(IP_PASSSEC), SWITCH },
+	{ IP(IP_PKTINFO), SWITCH },
+	{ IP(IP_PROTOCOL), VOLATILE, SWITCH },
+	{ IP(IP_RECVERR), SWITCH },
+	{ IP(IP_RECVOPTS), SWITCH },
+	{ IP(IP_RECVTOS), SWITCH },
+	{ IP(IP_RECVTTL), SWITCH },
+	{ IP(IP_RETOPTS), SWITCH },
+	{ IP(IP_ROUTER_ALERT), SWITCH },
+	{ IP(IP_TOS), .value = { INT(IPTOS_LOWDELAY), INT(0), INT(256) } },
+	{ IP(IP_TRANSPARENT), SWITCH },
+	{ IP(IP_TTL), .value = { INT(99), INT(0), INT(256), INT(-1) } },
+	{ IP(IP_UNICAST_IF), .value = { INT(0), INT(-1) } },
+	{ "SOL_IP 9999", IPPROTO_IP, 9999, SWITCH },
+	{ "level 9999", 9999, 1, SWITCH },
+};
+
+/**
+ * struct answer - what the kernel said
+ * @ret: return value
+ * @error: errno, if that is -1
+ * @len: of the value
+ * @value: the value
+ */
+struct answer {
+	int ret;
+	int error;
+	socklen_t len;
+	unsigned char value[ROOM];
+};
+
+static struct answer option_get(int fd, const struct option *o, socklen_t len)
+{
+	struct answer a = { .len = len };
+
+	errno = 0;
+	a.ret = getsockopt(fd, o->level, o->number, a.value, &a.len);
+	a.error = a.ret ? errno : 0;
+	return a;
+}
+
+static void get_same(const int fd[2], const struct option *o, socklen_t len,
+		     const char *when)
+{
+	struct answer a = option_get(fd[0], o, len);
+	struct answer b = option_get(fd[1], o, len);
+
+	ck_assert_msg(a.ret == b.ret && a.error == b.error,
+		      "%s, %u bytes, %s: %s, and TCP: %s", o->name, len, when,
+		      strerror(a.error), strerror(b.error));
+	ck_assert_msg(a.len == b.len, "%s, %u bytes, %s: %u, and TCP: %u",
+		      o->name, len, when, a.len, b.len);
+	if (!(o->flags & VOLATILE))
+		ck_assert_msg(!memcmp(a.value, b.value, sizeof(a.value)),
+			      "%s, %u bytes, %s: not TCP's value", o->name,
+			      len, when);
+}
+
+static void set_same(const int fd[2], const struct option *o,
+		     const void *value, socklen_t len, const char *when)
+{
+	int a, b, error;
+
+	errno = 0;
+	a = setsockopt(fd[0], o->level, o->number, value, len);
+	error = errno;
+	errno = 0;
+	b = setsockopt(fd[1], o->level, o->number, value, len);
+	ck_assert_msg(a == b && error == errno, "set %s %s: %s, and TCP: %s",
+		      o->name, when, strerror(error), strerror(errno));
+}
+
+/* Both ways, and more than fits into what is under way of a small window */
+static void flows(const int fd[2])
+{
+	static char out[20000], in[20000];
+	size_t i;
+	int end;
+
+	for (end = 0; end < 2; end++) {
+		for (i = 0; i < sizeof(out); i++)
+			out[i] = (char)(i * 7 + (size_t)end);
+		write_all(fd[end], out, sizeof(out));
+		read_all(fd[!end], in, sizeof(in));
+		ck_assert_mem_eq(in, out, sizeof(in));
+	}
+}
+
+/*
+ * Two connections: the one of pair[0] may move, the one of pair[1] has gone back
+ * to TCP for an option of TCP's alone, which is taken back.
+ */
+static void two_pairs(int pair[2][2])
+{
+	int end, value;
+
+	for (end = 0; end < 2; end++)
+		sock_pair(pair[end]);
+	for (end = 0; end < 2; end++)
+		for (value = 1; value >= 0; value--)
+			OK(setsockopt(pair[1][end], IPPROTO_TCP, TCP_INQ,
+				      &value, sizeof(value)));
+}
+
+START_TEST(option_answers_as_tcp_does)
+{
+	const struct option *o = &options[_i];
+	socklen_t len = o->len ? o->len : sizeof(int);
+	int pair[2][2], end, try;
+
+	two_pairs(pair);
+	for (end = 0; end < 2; end++) {
+		const int fd[2] = { pair[0][end], pair[1][end] };
+
+		if (!(o->flags & NOT_READ)) {
+			get_same(fd, o, len, "first");
+			get_same(fd, o, 0, "first");
+			get_same(fd, o, 1, "first");
+			get_same(fd, o, ROOM, "first");
+		}
+		for (try = 0; try < TRIES && o->value[try]; try++) {
+			set_same(fd, o, o->value[try], len, "as it should be");
+			if (!(o->flags & NOT_READ))
+				get_same(fd, o, len, "set");
+			flows(pair[0]);
+			flows(pair[1]);
+		}
+		if (!try)
+			continue;
+		set_same(fd, o, o->value[0], 0, "of no bytes");
+		set_same(fd, o, o->value[0], 1, "of one byte");
+		set_same(fd, o, NULL, len, "of nowhere");
+	}
+	flows(pair[0]);
+	flows(pair[1]);
+}
+END_TEST
+
+TCase *options_case(void)
+{
+	TCase *tc = tcase_create("options");
+
+	tcase_set_timeout(tc, DEADLINE);
+	tcase_add_loop_test(tc, option_answers_as_tcp_does, 0,
+			    sizeof(options) / sizeof(options[0]));
+	return tc;
+}
