@@ -213,17 +213,27 @@ static void conn_send(struct xvmc_conn *conn, u16 type)
 	xvmc_chan_queue(conn->chan, conn);
 }
 
-/* Carries out what the state table said. The id goes last */
-static void conn_act(struct xvmc_conn *conn, u16 actions)
+/*
+ * A question or an answer is pending before anybody sees the new state, so that
+ * no DETACH of somebody who leaves overtakes it. conn->lock held
+ */
+static void conn_say(struct xvmc_conn *conn, u16 actions)
 {
 	bool tcp = conn->ops->tcp;
 
+	if (actions & XVMC_CACT_SEND_ASK)
+		conn->send |= BIT(tcp ? XVMC_MSG_UPGRADE : XVMC_MSG_CONNECT);
+	if (actions & XVMC_CACT_SEND_YES)
+		conn->send |= BIT(tcp ? XVMC_MSG_UPGRADE_OK : XVMC_MSG_ACCEPT);
+}
+
+/* Carries out what the state table said. The id goes last */
+static void conn_act(struct xvmc_conn *conn, u16 actions)
+{
 	if (actions & XVMC_CACT_STOP_TX)
 		conn_do(conn, TODO_STOP);
-	if (actions & XVMC_CACT_SEND_ASK)
-		conn_send(conn, tcp ? XVMC_MSG_UPGRADE : XVMC_MSG_CONNECT);
-	if (actions & XVMC_CACT_SEND_YES)
-		conn_send(conn, tcp ? XVMC_MSG_UPGRADE_OK : XVMC_MSG_ACCEPT);
+	if (actions & (XVMC_CACT_SEND_ASK | XVMC_CACT_SEND_YES))
+		xvmc_chan_queue(conn->chan, conn);
 	if (actions & XVMC_CACT_LEND)
 		conn_do(conn, TODO_LEND);
 	if (actions & XVMC_CACT_RECALL_RX)
@@ -254,6 +264,7 @@ static struct xvmc_fsm_step conn_event(struct xvmc_conn *conn, u8 event,
 	old = conn->state;
 	step = xvmc_conn_step(old, event);
 	WRITE_ONCE(conn->state, step.state);
+	conn_say(conn, step.actions);
 	if ((step.actions & XVMC_CACT_SEND_YES ||
 	     (event == XVMC_CEV_YES && step.state >= XVMC_CONN_UP)) &&
 	    !conn->has_peer_id) {
@@ -725,25 +736,6 @@ void xvmc_rx_recall(struct xvmc_conn *conn, u32 why)
 	conn_send(conn, XVMC_MSG_RECALL);
 }
 EXPORT_SYMBOL_GPL(xvmc_rx_recall);
-
-/**
- * xvmc_rx_nudge() - data_ready in a while, whatever there is then
- * @conn: connection; nothing before it is up, nor once the door has left
- *
- * Context: any.
- */
-void xvmc_rx_nudge(struct xvmc_conn *conn)
-{
-	spin_lock_bh(&conn->lock);
-	if (conn->state >= XVMC_CONN_UP && !conn->left &&
-	    !xchg(&conn->nudge, true)) {
-		xvmc_conn_hold(conn);
-		if (mod_delayed_work(xvmc_wq, &conn->timer, HZ / 50))
-			xvmc_conn_put(conn);
-	}
-	spin_unlock_bh(&conn->lock);
-}
-EXPORT_SYMBOL_GPL(xvmc_rx_nudge);
 
 /**
  * xvmc_conn_no_lend() - no ring is lent to this connection any more

@@ -259,3 +259,22 @@ bool xvmc_rx_tcp_first(struct xvmc_conn *conn, u32 copied_seq)
 	return rx_peek(conn, rx_before, copied_seq);
 }
 EXPORT_SYMBOL_GPL(xvmc_rx_tcp_first);
+
+/**
+ * xvmc_rx_nudge() - data_ready in a while, whatever there is then
+ * @conn: connection; nothing before it is up, nor once the door has left
+ *
+ * Context: any.
+ */
+void xvmc_rx_nudge(struct xvmc_conn *conn)
+{
+	spin_lock_bh(&conn->lock);
+	if (conn->state >= XVMC_CONN_UP && !conn->left &&
+	    !xchg(&conn->nudge, true)) {
+		xvmc_conn_hold(conn);
+		if (mod_delayed_work(xvmc_wq, &conn->timer, HZ / 50))
+			xvmc_conn_put(conn);
+	}
+	spin_unlock_bh(&conn->lock);
+}
+EXPORT_SYMBOL_GPL(xvmc_rx_nudge);
