@@ -9,6 +9,8 @@ import glob
 import json
 import os
 
+# Of the sanitizers, for each object of others
+TRACKERS = ("debug_objects_cache", "kmemleak_object", "kmemleak_scan_area")
 NAMED = ("MemFree", "Buffers", "Cached", "AnonPages", "Slab", "KernelStack",
          "PageTables", "Percpu", "VmallocUsed")
 
@@ -33,7 +35,8 @@ def used():
     """Numbers by name."""
     with open("/proc/slabinfo", encoding="ascii") as file:
         counts = {line.split()[0]: int(line.split()[1])
-                  for line in file.readlines()[2:]}
+                  for line in file.readlines()[2:]
+                  if not line.startswith(TRACKERS)}
     with open("/proc/meminfo", encoding="ascii") as file:
         kib = {line.split(":")[0]: int(line.split()[1]) for line in file}
     counts["pages"] = (kib["MemTotal"] -
