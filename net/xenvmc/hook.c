@@ -286,6 +286,19 @@ static const struct xvmc_conn_ops hook_conn_ops = {
 
 /* ---- ESTABLISHED -------------------------------------------------------- */
 
+/* Options that would take a connection back: set before, or by the listener */
+static u32 hook_unfit_options(const struct sock *sk)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+
+	if (tp->recvmsg_inq || tp->tcp_tx_delay ||
+	    READ_ONCE(sk->sk_peek_off) >= 0 || READ_ONCE(sk->sk_tsflags) ||
+	    sock_flag(sk, SOCK_RCVTSTAMP) || rcu_access_pointer(sk->sk_filter) ||
+	    READ_ONCE(sk->sk_max_pacing_rate) != ~0UL)
+		return XENVMC_REASON_SOCKOPT;
+	return 0;
+}
+
 /* What a ring cannot carry, known at this moment. 0: can be moved */
 static u32 hook_unfit(const struct sock *sk)
 {
@@ -312,9 +325,7 @@ static u32 hook_unfit(const struct sock *sk)
 	if (rcu_access_pointer(tp->ao_info))
 		return XENVMC_REASON_MD5_AO;
 #endif
-	if (tp->recvmsg_inq || READ_ONCE(sk->sk_peek_off) >= 0)
-		return XENVMC_REASON_SOCKOPT;
-	return 0;
+	return hook_unfit_options(sk);
 }
 
 static void hook_read_tuple(const struct sock *sk, struct hook_tuple *t)
@@ -548,7 +559,7 @@ static void hook_drain(void)
 	 * again. Sleepers were woken by going back and restart their call.
 	 */
 	synchronize_rcu_tasks();
-	while (hook_count_inside())
+	while (hook_tcp_restoring() || hook_count_inside())
 		schedule_timeout_uninterruptible(HOOK_UNLOAD_POLL);
 	synchronize_rcu_tasks();
 }

@@ -37,6 +37,7 @@ struct hook_tuple {
  * @tx_more: the last bytes that went to TCP may be held back; tx.mutex
  * @back: going back to TCP for good; no blocking in our functions any more
  * @fell: a fallback was counted: at most once for a connection
+ * @late: to give the socket its proto_ops back
  */
 struct hook_conn {
 	struct xvmc_conn conn;
@@ -52,6 +53,7 @@ struct hook_conn {
 	bool tx_more;
 	bool back;
 	unsigned long fell;
+	struct rcu_head late;
 };
 
 static inline struct hook_conn *to_hook(struct xvmc_conn *conn)
@@ -83,6 +85,7 @@ int hook_tcp_init(void);
 bool hook_tcp_fits(const struct sock *sk);	/* we have a copy of its base */
 void hook_tcp_install(struct sock *sk, struct hook_conn *hc);
 void hook_tcp_restore(struct sock *sk, struct hook_conn *hc);
+bool hook_tcp_restoring(void);
 const struct proto *hook_base_of(const struct sock *sk);
 int hook_restart(void);
 

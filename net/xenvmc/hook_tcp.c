@@ -25,8 +25,10 @@ enum { HOOK_V4, HOOK_V6, HOOK_FAMILIES };
 
 static struct proto hook_prots[HOOK_FAMILIES] __ro_after_init;
 static struct proto_ops hook_ops[HOOK_FAMILIES] __ro_after_init;
+static struct proto_ops hook_late_ops[HOOK_FAMILIES] __ro_after_init;
 static const struct proto_ops *hook_base_ops[HOOK_FAMILIES] __ro_after_init;
 static const struct proto *hook_base[HOOK_FAMILIES] __ro_after_init;
+static atomic_t hook_late = ATOMIC_INIT(0);	/* hook_restore_late() to come */
 
 static int hook_family(const struct sock *sk)
 {
@@ -43,14 +45,63 @@ bool hook_tcp_fits(const struct sock *sk)
 	return READ_ONCE(sk->sk_prot) == hook_base[hook_family(sk)];
 }
 
-/* Socket lock held, or its bottom half: sk_socket cannot be orphaned now */
+/*
+ * Ours, and options of SOL_SOCKET come to us as well: where the flag is not set
+ * the socket layer deals with them alone. Socket lock held, or its bottom half.
+ */
 static void hook_install_ops(struct sock *sk)
 {
-	struct socket *sock = sk->sk_socket;
 	int family = hook_family(sk);
+	struct socket *sock;
 
-	if (sock && sock->ops == hook_base_ops[family])
+	write_lock_bh(&sk->sk_callback_lock);
+	sock = sk->sk_socket;
+	if (sock && (sock->ops == hook_base_ops[family] ||
+		     sock->ops == &hook_late_ops[family])) {
 		WRITE_ONCE(sock->ops, &hook_ops[family]);
+		set_bit(SOCK_CUSTOM_SOCKOPT, &sock->flags);
+	}
+	write_unlock_bh(&sk->sk_callback_lock);
+}
+
+/* Takes @from away, if it is there */
+static bool hook_replace_ops(struct sock *sk, const struct proto_ops *from,
+			     const struct proto_ops *to)
+{
+	struct socket *sock;
+	bool was;
+
+	write_lock_bh(&sk->sk_callback_lock);
+	sock = sk->sk_socket;
+	was = sock && sock->ops == from;
+	if (was) {
+		clear_bit(SOCK_CUSTOM_SOCKOPT, &sock->flags);
+		WRITE_ONCE(sock->ops, to);
+	}
+	write_unlock_bh(&sk->sk_callback_lock);
+	return was;
+}
+
+/* No task is any more between its look at the flag and that at the table */
+static void hook_restore_late(struct rcu_head *head)
+{
+	struct hook_conn *hc = container_of(head, struct hook_conn, late);
+	int family = hook_family(hc->conn.sk);
+
+	hook_replace_ops(hc->conn.sk, &hook_late_ops[family],
+			 hook_base_ops[family]);
+	hook_put(hc);
+	atomic_dec(&hook_late);
+}
+
+/**
+ * hook_tcp_restoring() - are there sockets with proto_ops of ours still?
+ *
+ * Context: any. None is added once no socket is hooked any more.
+ */
+bool hook_tcp_restoring(void)
+{
+	return atomic_read(&hook_late);
 }
 
 /**
@@ -76,17 +127,21 @@ void hook_tcp_install(struct sock *sk, struct hook_conn *hc)
  * @sk: socket
  * @hc: its hook_conn
  *
+ * But for one, for a grace period: a task that has seen the flag may be about to
+ * bring an option of SOL_SOCKET, with which TCP's table does not deal.
  * Context: socket lock.
  */
 void hook_tcp_restore(struct sock *sk, struct hook_conn *hc)
 {
 	int family = hook_family(sk);
-	struct socket *sock = sk->sk_socket;
 
 	if (sk->sk_prot == &hook_prots[family])
 		WRITE_ONCE(sk->sk_prot, (struct proto *)hc->base);
-	if (sock && sock->ops == &hook_ops[family])
-		WRITE_ONCE(sock->ops, hook_base_ops[family]);
+	if (!hook_replace_ops(sk, &hook_ops[family], &hook_late_ops[family]))
+		return;
+	xvmc_conn_hold(&hc->conn);
+	atomic_inc(&hook_late);
+	call_rcu_tasks(&hc->late, hook_restore_late);
 }
 
 /* ---- sending ------------------------------------------------------------ */
@@ -413,6 +468,9 @@ static void hook_close_conn(struct sock *sk, struct hook_conn *hc)
 		WRITE_ONCE(sk->sk_lingertime, 0);
 	}
 	xvmc_conn_leave(&hc->conn, XENVMC_REASON_CLOSED, false, true);
+	/* No task is about to bring an option any more */
+	hook_replace_ops(sk, &hook_ops[hook_family(sk)],
+			 hook_base_ops[hook_family(sk)]);
 	hook_unhook_locked(hc);
 	release_sock(sk);
 }
@@ -472,9 +530,32 @@ static void hook_release_cb(struct sock *sk)
 	hook_base_of(sk)->release_cb(sk);
 }
 
+/* Who says how packets go, or wants to know when they came */
+static u32 hook_opt_socket(int optname)
+{
+	switch (optname) {
+	case SO_ATTACH_FILTER:
+	case SO_ATTACH_BPF:
+	case SO_BINDTODEVICE:
+	case SO_BINDTOIFINDEX:
+	case SO_MARK:
+	case SO_MAX_PACING_RATE:
+	case SO_TIMESTAMP_OLD:
+	case SO_TIMESTAMP_NEW:
+	case SO_TIMESTAMPNS_OLD:
+	case SO_TIMESTAMPNS_NEW:
+	case SO_TIMESTAMPING_OLD:
+	case SO_TIMESTAMPING_NEW:
+		return XENVMC_REASON_SOCKOPT;
+	}
+	return 0;
+}
+
 /* What an option needs that a ring does not have. 0: nothing */
 static u32 hook_opt_unfit(int level, int optname)
 {
+	if (level == SOL_SOCKET)
+		return hook_opt_socket(optname);
 	if (level == SOL_IPV6 && optname == IPV6_ADDRFORM)
 		return XENVMC_REASON_SOCKOPT;
 	if (level != SOL_TCP)
@@ -488,6 +569,7 @@ static u32 hook_opt_unfit(int level, int optname)
 	case TCP_MD5SIG_EXT:
 		return XENVMC_REASON_MD5_AO;
 	case TCP_INQ:
+	case TCP_TX_DELAY:
 		return XENVMC_REASON_SOCKOPT;
 	case TCP_ZEROCOPY_RECEIVE:
 		return XENVMC_REASON_ZEROCOPY;
@@ -519,9 +601,31 @@ static int hook_setsockopt(struct sock *sk, int level, int optname,
 
 	hook_enter();
 	ret = hook_opt_back(sk, level, optname);
-	if (!ret)
+	if (ret)
+		goto out;
+	if (level == SOL_SOCKET)
+		ret = sock_setsockopt(sk->sk_socket, level, optname, optval,
+				      optlen);
+	else
 		ret = hook_base_of(sk)->setsockopt(sk, level, optname,
 						   optval, optlen);
+out:
+	hook_leave();
+	return ret;
+}
+
+/* Of a socket that is not hooked any more, too */
+static int hook_ops_setsockopt(struct socket *sock, int level, int optname,
+			       sockptr_t optval, unsigned int optlen)
+{
+	const struct proto_ops *base = hook_base_ops[hook_family(sock->sk)];
+	int ret;
+
+	if (level == SOL_SOCKET)
+		return hook_setsockopt(sock->sk, level, optname, optval,
+				       optlen);
+	hook_enter();
+	ret = base->setsockopt(sock, level, optname, optval, optlen);
 	hook_leave();
 	return ret;
 }
@@ -620,6 +724,7 @@ static void __init hook_build_ops(struct proto_ops *ops,
 	ops->sendmsg = hook_ops_sendmsg;
 	ops->shutdown = hook_shutdown;
 	ops->poll = hook_poll;
+	ops->setsockopt = hook_ops_setsockopt;
 	/* Some kernels' TCP has no such thing, nor has ours there */
 	if (base->set_peek_off)
 		ops->set_peek_off = hook_set_peek_off;
@@ -642,6 +747,8 @@ static int __init hook_build(int family, int pf)
 	sock_release(sock);
 	hook_build_prot(&hook_prots[family], hook_base[family]);
 	hook_build_ops(&hook_ops[family], hook_base_ops[family]);
+	hook_late_ops[family] = *hook_base_ops[family];
+	hook_late_ops[family].setsockopt = hook_ops_setsockopt;
 	return 0;
 }
 
