@@ -99,6 +99,15 @@ static ssize_t rx_by_ring(struct hook_conn *hc, struct rx_step *step,
 	return xvmc_rx_read(&hc->conn, to, len, 0, !(step->flags & MSG_PEEK));
 }
 
+/* TCP ends a call that has read something in front of an urgent byte */
+static bool rx_at_mark(const struct sock *sk)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+
+	return unlikely(READ_ONCE(tp->urg_data)) &&
+	       READ_ONCE(tp->urg_seq) == READ_ONCE(tp->copied_seq);
+}
+
 /*
  * Peeks at a ring, then at TCP's bytes behind S: if these are there, the ring
  * is complete, see rx_at_start() in core/swover.c.
@@ -111,7 +120,7 @@ static ssize_t rx_peek_ring(struct sock *sk, struct hook_conn *hc,
 	ssize_t more;
 
 	if (got != view->used || got == len ||
-	    view->rcv_nxt == view->copied_seq)
+	    view->rcv_nxt == view->copied_seq || rx_at_mark(sk))
 		return got;
 	more = rx_by_tcp(sk, hc, step, len - got);
 	return more > 0 ? got + more : got;
@@ -346,7 +355,7 @@ static int rx_all(struct sock *sk, struct hook_conn *hc, struct rx_step *step,
 			copied += ret;
 			step->some = true;
 			drained = step->drained;
-			if (copied == len)
+			if (copied == len || rx_at_mark(sk))
 				break;
 			continue;
 		}
@@ -357,7 +366,7 @@ static int rx_all(struct sock *sk, struct hook_conn *hc, struct rx_step *step,
 			break;
 		}
 		ret = rx_wait(sk, hc, 0, &timeo);
-		/* TCP waits for something to read none of, and then is content */
+		/* TCP waits for bytes to read none of, and is content then */
 		if (!len)
 			ret = 0;
 		if (ret || !len)

@@ -14,6 +14,7 @@
  * lock held.
  */
 #include <linux/net.h>
+#include <linux/sockios.h>
 #include <asm/ioctls.h>
 #include <linux/sched/signal.h>
 #include <net/ipv6.h>
@@ -662,6 +663,15 @@ static int hook_set_peek_off(struct sock *sk, int val)
 	return err;
 }
 
+/* The mark that TCP sees is behind the ring's bytes, if it is not before S */
+static bool hook_before_mark(struct sock *sk, struct hook_conn *hc)
+{
+	u32 copied_seq = READ_ONCE(tcp_sk(sk)->copied_seq);
+
+	return xvmc_rx_queued(&hc->conn) &&
+	       !xvmc_rx_tcp_first(&hc->conn, copied_seq);
+}
+
 /* Bytes of TCP and of the ring together are what the caller means */
 static int hook_ioctl(struct sock *sk, int cmd, compat_ioctl_arg arg)
 {
@@ -675,6 +685,8 @@ static int hook_ioctl(struct sock *sk, int cmd, compat_ioctl_arg arg)
 		ret = compat_ioctl_add(arg, xvmc_rx_queued(&hc->conn));
 	if (hc && !ret && cmd == SIOCOUTQ)
 		ret = compat_ioctl_add(arg, xvmc_tx_queued(&hc->conn));
+	if (hc && !ret && cmd == SIOCATMARK && hook_before_mark(sk, hc))
+		ret = compat_ioctl_put(arg, 0);
 	if (hc)
 		hook_put(hc);
 	hook_leave();

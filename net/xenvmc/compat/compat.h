@@ -66,12 +66,23 @@ static inline int compat_ioctl_add(unsigned long arg, int more)
 
 	return get_user(n, to) || put_user(n + more, to) ? -EFAULT : 0;
 }
+
+static inline int compat_ioctl_put(unsigned long arg, int n)
+{
+	return put_user(n, (int __user *)arg);
+}
 #else
 #define compat_ioctl_arg	int *
 
 static inline int compat_ioctl_add(int *arg, int more)
 {
 	*arg += more;
+	return 0;
+}
+
+static inline int compat_ioctl_put(int *arg, int n)
+{
+	*arg = n;
 	return 0;
 }
 #endif
