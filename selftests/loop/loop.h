@@ -103,5 +103,6 @@ TCase *bulk_case(void);
 TCase *life_case(void);
 TCase *options_case(void);
 TCase *calls_case(void);
+TCase *tcp_case(void);
 
 #endif /* LOOP_H */

@@ -63,8 +63,10 @@ static int run(void)
 	suite_add_tcase(suite, life_case());
 	suite_add_tcase(suite, calls_case());
 	suite_add_tcase(suite, bulk_case());
-	if (variant->family == AF_INET)
+	if (variant->family == AF_INET) {
+		suite_add_tcase(suite, tcp_case());
 		suite_add_tcase(suite, options_case());
+	}
 	srunner_set_fork_status(runner, CK_FORK);
 	srunner_set_tap(runner, "-");
 	/* The library's plan comes last: this says where its document begins */

@@ -134,7 +134,8 @@ bool on_rings(const int fd[2])
 
 /*
  * fd[0] has connected, fd[1] was accepted. With XENVMC_TEST_MOVED a TCP
- * connection is on rings, in both directions.
+ * connection is on rings, in both directions; with "always" it goes back and
+ * forth all the time.
  */
 void sock_pair(int fd[2])
 {
