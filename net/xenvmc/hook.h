@@ -89,6 +89,14 @@ bool hook_tcp_restoring(void);
 const struct proto *hook_base_of(const struct sock *sk);
 int hook_restart(void);
 
+/* hook_opt.c: options and ioctl, as struct proto and proto_ops have them */
+int hook_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
+		    unsigned int optlen);
+int hook_getsockopt(struct sock *sk, int level, int optname,
+		    char __user *optval, int __user *optlen);
+int hook_set_peek_off(struct sock *sk, int val);
+int hook_ioctl(struct sock *sk, int cmd, compat_ioctl_arg arg);
+
 /* hook_rx.c: receiving */
 int hook_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
 		 int flags COMPAT_ADDR_LEN);

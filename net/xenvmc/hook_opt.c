@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Options and ioctl of a hooked socket.
+ *
+ * Rings know no options. What TCP keeps and nobody sees on the way of a byte is
+ * TCP's; for what a ring would have to know the connection goes back to TCP
+ * before the option is looked at.
+ */
+#include <linux/sockios.h>
+#include <asm/ioctls.h>
+#include "hook.h"
+#include "stats.h"
+
+/* Who says how packets go, or wants to know when they came */
+static u32 hook_opt_socket(int optname)
+{
+	switch (optname) {
+	case SO_ATTACH_FILTER:
+	case SO_ATTACH_BPF:
+	case SO_BINDTODEVICE:
+	case SO_BINDTOIFINDEX:
+	case SO_MARK:
+	case SO_MAX_PACING_RATE:
+	case SO_TIMESTAMP_OLD:
+	case SO_TIMESTAMP_NEW:
+	case SO_TIMESTAMPNS_OLD:
+	case SO_TIMESTAMPNS_NEW:
+	case SO_TIMESTAMPING_OLD:
+	case SO_TIMESTAMPING_NEW:
+		return XENVMC_REASON_SOCKOPT;
+	}
+	return 0;
+}
+
+/* What an option needs that a ring does not have. 0: nothing */
+static u32 hook_opt_unfit(int level, int optname)
+{
+	if (level == SOL_SOCKET)
+		return hook_opt_socket(optname);
+	if (level == SOL_IPV6 && optname == IPV6_ADDRFORM)
+		return XENVMC_REASON_SOCKOPT;
+	if (level != SOL_TCP)
+		return 0;
+	switch (optname) {
+	case TCP_ULP:
+		return XENVMC_REASON_ULP;
+	case TCP_REPAIR:
+		return XENVMC_REASON_REPAIR;
+	case TCP_MD5SIG:
+	case TCP_MD5SIG_EXT:
+		return XENVMC_REASON_MD5_AO;
+	case TCP_INQ:
+	case TCP_TX_DELAY:
+		return XENVMC_REASON_SOCKOPT;
+	case TCP_ZEROCOPY_RECEIVE:
+		return XENVMC_REASON_ZEROCOPY;
+	}
+	return 0;
+}
+
+/* The socket is TCP's alone before the option is looked at */
+static int hook_opt_back(struct sock *sk, int level, int optname)
+{
+	u32 reason = hook_opt_unfit(level, optname);
+	struct hook_conn *hc;
+	int err = 0;
+
+	if (!reason)
+		return 0;
+	hc = hook_get(sk);
+	if (hc) {
+		err = hook_go_back(hc, reason, false);
+		hook_put(hc);
+	}
+	return err;
+}
+
+/* Process context, no locks; options of SOL_SOCKET as well */
+int hook_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
+		    unsigned int optlen)
+{
+	int ret;
+
+	hook_enter();
+	ret = hook_opt_back(sk, level, optname);
+	if (ret)
+		goto out;
+	if (level == SOL_SOCKET)
+		ret = sock_setsockopt(sk->sk_socket, level, optname, optval,
+				      optlen);
+	else
+		ret = hook_base_of(sk)->setsockopt(sk, level, optname,
+						   optval, optlen);
+out:
+	hook_leave();
+	return ret;
+}
+
+int hook_getsockopt(struct sock *sk, int level, int optname,
+		    char __user *optval, int __user *optlen)
+{
+	int ret = 0;
+
+	hook_enter();
+	if (level == SOL_TCP && optname == TCP_ZEROCOPY_RECEIVE)
+		ret = hook_opt_back(sk, level, optname);
+	if (!ret)
+		ret = hook_base_of(sk)->getsockopt(sk, level, optname,
+						   optval, optlen);
+	hook_leave();
+	return ret;
+}
+
+int hook_set_peek_off(struct sock *sk, int val)
+{
+	struct hook_conn *hc;
+	int err = 0;
+
+	hook_enter();
+	hc = hook_get(sk);
+	if (hc) {
+		err = hook_go_back(hc, XENVMC_REASON_SOCKOPT, false);
+		hook_put(hc);
+	}
+	if (!err)
+		err = sk_set_peek_off(sk, val);
+	hook_leave();
+	return err;
+}
+
+/* The mark that TCP sees is behind the ring's bytes, if it is not before S */
+static bool hook_before_mark(struct sock *sk, struct hook_conn *hc)
+{
+	u32 copied_seq = READ_ONCE(tcp_sk(sk)->copied_seq);
+
+	return xvmc_rx_queued(&hc->conn) &&
+	       !xvmc_rx_tcp_first(&hc->conn, copied_seq);
+}
+
+/* Bytes of TCP and of the ring together are what the caller means */
+int hook_ioctl(struct sock *sk, int cmd, compat_ioctl_arg arg)
+{
+	struct hook_conn *hc;
+	int ret;
+
+	hook_enter();
+	ret = hook_base_of(sk)->ioctl(sk, cmd, arg);
+	hc = hook_get(sk);
+	if (hc && !ret && cmd == SIOCINQ)
+		ret = compat_ioctl_add(arg, xvmc_rx_queued(&hc->conn));
+	if (hc && !ret && cmd == SIOCOUTQ)
+		ret = compat_ioctl_add(arg, xvmc_tx_queued(&hc->conn));
+	if (hc && !ret && cmd == SIOCATMARK && hook_before_mark(sk, hc))
+		ret = compat_ioctl_put(arg, 0);
+	if (hc)
+		hook_put(hc);
+	hook_leave();
+	return ret;
+}
