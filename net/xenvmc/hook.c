@@ -252,6 +252,8 @@ static void hook_data_ready(struct xvmc_conn *conn)
 	rcu_read_lock();
 	if (!sock_flag(sk, SOCK_DEAD))
 		READ_ONCE(sk->sk_data_ready)(sk);
+	if (sock_flag(sk, SOCK_FASYNC) && !sock_flag(sk, SOCK_DEAD))
+		hook_async(sk);
 	rcu_read_unlock();
 }
 

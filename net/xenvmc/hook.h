@@ -101,6 +101,7 @@ int hook_ioctl(struct sock *sk, int cmd, compat_ioctl_arg arg);
 int hook_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
 		 int flags COMPAT_ADDR_LEN);
 bool hook_is_readable(struct sock *sk);
+void hook_async(struct sock *sk);
 __poll_t hook_poll(struct file *file, struct socket *sock,
 		   struct poll_table_struct *wait);
 /* Fills what TCP knows; to be followed by xvmc_rx_view() */

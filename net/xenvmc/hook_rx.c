@@ -474,6 +474,27 @@ bool hook_is_readable(struct sock *sk)
 }
 
 /**
+ * hook_async() - the next byte of the ring is to bring a signal
+ * @sk: socket with O_ASYNC
+ *
+ * Context: any, also under the socket lock.
+ */
+void hook_async(struct sock *sk)
+{
+	struct hook_conn *hc = hook_get(sk);
+	u32 seen;
+
+	if (!hc)
+		return;
+	seen = xvmc_rx_queued(&hc->conn);
+	/* One that came meanwhile came without a kick */
+	if (xvmc_rx_want_data(&hc->conn, seen + 1) &&
+	    xvmc_rx_queued(&hc->conn) > seen)
+		READ_ONCE(sk->sk_data_ready)(sk);
+	hook_put(hc);
+}
+
+/**
  * hook_poll() - TCP's answer, and the next edge
  * @file: of the socket
  * @sock: socket

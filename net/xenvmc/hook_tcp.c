@@ -246,6 +246,13 @@ static bool tx_can_go_on(struct sock *sk, struct hook_conn *hc)
 	return sk_stream_memory_free(sk);
 }
 
+/* Whoever polls is to be told of room, and whoever takes signals */
+static void tx_no_space(struct sock *sk)
+{
+	sk_set_bit(SOCKWQ_ASYNC_NOSPACE, sk);
+	set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
+}
+
 /*
  * Waits for room, with no lock held. When TCP had room and failed all the same
  * it was short of memory: a moment later may be better.
@@ -269,7 +276,7 @@ static int tx_wait(struct sock *sk, struct hook_conn *hc, long *timeo)
 			err = -EAGAIN;
 			break;
 		}
-		set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
+		tx_no_space(sk);
 		if (nap) {
 			wait_woken(&wait, TASK_INTERRUPTIBLE, nap);
 			break;
@@ -283,7 +290,7 @@ static int tx_wait(struct sock *sk, struct hook_conn *hc, long *timeo)
 /* The next edge of EPOLLOUT must come although this caller does not wait */
 static void tx_arm(struct sock *sk, struct hook_conn *hc)
 {
-	set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
+	tx_no_space(sk);
 	/* As in tcp_poll(): whoever makes room sees the bit, or we see room */
 	smp_mb__after_atomic();
 	if (!rcu_access_pointer(hc->conn.tx.ring))
@@ -522,10 +529,15 @@ static void hook_destroy(struct sock *sk)
 	hook_base_of(sk)->destroy(sk);
 }
 
-/* Bottom half of the socket lock. An accepted child has its socket by now */
+/*
+ * Bottom half of the socket lock. An accepted child has its socket by now; or
+ * O_ASYNC was turned on, of which nothing else tells.
+ */
 static void hook_release_cb(struct sock *sk)
 {
 	hook_install_ops(sk);
+	if (sock_flag(sk, SOCK_FASYNC))
+		hook_async(sk);
 	hook_base_of(sk)->release_cb(sk);
 }
 
