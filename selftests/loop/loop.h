@@ -103,6 +103,8 @@ TCase *bulk_case(void);
 TCase *life_case(void);
 TCase *options_case(void);
 TCase *calls_case(void);
+TCase *closing_case(void);
+TCase *async_case(void);
 TCase *tcp_case(void);
 
 #endif /* LOOP_H */

@@ -62,6 +62,8 @@ static int run(void)
 	suite_add_tcase(suite, events_case());
 	suite_add_tcase(suite, life_case());
 	suite_add_tcase(suite, calls_case());
+	suite_add_tcase(suite, closing_case());
+	suite_add_tcase(suite, async_case());
 	suite_add_tcase(suite, bulk_case());
 	if (variant->family == AF_INET) {
 		suite_add_tcase(suite, tcp_case());

@@ -22,8 +22,8 @@ QEMU_SUITE = "trixie"
 QEMU = ["qemu-system-x86", "seabios", "libc-bin"]
 
 BUILD = ["bc", "check", "g++", "gcc", "kmod", "libc6-dev", "libcmocka-dev",
-         "libjson-c-dev", "libmnl-dev", "libsubunit-dev", "libxen-dev",
-         "make", "perl", "pkgconf", "sparse"]
+         "libjson-c-dev", "libmnl-dev", "libsubunit-dev", "liburing-dev",
+         "libxen-dev", "make", "perl", "pkgconf", "sparse"]
 
 # The kernel of this name is built here, for guests only
 DEBUG = "debug"
