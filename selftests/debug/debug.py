@@ -36,11 +36,11 @@ BUSY = ("both_directions_at_once_are_exact", "ping_pong_of_one_byte",
 # Name, seconds, words for the script inside
 TESTS = (
     ("stream", 400, ["stream"]),
-    ("tcp", 400, ["tcp"]),
+    ("tcp", 600, ["tcp"]),
     ("hook", 400, ["hook"]),
     ("churn", 400, ["churn", "5000"]),
     ("unload", 400, ["unload", *BUSY]),
-    ("switch", 600, ["switch"]),
+    ("switch", 900, ["switch"]),
     ("hostile", 600, ["hostile"]),
     ("faults", 400, ["faults", "load", "netns", "stream"]),
     ("faults-first", 400, ["faults", "--first", "hook", "back", "unload"]),

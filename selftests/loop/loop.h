@@ -31,11 +31,15 @@
  * @name: argument of the program
  * @family: number
  * @protocol: what SO_PROTOCOL says
+ * @len: bytes of an address
+ * @least: as many will do
  */
 struct variant {
 	const char *name;
 	int family;
 	int protocol;
+	socklen_t len;
+	socklen_t least;
 };
 
 extern const struct variant *variant;
@@ -44,17 +48,19 @@ extern const struct variant *variant;
  * union addr - an address of the family under test
  * @sa: for the calls
  * @in: if it is AF_INET
+ * @in6: if it is AF_INET6, where addresses are v4-mapped
  * @svm: if it is AF_XENVMC
  * @room: for whatever the kernel writes
  */
 union addr {
 	struct sockaddr sa;
 	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
 	struct sockaddr_xenvmc svm;
 	struct sockaddr_storage room;
 };
 
-#define ADDR_LEN	16
+#define ADDR_LEN	(variant->len)
 
 /* A call that must succeed, and one that must fail with an error. */
 #define OK(call) ({							\
@@ -70,6 +76,7 @@ union addr {
 		      strerror(error));					\
 	} while (0)
 
+bool is_tcp(void);
 union addr addr_any(uint32_t port);
 union addr addr_self(uint32_t port);
 union addr addr_foreign(void);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * stream_test inet|xenvmc: stream sockets, one set of cases for all families.
+ * stream_test inet|mapped|xenvmc: stream sockets, one set of cases for all families.
  *
- * What a case expects is what TCP does; over AF_INET the cases test themselves.
+ * What a case expects is what TCP does; over TCP the cases test themselves.
  * The library "check" runs each in a process of its own, ends those that hang,
  * and prints TAP. CASE=NAME runs the group of cases with that name only.
  */
@@ -15,8 +15,15 @@
 #define KSFT_SKIP	4
 
 static const struct variant variants[] = {
-	{ .name = "inet", .family = AF_INET, .protocol = IPPROTO_TCP },
-	{ .name = "xenvmc", .family = AF_XENVMC },
+	{ .name = "inet", .family = AF_INET, .protocol = IPPROTO_TCP,
+	  .len = sizeof(struct sockaddr_in),
+	  .least = sizeof(struct sockaddr_in) },
+	/* IPv4 by sockets of IPv6, whose addresses once ended sooner */
+	{ .name = "mapped", .family = AF_INET6, .protocol = IPPROTO_TCP,
+	  .len = sizeof(struct sockaddr_in6), .least = 24 },
+	{ .name = "xenvmc", .family = AF_XENVMC,
+	  .len = sizeof(struct sockaddr_xenvmc),
+	  .least = sizeof(struct sockaddr_xenvmc) },
 };
 
 const struct variant *variant;
@@ -65,7 +72,7 @@ static int run(void)
 	suite_add_tcase(suite, closing_case());
 	suite_add_tcase(suite, async_case());
 	suite_add_tcase(suite, bulk_case());
-	if (variant->family == AF_INET) {
+	if (is_tcp()) {
 		suite_add_tcase(suite, tcp_case());
 		suite_add_tcase(suite, options_case());
 	}
@@ -88,7 +95,7 @@ int main(int argc, char **argv)
 
 	variant = argc == 2 ? variant_find(argv[1]) : NULL;
 	if (!variant) {
-		fputs("usage: stream_test inet|xenvmc\n", stderr);
+		fputs("usage: stream_test inet|mapped|xenvmc\n", stderr);
 		return 2;
 	}
 	fd = socket(variant->family, SOCK_STREAM, 0);

@@ -344,6 +344,7 @@ START_TEST(sending_without_a_copy_is_noticed)
 	char notice[sizeof(struct sock_extended_err) + 64];
 	struct sock_extended_err *err = (void *)notice;
 	static char buf[100000];
+	bool v4 = variant->family == AF_INET;
 	uint32_t done = 0;
 	int fd[2], i;
 
@@ -355,9 +356,10 @@ START_TEST(sending_without_a_copy_is_noticed)
 	drain(fd[1], 90000);
 	while (done < 3) {
 		wait_for(fd[0], POLLERR);
-		ck_assert_int_gt(recv_control(fd[0], MSG_ERRQUEUE, IPPROTO_IP,
-					      IP_RECVERR, notice,
-					      sizeof(notice)), 0);
+		ck_assert_int_gt(recv_control(fd[0], MSG_ERRQUEUE,
+					      v4 ? SOL_IP : SOL_IPV6,
+					      v4 ? IP_RECVERR : IPV6_RECVERR,
+					      notice, sizeof(notice)), 0);
 		ck_assert_uint_eq(err->ee_origin, SO_EE_ORIGIN_ZEROCOPY);
 		ck_assert_uint_eq(err->ee_info, done);
 		done = err->ee_data + 1;

@@ -13,6 +13,11 @@
 
 #include "loop.h"
 
+bool is_tcp(void)
+{
+	return variant->family != AF_XENVMC;
+}
+
 static union addr addr_new(uint32_t in, uint16_t domid, uint32_t port)
 {
 	union addr addr = {};
@@ -21,6 +26,11 @@ static union addr addr_new(uint32_t in, uint16_t domid, uint32_t port)
 		addr.in.sin_family = AF_INET;
 		addr.in.sin_addr.s_addr = htonl(in);
 		addr.in.sin_port = htons((uint16_t)port);
+	} else if (variant->family == AF_INET6) {
+		addr.in6.sin6_family = AF_INET6;
+		addr.in6.sin6_addr.s6_addr32[2] = htonl(0xffff);
+		addr.in6.sin6_addr.s6_addr32[3] = htonl(in);
+		addr.in6.sin6_port = htons((uint16_t)port);
 	} else {
 		addr.svm.svm_family = AF_XENVMC;
 		addr.svm.svm_domid = domid;
@@ -47,8 +57,8 @@ union addr addr_foreign(void)
 
 uint32_t addr_port(const union addr *addr)
 {
-	return variant->family == AF_INET ? ntohs(addr->in.sin_port) :
-					    addr->svm.svm_port;
+	/* The two families of IP have it in the same place */
+	return is_tcp() ? ntohs(addr->in.sin_port) : addr->svm.svm_port;
 }
 
 union addr addr_of(int fd)
@@ -145,7 +155,7 @@ void sock_pair(int fd[2])
 	fd[0] = sock_connect(&addr);
 	fd[1] = OK(accept(listener, NULL, NULL));
 	close(listener);
-	if (variant->family == AF_INET && getenv("XENVMC_TEST_MOVED"))
+	if (is_tcp() && getenv("XENVMC_TEST_MOVED"))
 		while (!on_rings(fd))
 			;
 }
