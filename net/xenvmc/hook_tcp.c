@@ -58,7 +58,7 @@ static void hook_install_ops(struct sock *sk)
 	if (sock && (sock->ops == hook_base_ops[family] ||
 		     sock->ops == &hook_late_ops[family])) {
 		WRITE_ONCE(sock->ops, &hook_ops[family]);
-		set_bit(SOCK_CUSTOM_SOCKOPT, &sock->flags);
+		compat_sol_socket(sock, true);
 	}
 	write_unlock_bh(&sk->sk_callback_lock);
 }
@@ -74,7 +74,7 @@ static bool hook_replace_ops(struct sock *sk, const struct proto_ops *from,
 	sock = sk->sk_socket;
 	was = sock && sock->ops == from;
 	if (was) {
-		clear_bit(SOCK_CUSTOM_SOCKOPT, &sock->flags);
+		compat_sol_socket(sock, false);
 		WRITE_ONCE(sock->ops, to);
 	}
 	write_unlock_bh(&sk->sk_callback_lock);

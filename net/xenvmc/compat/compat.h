@@ -87,6 +87,20 @@ static inline int compat_ioctl_put(int *arg, int n)
 }
 #endif
 
+/*
+ * Do options of SOL_SOCKET come to the socket's proto_ops? Where the flag is
+ * not known the socket layer deals with them, and nobody hears of it.
+ */
+static inline void compat_sol_socket(struct socket *sock, bool on)
+{
+#ifdef SOCK_CUSTOM_SOCKOPT
+	if (on)
+		set_bit(SOCK_CUSTOM_SOCKOPT, &sock->flags);
+	else
+		clear_bit(SOCK_CUSTOM_SOCKOPT, &sock->flags);
+#endif
+}
+
 /* A table of settings knew no size, and ended with an empty entry */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
 #define register_net_sysctl_sz(net, path, table, size)			\
