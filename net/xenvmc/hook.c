@@ -160,6 +160,7 @@ void hook_unhook_locked(struct hook_conn *hc)
 {
 	if (!hook_remove(hc))
 		return;
+	hook_count(hc->conn.sk, hc);
 	hook_tcp_restore(hc->conn.sk, hc);
 	hook_put(hc);
 }
@@ -375,6 +376,7 @@ static int hook_attach(struct sock *sk, struct xvmc_chan *chan,
 	/* No byte has been sent or taken yet in either direction */
 	hc->iss = tp->write_seq - 1;
 	hc->irs = tp->rcv_nxt - 1;
+	hook_rest_init(hc);
 	err = xvmc_conn_init(&hc->conn, &hook_conn_ops, sk, chan);
 	if (err) {
 		kfree(hc);

@@ -23,6 +23,34 @@ struct hook_tuple {
 };
 
 /**
+ * struct hook_rest - the TCP connection of a hooked socket, at rest
+ * @look: when to look again, jiffies; a hint that needs no lock
+ * @sent: when the last ACK of ours went, jiffies
+ * @bytes: how many had gone by ring by then, both ways
+ * @segs_in: how many packets had come by then
+ * @silent: how many ACKs of ours in a row had none come before them
+ * @asked: an ACK of ours was sent
+ * @heard: and a packet came since: the other end sends them too
+ * @behind: the last one was a byte behind
+ * @sent_bytes: bytes sent by ring that TCP's counters have
+ * @received_bytes: bytes received by ring that TCP's counter has
+ *
+ * All but @look under the socket lock.
+ */
+struct hook_rest {
+	unsigned long look;
+	unsigned long sent;
+	u64 bytes;
+	u32 segs_in;
+	u8 silent;
+	bool asked;
+	bool heard;
+	bool behind;
+	u64 sent_bytes;
+	u64 received_bytes;
+};
+
+/**
  * struct hook_conn - a hooked TCP socket
  * @conn: its end of the engine
  * @base: the socket's own struct proto
@@ -38,6 +66,7 @@ struct hook_tuple {
  * @back: going back to TCP for good; no blocking in our functions any more
  * @fell: a fallback was counted: at most once for a connection
  * @late: to give the socket its proto_ops back
+ * @rest: what keeps the TCP connection known on its path
  */
 struct hook_conn {
 	struct xvmc_conn conn;
@@ -54,6 +83,7 @@ struct hook_conn {
 	bool back;
 	unsigned long fell;
 	struct rcu_head late;
+	struct hook_rest rest;
 };
 
 static inline struct hook_conn *to_hook(struct xvmc_conn *conn)
@@ -88,6 +118,7 @@ void hook_tcp_restore(struct sock *sk, struct hook_conn *hc);
 bool hook_tcp_restoring(void);
 const struct proto *hook_base_of(const struct sock *sk);
 int hook_restart(void);
+void hook_tx_back(struct hook_conn *hc, u32 reason);
 
 /* hook_opt.c: options and ioctl, as struct proto and proto_ops have them */
 int hook_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
@@ -106,6 +137,11 @@ __poll_t hook_poll(struct file *file, struct socket *sock,
 		   struct poll_table_struct *wait);
 /* Fills what TCP knows; to be followed by xvmc_rx_view() */
 void hook_tcp_view(const struct sock *sk, struct xvmc_rx_view *view);
+
+/* hook_rest.c: the TCP connection while bytes go by ring */
+void hook_rest_init(struct hook_conn *hc);
+void hook_rest(struct sock *sk, struct hook_conn *hc);
+void hook_count(struct sock *sk, struct hook_conn *hc);	/* socket lock held */
 
 /* hook_back.c: back to TCP for good, with what is unread */
 /*

@@ -96,6 +96,19 @@ out:
 	return ret;
 }
 
+/* TCP is to tell of the ring's bytes as well */
+static void hook_opt_count(struct sock *sk)
+{
+	struct hook_conn *hc = hook_get(sk);
+
+	if (!hc)
+		return;
+	lock_sock(sk);
+	hook_count(sk, hc);
+	release_sock(sk);
+	hook_put(hc);
+}
+
 int hook_getsockopt(struct sock *sk, int level, int optname,
 		    char __user *optval, int __user *optlen)
 {
@@ -104,6 +117,8 @@ int hook_getsockopt(struct sock *sk, int level, int optname,
 	hook_enter();
 	if (level == SOL_TCP && optname == TCP_ZEROCOPY_RECEIVE)
 		ret = hook_opt_back(sk, level, optname);
+	if (level == SOL_TCP && optname == TCP_INFO)
+		hook_opt_count(sk);
 	if (!ret)
 		ret = hook_base_of(sk)->getsockopt(sk, level, optname,
 						   optval, optlen);

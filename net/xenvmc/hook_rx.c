@@ -355,6 +355,7 @@ static int rx_all(struct sock *sk, struct hook_conn *hc, struct rx_step *step,
 			copied += ret;
 			step->some = true;
 			drained = step->drained;
+			hook_rest(sk, hc);
 			if (copied == len || rx_at_mark(sk))
 				break;
 			continue;

@@ -351,7 +351,7 @@ static int tx_all(struct sock *sk, struct hook_conn *hc, struct msghdr *msg)
  *
  * Context: process; takes tx.mutex.
  */
-static void hook_tx_back(struct hook_conn *hc, u32 reason)
+void hook_tx_back(struct hook_conn *hc, u32 reason)
 {
 	hook_fallback(hc, reason);
 	mutex_lock(&hc->conn.tx.mutex);
@@ -394,6 +394,8 @@ static int hook_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 	if (reason)
 		hook_tx_back(hc, reason);
 	ret = tx_all(sk, hc, msg);
+	if (ret > 0)
+		hook_rest(sk, hc);
 	hook_put(hc);
 out:
 	hook_leave();

@@ -17,6 +17,7 @@ static int __net_init net_init(struct net *net)
 	xvmc_net(net)->hook_on = true;
 	xvmc_net(net)->hook_loopback = false;
 	xvmc_net(net)->spin_us = 50;
+	xvmc_net(net)->keepalive_s = 15;
 	return xvmc_sysctl_init(net);
 }
 

@@ -64,7 +64,8 @@
 	X(VERSION,		"version")			\
 	X(IPV6,			"ipv6")				\
 	X(RECLAIM,		"reclaim")			\
-	X(TCP_ENDED,		"tcp_ended")
+	X(TCP_ENDED,		"tcp_ended")			\
+	X(PATH_CUT,		"path_cut")
 
 enum xvmc_stat {
 #define X(e, n) XVMC_STAT_##e,

@@ -7,6 +7,8 @@
 #include "fault.h"
 #include "xenvmc_priv.h"
 
+static const unsigned int keepalive_max = 3600;
+
 /* A wrong guess of spin.c must cost less than a time slice: 1 ms at most */
 static const struct ctl_table xvmc_sysctls[] = {
 	{
@@ -16,6 +18,14 @@ static const struct ctl_table xvmc_sysctls[] = {
 		.proc_handler = proc_douintvec_minmax,
 		.extra1 = SYSCTL_ZERO,
 		.extra2 = SYSCTL_ONE_THOUSAND,
+	},
+	{
+		.procname = "keepalive_s",
+		.maxlen = sizeof(unsigned int),
+		.mode = 0644,
+		.proc_handler = proc_douintvec_minmax,
+		.extra1 = SYSCTL_ZERO,
+		.extra2 = (void *)&keepalive_max,
 	},
 };
 
@@ -40,6 +50,7 @@ int __net_init xvmc_sysctl_init(struct net *net)
 		return -ENOMEM;
 	memcpy(table, xvmc_sysctls, sizeof(xvmc_sysctls));
 	table[0].data = &xnet->spin_us;
+	table[1].data = &xnet->keepalive_s;
 	xnet->sysctl = register_net_sysctl_sz(net, "net/xenvmc", table,
 					      ARRAY_SIZE(xvmc_sysctls));
 	if (!xnet->sysctl) {

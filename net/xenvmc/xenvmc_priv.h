@@ -17,12 +17,14 @@ struct sock;
  * @hook_on: TCP connections are moved; hook on|off
  * @hook_loopback: also those within this guest
  * @spin_us: microseconds that a reader may look before it sleeps
- * @sysctl: what makes @spin_us visible
+ * @keepalive_s: seconds between packets of a TCP connection at rest, 0: none
+ * @sysctl: what makes the settings visible
  */
 struct xvmc_net {
 	bool hook_on;
 	bool hook_loopback;
 	unsigned int spin_us;
+	unsigned int keepalive_s;
 	struct ctl_table_header *sysctl;
 };
 

@@ -76,6 +76,7 @@ enum xenvmc_reason {
 	XENVMC_REASON_IPV6		= 24,	/* real IPv6, not v4-mapped */
 	XENVMC_REASON_RECLAIM		= 25,	/* ring taken for a busier one */
 	XENVMC_REASON_TCP_ENDED		= 26,	/* TCP closed (not a fallback) */
+	XENVMC_REASON_PATH_CUT		= 27,	/* no packet comes any more */
 	__XENVMC_REASON_MAX
 };
 #define XENVMC_REASON_MAX (__XENVMC_REASON_MAX - 1)

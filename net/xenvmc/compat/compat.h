@@ -152,4 +152,11 @@ static inline int compat_recvmsg(const struct proto *base, struct sock *sk,
 #define compat_put_addr_len(msg, flags)	do { } while (0)
 #endif
 
+/* Stable kernels have got the last parameter as well: flags.mk looks for it */
+#ifdef XVMC_SEND_ACK_HAS_FLAGS
+#define compat_send_ack(sk, rcv_nxt)	__tcp_send_ack(sk, rcv_nxt, 0)
+#else
+#define compat_send_ack(sk, rcv_nxt)	__tcp_send_ack(sk, rcv_nxt)
+#endif
+
 #endif /* _XVMC_COMPAT_H */

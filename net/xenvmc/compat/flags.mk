@@ -6,3 +6,8 @@ ifneq ($(shell grep -s -A 1 '[*]recvmsg..struct sock ' \
 	 $(srctree)/include/net/sock.h | grep addr_len),)
 ccflags-y += -DXVMC_RECVMSG_TELLS_ADDR_LEN
 endif
+
+ifneq ($(shell grep -s '__tcp_send_ack.*rcv_nxt, u16 flags' \
+	 $(srctree)/include/net/tcp.h),)
+ccflags-y += -DXVMC_SEND_ACK_HAS_FLAGS
+endif

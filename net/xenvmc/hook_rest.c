@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The TCP connection at rest, while its bytes go by ring.
+ *
+ * Whoever stands on its path must go on to know it, and may still end it: once
+ * in net.xenvmc.keepalive_s seconds in which the program has moved bytes by
+ * ring an ACK goes out that says nothing new. The other end does the same. If
+ * nothing comes any more from one that did, the path is cut, and the bytes have
+ * to go where they would have gone without rings: nowhere. See
+ * Documentation/hook.rst.
+ *
+ * TCP's counters of bytes, which TCP_INFO and ss show, are brought up to date
+ * here as well: TCP itself does not see what rings carry.
+ */
+#include "hook.h"
+#include "xenvmc_priv.h"
+
+/* So many times in a row without a packet, and the path is cut */
+#define REST_SILENT	3
+
+/**
+ * hook_rest_init() - the socket's connection may come to rest from now on
+ * @hc: new hook_conn
+ *
+ * Context: any.
+ */
+void hook_rest_init(struct hook_conn *hc)
+{
+	hc->rest.look = jiffies;
+	hc->rest.sent = jiffies;
+}
+
+/**
+ * hook_count() - have TCP count what went by ring
+ * @sk: socket
+ * @hc: its hook_conn
+ *
+ * What is in the peer's memory counts as acknowledged, for TCP would have.
+ * Context: socket lock.
+ */
+void hook_count(struct sock *sk, struct hook_conn *hc)
+{
+	struct tcp_sock *tp = tcp_sk(sk);
+	u64 sent = READ_ONCE(hc->conn.tx.bytes) - hc->rest.sent_bytes;
+	s64 received = READ_ONCE(hc->conn.rx.bytes) +
+		       xvmc_rx_queued(&hc->conn) - hc->rest.received_bytes;
+
+	sock_owned_by_me(sk);
+	WRITE_ONCE(tp->bytes_sent, tp->bytes_sent + sent);
+	WRITE_ONCE(tp->bytes_acked, tp->bytes_acked + sent);
+	hc->rest.sent_bytes += sent;
+	/* A call may read between our two looks: the next one corrects it */
+	received = max(received, 0LL);
+	WRITE_ONCE(tp->bytes_received, tp->bytes_received + received);
+	hc->rest.received_bytes += received;
+}
+
+/* Bytes went by ring since this was asked last, and it is time */
+static bool rest_is_due(struct sock *sk, struct hook_conn *hc)
+{
+	unsigned int secs = READ_ONCE(xvmc_net(sock_net(sk))->keepalive_s);
+	u64 bytes = hc->rest.sent_bytes + hc->rest.received_bytes;
+
+	if (!secs || time_before(jiffies, hc->rest.sent + secs * HZ) ||
+	    bytes == hc->rest.bytes)
+		return false;
+	if (!((1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT |
+				     TCPF_FIN_WAIT1 | TCPF_FIN_WAIT2)))
+		return false;
+	hc->rest.bytes = bytes;
+	hc->rest.sent = jiffies;
+	return true;
+}
+
+/*
+ * Has the other end been silent for too long? One that never sent a packet
+ * since the connection is at rest may not have been told to. Socket lock held.
+ */
+static bool rest_is_cut(struct sock *sk, struct hook_conn *hc)
+{
+	u32 segs = READ_ONCE(tcp_sk(sk)->segs_in);
+
+	if (segs != hc->rest.segs_in) {
+		hc->rest.heard = hc->rest.asked;
+		hc->rest.silent = 0;
+	} else if (hc->rest.heard) {
+		hc->rest.silent++;
+	}
+	hc->rest.segs_in = segs;
+	hc->rest.asked = true;
+	return hc->rest.silent >= REST_SILENT;
+}
+
+/*
+ * Connection tracking takes a third ACK that is like those before it for one of
+ * a connection in trouble, to be forgotten soon: every other one is a byte
+ * behind, which is old news to the peer. Socket lock held.
+ */
+static void rest_send(struct sock *sk, struct hook_conn *hc)
+{
+	hc->rest.behind = !hc->rest.behind;
+	compat_send_ack(sk, tcp_sk(sk)->rcv_nxt - hc->rest.behind);
+}
+
+/* What was underway on rings arrives; later bytes go by TCP, both ways */
+static void rest_leave(struct hook_conn *hc)
+{
+	hook_tx_back(hc, XENVMC_REASON_PATH_CUT);
+	xvmc_conn_no_lend(&hc->conn);
+	xvmc_rx_recall(&hc->conn, XENVMC_REASON_PATH_CUT);
+}
+
+/**
+ * hook_rest() - a call has moved bytes
+ * @sk: socket
+ * @hc: its hook_conn
+ *
+ * Looks once in a second, and is a comparison otherwise.
+ * Context: process, no locks.
+ */
+void hook_rest(struct sock *sk, struct hook_conn *hc)
+{
+	bool cut = false;
+
+	if (time_before(jiffies, READ_ONCE(hc->rest.look)))
+		return;
+	lock_sock(sk);
+	WRITE_ONCE(hc->rest.look, jiffies + HZ);
+	hook_count(sk, hc);
+	if (rest_is_due(sk, hc)) {
+		cut = rest_is_cut(sk, hc);
+		rest_send(sk, hc);
+	}
+	if (cut) {
+		hc->rest.heard = false;
+		hc->rest.silent = 0;
+	}
+	release_sock(sk);
+	if (cut)
+		rest_leave(hc);
+}
