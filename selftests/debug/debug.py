@@ -38,6 +38,7 @@ TESTS = (
     ("stream", 400, ["stream"]),
     ("tcp", 600, ["tcp"]),
     ("hook", 400, ["hook"]),
+    ("path", 300, ["path"]),
     ("churn", 400, ["churn", "5000"]),
     ("unload", 400, ["unload", *BUSY]),
     ("switch", 900, ["switch"]),
