@@ -296,7 +296,8 @@ static u32 hook_unfit_options(const struct sock *sk)
 
 	if (tp->recvmsg_inq || tp->tcp_tx_delay ||
 	    READ_ONCE(sk->sk_peek_off) >= 0 || READ_ONCE(sk->sk_tsflags) ||
-	    sock_flag(sk, SOCK_RCVTSTAMP) ||
+	    sock_flag(sk, SOCK_RCVTSTAMP) || hook_opt_small(sk) ||
+	    READ_ONCE(inet_csk(sk)->icsk_user_timeout) ||
 	    rcu_access_pointer(sk->sk_filter) ||
 	    READ_ONCE(sk->sk_max_pacing_rate) != ~0UL)
 		return XENVMC_REASON_SOCKOPT;

@@ -11,6 +11,8 @@
 #include "hook.h"
 #include "stats.h"
 
+#define HOOK_SMALL_RCVBUF	65536	/* bytes, as SO_RCVBUF is given */
+
 /* Who says how packets go, or wants to know when they came */
 static u32 hook_opt_socket(int optname)
 {
@@ -51,6 +53,8 @@ static u32 hook_opt_unfit(int level, int optname)
 		return XENVMC_REASON_MD5_AO;
 	case TCP_INQ:
 	case TCP_TX_DELAY:
+	/* It ends a connection whose peer takes nothing: a ring has no clock */
+	case TCP_USER_TIMEOUT:
 		return XENVMC_REASON_SOCKOPT;
 	case TCP_ZEROCOPY_RECEIVE:
 		return XENVMC_REASON_ZEROCOPY;
@@ -75,6 +79,33 @@ static int hook_opt_back(struct sock *sk, int level, int optname)
 	return err;
 }
 
+/*
+ * Does the program want so little to be under way to it that a ring is too
+ * much? The kernel doubles what SO_RCVBUF says.
+ */
+bool hook_opt_small(const struct sock *sk)
+{
+	/* A bit of several, in some kernels: who sets it meanwhile looks later */
+	return data_race(sk->sk_userlocks & SOCK_RCVBUF_LOCK) &&
+	       READ_ONCE(sk->sk_rcvbuf) < 2 * HOOK_SMALL_RCVBUF;
+}
+
+/* After the option: the buffer may have become a small one */
+static int hook_opt_shrunk(struct sock *sk)
+{
+	struct hook_conn *hc;
+	int err = 0;
+
+	if (!hook_opt_small(sk))
+		return 0;
+	hc = hook_get(sk);
+	if (hc) {
+		err = hook_go_back(hc, XENVMC_REASON_SOCKOPT, false);
+		hook_put(hc);
+	}
+	return err;
+}
+
 /* Process context, no locks; options of SOL_SOCKET as well */
 int hook_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 		    unsigned int optlen)
@@ -87,7 +118,7 @@ int hook_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 		goto out;
 	if (level == SOL_SOCKET)
 		ret = sock_setsockopt(sk->sk_socket, level, optname, optval,
-				      optlen);
+				      optlen) ?: hook_opt_shrunk(sk);
 	else
 		ret = hook_base_of(sk)->setsockopt(sk, level, optname,
 						   optval, optlen);
