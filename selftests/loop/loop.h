@@ -101,6 +101,7 @@ void read_eof(int fd);
 size_t fill(int fd);
 void drain(int fd, size_t len);
 void alarm_in(long ms);
+void lo_up(bool up);
 void need_root(void);
 
 TCase *setup_case(void);
@@ -113,5 +114,6 @@ TCase *calls_case(void);
 TCase *closing_case(void);
 TCase *async_case(void);
 TCase *tcp_case(void);
+TCase *surface_case(void);
 
 #endif /* LOOP_H */

@@ -34,6 +34,47 @@
 #ifndef SO_RCVMARK
 #define SO_RCVMARK		75
 #endif
+#ifndef SO_PASSPIDFD
+#define SO_PASSPIDFD		76
+#endif
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD		77
+#endif
+#ifndef SO_DEVMEM_DONTNEED
+#define SO_DEVMEM_DONTNEED	80
+#endif
+#ifndef IP_RECVERR_RFC4884
+#define IP_RECVERR_RFC4884	26
+#endif
+#ifndef IPV6_FLOWINFO
+#define IPV6_FLOWINFO		11
+#endif
+#ifndef IPV6_MULTICAST_ALL
+#define IPV6_MULTICAST_ALL	29
+#endif
+#ifndef IPV6_ROUTER_ALERT_ISOLATE
+#define IPV6_ROUTER_ALERT_ISOLATE	30
+#endif
+#ifndef IPV6_RECVERR_RFC4884
+#define IPV6_RECVERR_RFC4884	31
+#endif
+#ifndef IPV6_FLOWLABEL_MGR
+#define IPV6_FLOWLABEL_MGR	32
+#define IPV6_FLOWINFO_SEND	33
+#endif
+#ifndef IPV6_USE_MIN_MTU
+#define IPV6_USE_MIN_MTU	63
+#endif
+#ifndef TCP_AO_ADD_KEY
+#define TCP_AO_ADD_KEY		38
+#define TCP_AO_DEL_KEY		39
+#define TCP_AO_INFO		40
+#define TCP_AO_GET_KEYS		41
+#define TCP_AO_REPAIR		42
+#endif
+#ifndef TCP_IS_MPTCP
+#define TCP_IS_MPTCP		43
+#endif
 
 /* Its value has no meaning for the other connection */
 #define VOLATILE	1
@@ -68,20 +109,30 @@ struct option {
 #define SOCK(name)	#name, SOL_SOCKET, name
 #define TCP(name)	#name, IPPROTO_TCP, name
 #define IP(name)	#name, IPPROTO_IP, name
+#define IPV6(name)	#name, IPPROTO_IPV6, name
+
+/* Means nothing, as whatever it is taken for */
+static const char junk[ROOM] = "junk";
 
 static const struct option options[] = {
 	{ SOCK(SO_ACCEPTCONN), SWITCH },
+	{ SOCK(SO_ATTACH_BPF), NOT_READ | BACK, .value = { INT(-1) } },
+	{ SOCK(SO_ATTACH_REUSEPORT_CBPF), NOT_READ, 16, { junk } },
+	{ SOCK(SO_ATTACH_REUSEPORT_EBPF), NOT_READ, .value = { INT(-1) } },
 	{ SOCK(SO_BINDTODEVICE), NOT_READ | BACK, 3, { "lo", "no", "" } },
 	{ SOCK(SO_BINDTOIFINDEX), BACK, .value = { INT(1), INT(0), INT(-1) } },
+	{ SOCK(SO_BPF_EXTENSIONS), SWITCH },
 	{ SOCK(SO_BROADCAST), SWITCH },
 	{ SOCK(SO_BSDCOMPAT), SWITCH },
 	{ SOCK(SO_BUF_LOCK), .value = { INT(1), INT(3), INT(0), INT(8) } },
 	{ SOCK(SO_BUSY_POLL), .value = { INT(50), INT(0), INT(-1) } },
 	{ SOCK(SO_BUSY_POLL_BUDGET), .value = { INT(8), INT(70000) } },
+	{ SOCK(SO_CNX_ADVICE), SWITCH },
 	{ SOCK(SO_COOKIE), VOLATILE, 8, { NULL } },
 	{ SOCK(SO_DEBUG), SWITCH },
 	{ SOCK(SO_DETACH_FILTER), SWITCH },
 	{ SOCK(SO_DETACH_REUSEPORT_BPF), SWITCH },
+	{ SOCK(SO_DEVMEM_DONTNEED), NOT_READ, 8, { "8 bytes." } },
 	{ SOCK(SO_DOMAIN), SWITCH },
 	{ SOCK(SO_DONTROUTE), SWITCH },
 	{ SOCK(SO_ERROR), SWITCH },
@@ -101,10 +152,14 @@ static const struct option options[] = {
 	{ SOCK(SO_NOFCS), SWITCH },
 	{ SOCK(SO_OOBINLINE), SWITCH },
 	{ SOCK(SO_PASSCRED), SWITCH },
+	{ SOCK(SO_PASSPIDFD), SWITCH },
 	{ SOCK(SO_PASSSEC), SWITCH },
 	{ SOCK(SO_PEEK_OFF), BACK, .value = { INT(0), INT(-1) } },
 	{ SOCK(SO_PEERCRED), 0, 12, { "twelve bytes" } },
 	{ SOCK(SO_PEERGROUPS), 0, 64, { NULL } },
+	{ SOCK(SO_PEERNAME), VOLATILE, 128, { junk } },
+	{ SOCK(SO_PEERPIDFD), SWITCH },
+	{ SOCK(SO_PEERSEC), SWITCH },
 	{ SOCK(SO_PREFER_BUSY_POLL), SWITCH },
 	{ SOCK(SO_PRIORITY), .value = { INT(6), INT(7), INT(-1), INT(0) } },
 	{ SOCK(SO_PROTOCOL), SWITCH },
@@ -131,11 +186,17 @@ static const struct option options[] = {
 	{ SOCK(SO_TIMESTAMPING), BACK, .value = { INT(0x18), INT(0),
 					    INT(1 << 30) } },
 	{ SOCK(SO_TXREHASH), SWITCH },
+	{ SOCK(SO_TXTIME), 0, 8, { "8 bytes.", "\1\0\0\0\0\0\0" } },
 	{ SOCK(SO_TYPE), SWITCH },
 	{ SOCK(SO_WIFI_STATUS), SWITCH },
 	{ SOCK(SO_ZEROCOPY), SWITCH },
 	{ "SOL_SOCKET 9999", SOL_SOCKET, 9999, SWITCH },
 
+	{ TCP(TCP_AO_ADD_KEY), NOT_READ, 288, { junk } },
+	{ TCP(TCP_AO_DEL_KEY), NOT_READ, 160, { junk } },
+	{ TCP(TCP_AO_GET_KEYS), 0, 232, { NULL } },
+	{ TCP(TCP_AO_INFO), 0, 56, { junk } },
+	{ TCP(TCP_AO_REPAIR), 0, 40, { junk } },
 	{ TCP(TCP_CC_INFO), VOLATILE, 40, { "cc info" } },
 	{ TCP(TCP_CONGESTION), 0, 5, { "reno", "none", "cubic" } },
 	{ TCP(TCP_CORK), SWITCH },
@@ -146,6 +207,7 @@ static const struct option options[] = {
 	{ TCP(TCP_FASTOPEN_NO_COOKIE), SWITCH },
 	{ TCP(TCP_INFO), VOLATILE, 232, { "tcp info" } },
 	{ TCP(TCP_INQ), BACK, SWITCH },
+	{ TCP(TCP_IS_MPTCP), SWITCH },
 	{ TCP(TCP_KEEPCNT), .value = { INT(3), INT(0), INT(128), INT(-1) } },
 	{ TCP(TCP_KEEPIDLE), .value = { INT(9), INT(0), INT(40000),
 					INT(-1) } },
@@ -154,12 +216,14 @@ static const struct option options[] = {
 	{ TCP(TCP_LINGER2), .value = { INT(9), INT(0), INT(999), INT(-1) } },
 	{ TCP(TCP_MAXSEG), VOLATILE, .value = { INT(1000), INT(0), INT(70000) } },
 	{ TCP(TCP_MD5SIG), BACK, .value = { INT(1) } },
+	{ TCP(TCP_MD5SIG_EXT), BACK, .value = { INT(1) } },
 	{ TCP(TCP_NODELAY), SWITCH },
 	{ TCP(TCP_NOTSENT_LOWAT), .value = { INT(16384), INT(0), INT(-1) } },
 	{ TCP(TCP_QUEUE_SEQ), NOT_READ, .value = { INT(1) } },
 	{ TCP(TCP_QUICKACK), VOLATILE, SWITCH },
 	{ TCP(TCP_REPAIR_OPTIONS), NOT_READ, .value = { INT(1) } },
 	{ TCP(TCP_REPAIR_QUEUE), SWITCH },
+	{ TCP(TCP_REPAIR_WINDOW), 0, 20, { junk } },
 	{ TCP(TCP_SAVED_SYN), NOT_READ, 60, { "saved" } },
 	{ TCP(TCP_SAVE_SYN), SWITCH },
 	{ TCP(TCP_SYNCNT), .value = { INT(3), INT(0), INT(128) } },
@@ -173,16 +237,24 @@ static const struct option options[] = {
 	{ TCP(TCP_ZEROCOPY_RECEIVE), NOT_READ | BACK, 16, { "zero copy rcv..." } },
 	{ "SOL_TCP 9999", IPPROTO_TCP, 9999, SWITCH },
 
+	{ IP(IP_ADD_MEMBERSHIP), 0, 8, { "\340\0\0\5\177\0\0" } },
+	{ IP(IP_ADD_SOURCE_MEMBERSHIP), .value = { INT(1) } },
 	{ IP(IP_BIND_ADDRESS_NO_PORT), SWITCH },
+	{ IP(IP_BLOCK_SOURCE), .value = { INT(1) } },
 	{ IP(IP_CHECKSUM), SWITCH },
+	{ IP(IP_DROP_MEMBERSHIP), 0, 8, { "\340\0\0\5\177\0\0" } },
+	{ IP(IP_DROP_SOURCE_MEMBERSHIP), .value = { INT(1) } },
 	{ IP(IP_FREEBIND), SWITCH },
 	{ IP(IP_HDRINCL), SWITCH },
+	{ IP(IP_IPSEC_POLICY), .value = { INT(1) } },
 	{ IP(IP_LOCAL_PORT_RANGE), .value = { INT(0), INT(-1) } },
 	{ IP(IP_MINTTL), .value = { INT(1), INT(256), INT(0) } },
+	{ IP(IP_MSFILTER), .value = { INT(1) } },
 	{ IP(IP_MTU), SWITCH },
 	{ IP(IP_MTU_DISCOVER), .value = { INT(IP_PMTUDISC_DO), INT(-1),
 					  INT(IP_PMTUDISC_WANT) } },
 	{ IP(IP_MULTICAST_ALL), SWITCH },
+	{ IP(IP_MULTICAST_IF), .value = { INT(0), INT(9) } },
 	{ IP(IP_MULTICAST_LOOP), SWITCH },
 	{ IP(IP_MULTICAST_TTL), .value = { INT(5), INT(-1), INT(300) } },
 	{ IP(IP_NODEFRAG), SWITCH },
@@ -190,8 +262,11 @@ static const struct option options[] = {
 	{ IP(IP_ORIGDSTADDR), SWITCH },
 	{ IP(IP_PASSSEC), SWITCH },
 	{ IP(IP_PKTINFO), SWITCH },
+	{ IP(IP_PKTOPTIONS), VOLATILE, SWITCH },
 	{ IP(IP_PROTOCOL), VOLATILE, SWITCH },
 	{ IP(IP_RECVERR), SWITCH },
+	{ IP(IP_RECVERR_RFC4884), SWITCH },
+	{ IP(IP_RECVFRAGSIZE), SWITCH },
 	{ IP(IP_RECVOPTS), SWITCH },
 	{ IP(IP_RECVTOS), SWITCH },
 	{ IP(IP_RECVTTL), SWITCH },
@@ -200,8 +275,78 @@ static const struct option options[] = {
 	{ IP(IP_TOS), .value = { INT(IPTOS_LOWDELAY), INT(0), INT(256) } },
 	{ IP(IP_TRANSPARENT), SWITCH },
 	{ IP(IP_TTL), .value = { INT(99), INT(0), INT(256), INT(-1) } },
+	{ IP(IP_UNBLOCK_SOURCE), .value = { INT(1) } },
 	{ IP(IP_UNICAST_IF), .value = { INT(0), INT(-1) } },
+	{ IP(IP_XFRM_POLICY), .value = { INT(1) } },
+	{ IP(MCAST_BLOCK_SOURCE), .value = { INT(1) } },
+	{ IP(MCAST_JOIN_GROUP), .value = { INT(1) } },
+	{ IP(MCAST_JOIN_SOURCE_GROUP), .value = { INT(1) } },
+	{ IP(MCAST_LEAVE_GROUP), .value = { INT(1) } },
+	{ IP(MCAST_LEAVE_SOURCE_GROUP), .value = { INT(1) } },
+	{ IP(MCAST_MSFILTER), .value = { INT(1) } },
+	{ IP(MCAST_UNBLOCK_SOURCE), .value = { INT(1) } },
 	{ "SOL_IP 9999", IPPROTO_IP, 9999, SWITCH },
+
+	{ IPV6(IPV6_2292DSTOPTS), SWITCH },
+	{ IPV6(IPV6_2292HOPLIMIT), SWITCH },
+	{ IPV6(IPV6_2292HOPOPTS), SWITCH },
+	{ IPV6(IPV6_2292PKTINFO), SWITCH },
+	{ IPV6(IPV6_2292PKTOPTIONS), VOLATILE, SWITCH },
+	{ IPV6(IPV6_2292RTHDR), SWITCH },
+	{ IPV6(IPV6_ADDRFORM), NOT_READ | BACK, .value = { INT(AF_INET6),
+							   INT(AF_INET) } },
+	{ IPV6(IPV6_ADDR_PREFERENCES), .value = { INT(2), INT(-1) } },
+	{ IPV6(IPV6_ADD_MEMBERSHIP), 0, 20, { junk } },
+	{ IPV6(IPV6_AUTHHDR), SWITCH },
+	{ IPV6(IPV6_AUTOFLOWLABEL), SWITCH },
+	{ IPV6(IPV6_CHECKSUM), SWITCH },
+	{ IPV6(IPV6_DONTFRAG), SWITCH },
+	{ IPV6(IPV6_DROP_MEMBERSHIP), 0, 20, { junk } },
+	{ IPV6(IPV6_DSTOPTS), .value = { INT(1) } },
+	{ IPV6(IPV6_FLOWINFO), SWITCH },
+	{ IPV6(IPV6_FLOWINFO_SEND), SWITCH },
+	{ IPV6(IPV6_FLOWLABEL_MGR), NOT_READ, 32, { junk } },
+	{ IPV6(IPV6_FREEBIND), SWITCH },
+	{ IPV6(IPV6_HDRINCL), SWITCH },
+	{ IPV6(IPV6_HOPLIMIT), SWITCH },
+	{ IPV6(IPV6_HOPOPTS), .value = { INT(1) } },
+	{ IPV6(IPV6_IPSEC_POLICY), .value = { INT(1) } },
+	{ IPV6(IPV6_JOIN_ANYCAST), 0, 20, { junk } },
+	{ IPV6(IPV6_LEAVE_ANYCAST), 0, 20, { junk } },
+	{ IPV6(IPV6_MINHOPCOUNT), .value = { INT(1), INT(256), INT(0) } },
+	{ IPV6(IPV6_MTU), .value = { INT(1280), INT(0), INT(100) } },
+	{ IPV6(IPV6_MTU_DISCOVER), .value = { INT(IPV6_PMTUDISC_DO), INT(-1),
+					      INT(IPV6_PMTUDISC_WANT) } },
+	{ IPV6(IPV6_MULTICAST_ALL), SWITCH },
+	{ IPV6(IPV6_MULTICAST_HOPS), .value = { INT(5), INT(-1), INT(300) } },
+	{ IPV6(IPV6_MULTICAST_IF), .value = { INT(0), INT(999) } },
+	{ IPV6(IPV6_MULTICAST_LOOP), SWITCH },
+	{ IPV6(IPV6_NEXTHOP), 0, 28, { junk } },
+	{ IPV6(IPV6_ORIGDSTADDR), SWITCH },
+	{ IPV6(IPV6_PATHMTU), VOLATILE, 32, { NULL } },
+	{ IPV6(IPV6_PKTINFO), 0, 20, { junk } },
+	{ IPV6(IPV6_RECVDSTOPTS), SWITCH },
+	{ IPV6(IPV6_RECVERR), SWITCH },
+	{ IPV6(IPV6_RECVERR_RFC4884), SWITCH },
+	{ IPV6(IPV6_RECVFRAGSIZE), SWITCH },
+	{ IPV6(IPV6_RECVHOPLIMIT), SWITCH },
+	{ IPV6(IPV6_RECVHOPOPTS), SWITCH },
+	{ IPV6(IPV6_RECVPATHMTU), SWITCH },
+	{ IPV6(IPV6_RECVPKTINFO), SWITCH },
+	{ IPV6(IPV6_RECVRTHDR), SWITCH },
+	{ IPV6(IPV6_RECVTCLASS), SWITCH },
+	{ IPV6(IPV6_ROUTER_ALERT), SWITCH },
+	{ IPV6(IPV6_ROUTER_ALERT_ISOLATE), SWITCH },
+	{ IPV6(IPV6_RTHDR), .value = { INT(1) } },
+	{ IPV6(IPV6_RTHDRDSTOPTS), .value = { INT(1) } },
+	{ IPV6(IPV6_TCLASS), .value = { INT(16), INT(256), INT(-1), INT(0) } },
+	{ IPV6(IPV6_TRANSPARENT), SWITCH },
+	{ IPV6(IPV6_UNICAST_HOPS), .value = { INT(99), INT(256), INT(-1) } },
+	{ IPV6(IPV6_UNICAST_IF), .value = { INT(0), INT(-1) } },
+	{ IPV6(IPV6_USE_MIN_MTU), SWITCH },
+	{ IPV6(IPV6_V6ONLY), SWITCH },
+	{ IPV6(IPV6_XFRM_POLICY), .value = { INT(1) } },
+	{ "SOL_IPV6 9999", IPPROTO_IPV6, 9999, SWITCH },
 	{ "level 9999", 9999, 1, SWITCH },
 };
 

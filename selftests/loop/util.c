@@ -4,6 +4,7 @@
  */
 #include <fcntl.h>
 #include <linux/tcp.h>
+#include <net/if.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -270,6 +271,21 @@ void alarm_in(long ms)
 
 	OK(sigaction(SIGALRM, &sa, NULL));
 	OK(setitimer(ITIMER_REAL, &it, NULL));
+}
+
+/* Of this network namespace, which should be one's own */
+void lo_up(bool up)
+{
+	struct ifreq ifr = { .ifr_name = "lo" };
+	int fd = OK(socket(AF_INET, SOCK_DGRAM, 0));
+
+	OK(ioctl(fd, SIOCGIFFLAGS, &ifr));
+	if (up)
+		ifr.ifr_flags |= IFF_UP;
+	else
+		ifr.ifr_flags &= ~IFF_UP;
+	OK(ioctl(fd, SIOCSIFFLAGS, &ifr));
+	close(fd);
 }
 
 void need_root(void)
