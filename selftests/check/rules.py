@@ -13,6 +13,8 @@ import shutil
 import subprocess
 import sys
 
+import surface
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 KERNEL_C = r"net/xenvmc/.*\.[ch]"
 SOURCE = r".*\.([chsS]|py|sh)|.*Makefile|.*Kbuild|.*Kconfig|SCRIPT"
@@ -240,6 +242,7 @@ def main(folder):
     tests += [("file-size", file_size), ("function-size", function_size),
               ("columns", columns), ("spdx", spdx),
               ("shellcheck", shellcheck), ("readme-examples", readme),
+              ("transparency", surface.check),
               ("exceptions are in use", stale)]
     print("TAP version 13")
     print(f"1..{len(tests)}")
