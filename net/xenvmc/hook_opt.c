@@ -85,7 +85,7 @@ static int hook_opt_back(struct sock *sk, int level, int optname)
  */
 bool hook_opt_small(const struct sock *sk)
 {
-	/* A bit of several, in some kernels: who sets it meanwhile looks later */
+	/* A bit-field of some kernels; who sets it meanwhile looks later */
 	return data_race(sk->sk_userlocks & SOCK_RCVBUF_LOCK) &&
 	       READ_ONCE(sk->sk_rcvbuf) < 2 * HOOK_SMALL_RCVBUF;
 }
