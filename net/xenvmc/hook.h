@@ -28,9 +28,10 @@ struct hook_tuple {
  * @sent: when the last ACK of ours went, jiffies
  * @bytes: how many had gone by ring by then, both ways
  * @segs_in: how many packets had come by then
- * @silent: how many ACKs of ours in a row had none come before them
- * @asked: an ACK of ours was sent
- * @heard: and a packet came since: the other end sends them too
+ * @data_segs: how many with bytes had come and gone
+ * @heard_at: when one came last, jiffies, as far as that was looked at
+ * @gap: jiffies between the last two; 0: not known
+ * @heard: @heard_at is set
  * @behind: the last one was a byte behind
  * @sent_bytes: bytes sent by ring that TCP's counters have
  * @received_bytes: bytes received by ring that TCP's counter has
@@ -42,8 +43,9 @@ struct hook_rest {
 	unsigned long sent;
 	u64 bytes;
 	u32 segs_in;
-	u8 silent;
-	bool asked;
+	u32 data_segs;
+	unsigned long heard_at;
+	unsigned long gap;
 	bool heard;
 	bool behind;
 	u64 sent_bytes;

@@ -15,7 +15,7 @@
 #include "hook.h"
 #include "xenvmc_priv.h"
 
-/* So many times in a row without a packet, and the path is cut */
+/* So many times as long as between two packets, and the path is cut */
 #define REST_SILENT	3
 
 /**
@@ -73,22 +73,29 @@ static bool rest_is_due(struct sock *sk, struct hook_conn *hc)
 }
 
 /*
- * Has the other end been silent for too long? One that never sent a packet
- * since the connection is at rest may not have been told to. Socket lock held.
+ * Has the other end been silent for too long? Its interval is its own, and is
+ * learned from its packets, once TCP has no bytes of its own that bring some.
+ * Socket lock held.
  */
 static bool rest_is_cut(struct sock *sk, struct hook_conn *hc)
 {
-	u32 segs = READ_ONCE(tcp_sk(sk)->segs_in);
+	const struct tcp_sock *tp = tcp_sk(sk);
+	u32 data_segs = tp->data_segs_in + tp->data_segs_out;
+	struct hook_rest *rest = &hc->rest;
+	u32 segs_in = tp->segs_in;
 
-	if (segs != hc->rest.segs_in) {
-		hc->rest.heard = hc->rest.asked;
-		hc->rest.silent = 0;
-	} else if (hc->rest.heard) {
-		hc->rest.silent++;
+	if (data_segs != rest->data_segs) {
+		rest->data_segs = data_segs;
+		rest->heard = false;
+		rest->gap = 0;
+	} else if (segs_in != rest->segs_in) {
+		rest->gap = rest->heard ? jiffies - rest->heard_at : 0;
+		rest->heard = true;
+		rest->heard_at = jiffies;
 	}
-	hc->rest.segs_in = segs;
-	hc->rest.asked = true;
-	return hc->rest.silent >= REST_SILENT;
+	rest->segs_in = segs_in;
+	return rest->gap &&
+	       time_after(jiffies, rest->heard_at + REST_SILENT * rest->gap);
 }
 
 /*
@@ -131,10 +138,8 @@ void hook_rest(struct sock *sk, struct hook_conn *hc)
 		cut = rest_is_cut(sk, hc);
 		rest_send(sk, hc);
 	}
-	if (cut) {
-		hc->rest.heard = false;
-		hc->rest.silent = 0;
-	}
+	if (cut)
+		hc->rest.gap = 0;
 	release_sock(sk);
 	if (cut)
 		rest_leave(hc);
