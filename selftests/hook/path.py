@@ -63,9 +63,9 @@ def run_in(name, *argv):
                           stdout=subprocess.PIPE, text=True).stdout
 
 
-def keepalive(seconds):
-    """Of both namespaces, for connections that exist as well."""
-    for name in ADDRESS:
+def keepalive(seconds, names=("a", "b")):
+    """Of both namespaces, or one, for connections that exist as well."""
+    for name in names:
         run_in(name, "sysctl", "-q", f"net.xenvmc.keepalive_s={seconds}")
 
 
@@ -355,6 +355,20 @@ def cut_path_stops_the_bytes():
     while not got.endswith(b"held up"):
         got += pair.b.recv(100)
     check(not got.removesuffix(b"held up").strip(b"?"), f"{got} came")
+
+
+@case
+def intervals_may_differ():
+    """An end that seldom sends packets is not taken for one whose path is cut."""
+    keepalive(INTERVAL)
+    keepalive(5 * INTERVAL, ["b"])
+    pair, tap, came, before = Pair(True), Tap("a"), 0, path_cut()
+    list(tap.packets(pair.ports))
+    # Those of the move, and two at rest
+    while came < 3:
+        pair.ping()
+        came += sum(name == "b" for name, _ in tap.packets(pair.ports))
+    check(path_cut() == before and pair.on_rings(), "taken for cut")
 
 
 # ---- what ss shows ---------------------------------------------------------
