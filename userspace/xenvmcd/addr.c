@@ -10,16 +10,16 @@
 /**
  * addr_list_has() - look for an address
  * @list: where
- * @addr: what, in network byte order
+ * @addr: what
  *
  * Return: true if it is there.
  */
-bool addr_list_has(const struct addr_list *list, in_addr_t addr)
+bool addr_list_has(const struct addr_list *list, const struct in6_addr *addr)
 {
 	unsigned int i;
 
 	for (i = 0; i < list->n; i++)
-		if (list->a[i] == addr)
+		if (IN6_ARE_ADDR_EQUAL(&list->a[i], addr))
 			return true;
 	return false;
 }
@@ -27,33 +27,58 @@ bool addr_list_has(const struct addr_list *list, in_addr_t addr)
 /**
  * addr_list_add() - add an address that is not there yet
  * @list: where
- * @addr: what, in network byte order
+ * @addr: what
  *
  * Return: false if there was no room for it.
  */
-bool addr_list_add(struct addr_list *list, in_addr_t addr)
+bool addr_list_add(struct addr_list *list, const struct in6_addr *addr)
 {
 	if (addr_list_has(list, addr))
 		return true;
 	if (list->n == ADDR_LIST_MAX)
 		return false;
-	list->a[list->n++] = addr;
+	list->a[list->n++] = *addr;
 	return true;
 }
 
-/* An address that a host can have, and that means the same on every host. */
-static bool addr_is_usable(in_addr_t addr)
+/* The form that an IPv4 address has in a list. */
+static void addr_set_v4(struct in6_addr *addr, struct in_addr v4)
 {
-	in_addr_t host = ntohl(addr);
+	memset(addr, 0, sizeof(*addr));
+	addr->s6_addr[10] = 0xff;
+	addr->s6_addr[11] = 0xff;
+	memcpy(&addr->s6_addr[12], &v4, sizeof(v4));
+}
+
+/* An address that a host can have, and that means the same on every host. */
+static bool v4_is_usable(struct in_addr v4)
+{
+	in_addr_t host = ntohl(v4.s_addr);
 
 	return host >> 24 != 0 && host >> 24 != 127 && host < 0xe0000000;
 }
 
+/*
+ * The like. An IPv4 address that is dressed as an IPv6 one could pass for
+ * another than it is; so could ::, ::1 and the rest of ::/96.
+ */
+static bool v6_is_usable(const struct in6_addr *v6)
+{
+	static const struct in6_addr low;
+
+	return !IN6_IS_ADDR_V4MAPPED(v6) && !IN6_IS_ADDR_MULTICAST(v6) &&
+	       memcmp(v6, &low, 12);
+}
+
+static bool is_host(const char *prefix, const char *bits)
+{
+	return !*prefix || !strcmp(prefix, bits);
+}
+
 /* 1: *addr is set; 0: nothing for us, and no mistake; -1: malformed. */
-static int addr_parse(const char *word, in_addr_t *addr)
+static int addr_parse(const char *word, struct in6_addr *addr)
 {
 	char host[INET6_ADDRSTRLEN];
-	struct in6_addr v6;
 	struct in_addr v4;
 	size_t len;
 
@@ -63,13 +88,17 @@ static int addr_parse(const char *word, in_addr_t *addr)
 		return -1;
 	memcpy(host, word, len);
 	host[len] = '\0';
-	if (inet_pton(AF_INET6, host, &v6) == 1)
-		return 0;
-	if (word[len] && strcmp(word + len, "/32"))
+	if (inet_pton(AF_INET6, host, addr) == 1) {
+		/* of one link, and every link may have it */
+		if (IN6_IS_ADDR_LINKLOCAL(addr))
+			return 0;
+		return is_host(word + len, "/128") && v6_is_usable(addr) ? 1 :
+									   -1;
+	}
+	if (!is_host(word + len, "/32") || inet_pton(AF_INET, host, &v4) != 1 ||
+	    !v4_is_usable(v4))
 		return -1;
-	if (inet_pton(AF_INET, host, &v4) != 1 || !addr_is_usable(v4.s_addr))
-		return -1;
-	*addr = v4.s_addr;
+	addr_set_v4(addr, v4);
 	return 1;
 }
 
@@ -84,7 +113,7 @@ static int addr_parse(const char *word, in_addr_t *addr)
 const char *addr_list_parse(struct addr_list *list, char *text)
 {
 	const char *bad = NULL;
-	in_addr_t addr;
+	struct in6_addr addr;
 	char *word;
 	int kind;
 
@@ -93,7 +122,7 @@ const char *addr_list_parse(struct addr_list *list, char *text)
 		if (!*word)
 			continue;
 		kind = addr_parse(word, &addr);
-		if (kind > 0 && !addr_list_add(list, addr))
+		if (kind > 0 && !addr_list_add(list, &addr))
 			kind = -1;
 		if (kind < 0 && !bad)
 			bad = word;
@@ -108,15 +137,19 @@ const char *addr_list_parse(struct addr_list *list, char *text)
  */
 void addr_list_format(const struct addr_list *list, char *text)
 {
-	struct in_addr addr;
 	unsigned int i;
 
 	*text = '\0';
 	for (i = 0; i < list->n; i++) {
+		const struct in6_addr *addr = &list->a[i];
+
 		if (i)
 			*text++ = ' ';
-		addr.s_addr = list->a[i];
-		inet_ntop(AF_INET, &addr, text, INET_ADDRSTRLEN);
+		if (IN6_IS_ADDR_V4MAPPED(addr))
+			inet_ntop(AF_INET, &addr->s6_addr[12], text,
+				  INET_ADDRSTRLEN);
+		else
+			inet_ntop(AF_INET6, addr, text, INET6_ADDRSTRLEN);
 		text += strlen(text);
 	}
 }

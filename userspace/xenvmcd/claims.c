@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 /**
  * claims_add() - note a claim
@@ -30,12 +31,18 @@ int claims_add(struct claims *claims, const struct claim *claim)
 	return 0;
 }
 
+static int addr_cmp(const struct in6_addr *a, const struct in6_addr *b)
+{
+	return memcmp(a, b, sizeof(*a));
+}
+
 static int claim_cmp(const void *pa, const void *pb)
 {
 	const struct claim *a = pa, *b = pb;
+	int diff = addr_cmp(&a->addr, &b->addr);
 
-	if (a->addr != b->addr)
-		return a->addr < b->addr ? -1 : 1;
+	if (diff)
+		return diff;
 	if (a->attested != b->attested)
 		return a->attested ? -1 : 1;
 	if (a->since != b->since)
@@ -61,7 +68,7 @@ void claims_sort(struct claims *claims)
  *
  * Return: true if no other claim is better than this domain's.
  */
-bool claims_held_by(const struct claims *claims, in_addr_t addr,
+bool claims_held_by(const struct claims *claims, const struct in6_addr *addr,
 		    unsigned int domid)
 {
 	size_t lo = 0, hi = claims->n;
@@ -69,12 +76,12 @@ bool claims_held_by(const struct claims *claims, in_addr_t addr,
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
 
-		if (claims->c[mid].addr < addr)
+		if (addr_cmp(&claims->c[mid].addr, addr) < 0)
 			lo = mid + 1;
 		else
 			hi = mid;
 	}
-	return lo < claims->n && claims->c[lo].addr == addr &&
+	return lo < claims->n && !addr_cmp(&claims->c[lo].addr, addr) &&
 	       claims->c[lo].domid == domid;
 }
 

@@ -15,13 +15,13 @@
  * struct claim - a domain says that an address leads to it
  * @since: order of announcement, smaller is earlier
  * @domid: the domain
- * @addr: the address, in network byte order
+ * @addr: the address
  * @attested: dom0 says so
  */
 struct claim {
 	uint64_t since;
 	unsigned int domid;
-	in_addr_t addr;
+	struct in6_addr addr;
 	bool attested;
 };
 
@@ -39,7 +39,7 @@ struct claims {
 
 int claims_add(struct claims *claims, const struct claim *claim);
 void claims_sort(struct claims *claims);
-bool claims_held_by(const struct claims *claims, in_addr_t addr,
+bool claims_held_by(const struct claims *claims, const struct in6_addr *addr,
 		    unsigned int domid);
 void claims_free(struct claims *claims);
 

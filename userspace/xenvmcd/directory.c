@@ -46,7 +46,8 @@ static void carry_since(struct directory *dir, struct domain *d,
 
 	for (i = 0; i < new->addr.n; i++) {
 		for (j = 0; same && j < d->facts.addr.n; j++)
-			if (d->facts.addr.a[j] == new->addr.a[i])
+			if (IN6_ARE_ADDR_EQUAL(&d->facts.addr.a[j],
+					       &new->addr.a[i]))
 				since[i] = d->since[j];
 		if (!since[i])
 			since[i] = ++dir->since;

@@ -248,10 +248,10 @@ void domain_attested(const struct domain_facts *facts, unsigned int domid,
 	list->n = 0;
 	for (i = 0; i < facts->nvif; i++)
 		for (j = 0; j < facts->vif[i].ip.n; j++)
-			addr_list_add(list, facts->vif[i].ip.a[j]);
+			addr_list_add(list, &facts->vif[i].ip.a[j]);
 	if (domid == 0)
 		for (i = 0; i < facts->addr.n; i++)
-			addr_list_add(list, facts->addr.a[i]);
+			addr_list_add(list, &facts->addr.a[i]);
 }
 
 /* dom0 is on every bridge, for the bridges are its own. */

@@ -54,8 +54,8 @@ static void choose_addr(const struct directory *dir,
 	for (i = 0; i < d->facts.addr.n; i++) {
 		if (policy_attest_required(dir->policy))
 			break;
-		if (claims_held_by(claims, d->facts.addr.a[i], d->domid))
-			addr_list_add(&list, d->facts.addr.a[i]);
+		if (claims_held_by(claims, &d->facts.addr.a[i], d->domid))
+			addr_list_add(&list, &d->facts.addr.a[i]);
 	}
 	addr_list_format(&list, d->addr);
 }

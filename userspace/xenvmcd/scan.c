@@ -188,7 +188,7 @@ static void remember_addr(const struct directory *dir,
 	snprintf(text, sizeof(text), "%s", entry->addr);
 	addr_list_parse(&list, text);
 	for (i = 0; i < list.n; i++)
-		addr_list_add(&p->facts.addr, list.a[i]);
+		addr_list_add(&p->facts.addr, &list.a[i]);
 	for (i = 0; i < p->facts.addr.n; i++)
 		p->since[i] = SINCE_BEFORE_START;
 }

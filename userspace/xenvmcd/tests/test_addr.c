@@ -6,7 +6,6 @@
 #include "claims.h"
 #include "log.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -41,10 +40,42 @@ static void list_wellformed_ok(void **state)
 	check_list("223.255.255.255", "223.255.255.255", NULL);
 }
 
-static void list_ipv6_is_passed_over(void **state)
+static void list_of_ipv6_ok(void **state)
 {
 	(void)state;
-	check_list("fe80::1 10.0.0.11 2001:db8::/64", "10.0.0.11", NULL);
+	check_list("2001:db8::1", "2001:db8::1", NULL);
+	check_list("2001:DB8:0:0::1/128 10.0.0.11 fd00::a",
+		   "2001:db8::1 10.0.0.11 fd00::a", NULL);
+	check_list("2001:db8::1 2001:db8:0::1", "2001:db8::1", NULL);
+	check_list("64:ff9b::10.0.0.1", "64:ff9b::a00:1", NULL);
+}
+
+static void list_link_local_is_passed_over(void **state)
+{
+	(void)state;
+	check_list("fe80::1 10.0.0.11 febf::1/64", "10.0.0.11", NULL);
+}
+
+static void list_malformed_ipv6_is_left_out(void **state)
+{
+	(void)state;
+	check_list("2001:db8::/64", "", "2001:db8::/64");
+	check_list("2001:db8::1/32", "", "2001:db8::1/32");
+	check_list("10.0.0.1/128", "", "10.0.0.1/128");
+	check_list("2001:db8::1%eth0", "", "2001:db8::1%eth0");
+	check_list("2001:db8::1::2 fd00::1", "fd00::1", "2001:db8::1::2");
+	check_list("[2001:db8::1]", "", "[2001:db8::1]");
+}
+
+/* Each of them could stand for an address that is somebody else's. */
+static void list_disguised_ipv4_is_left_out(void **state)
+{
+	(void)state;
+	check_list("::ffff:10.0.0.11", "", "::ffff:10.0.0.11");
+	check_list("::ffff:a00:b/128", "", "::ffff:a00:b/128");
+	check_list("0:0:0:0:0:FFFF:10.0.0.11 10.0.0.12", "10.0.0.12",
+		   "0:0:0:0:0:FFFF:10.0.0.11");
+	check_list("::10.0.0.11", "", "::10.0.0.11");
 }
 
 static void list_malformed_is_left_out(void **state)
@@ -70,6 +101,10 @@ static void list_unusable_is_left_out(void **state)
 	check_list("127.255.0.1", "", "127.255.0.1");
 	check_list("224.0.0.1", "", "224.0.0.1");
 	check_list("255.255.255.255", "", "255.255.255.255");
+	check_list("::", "", "::");
+	check_list("::1", "", "::1");
+	check_list("ff02::1", "", "ff02::1");
+	check_list("ff0e::1/128", "", "ff0e::1/128");
 }
 
 static void list_is_bounded(void **state)
@@ -89,13 +124,14 @@ static void list_is_bounded(void **state)
 
 static void list_of_longest_words_fits(void **state)
 {
-	char text[ADDR_TEXT_MAX] = "", word[20];
+	char text[ADDR_TEXT_MAX] = "", word[INET6_ADDRSTRLEN];
 	int i;
 
 	(void)state;
 	for (i = 0; i < ADDR_LIST_MAX; i++) {
-		snprintf(word, sizeof(word), "%s200.100.100.%d", i ? " " : "",
-			 100 + i);
+		snprintf(word, sizeof(word),
+			 "%s2001:1db8:1111:2222:3333:4444:5555:%x",
+			 i ? " " : "", 0x6660 + i);
 		strcat(text, word);
 	}
 	check_list(text, text, NULL);
@@ -111,11 +147,30 @@ static void endless_word_is_left_out(void **state)
 	check_list(text, "", text);
 }
 
+static struct in6_addr parsed(const char *text)
+{
+	struct addr_list list;
+	char buf[64];
+
+	snprintf(buf, sizeof(buf), "%s", text);
+	assert_null(addr_list_parse(&list, buf));
+	assert_int_equal(list.n, 1);
+	return list.a[0];
+}
+
+static bool held_by(const struct claims *claims, const char *addr,
+		    unsigned int domid)
+{
+	struct in6_addr a = parsed(addr);
+
+	return claims_held_by(claims, &a, domid);
+}
+
 static void claim(struct claims *claims, const char *addr, unsigned int domid,
 		  uint64_t since, bool attested)
 {
 	struct claim c = {
-		.addr = inet_addr(addr),
+		.addr = parsed(addr),
 		.domid = domid,
 		.since = since,
 		.attested = attested,
@@ -132,14 +187,21 @@ static void first_claim_holds(void **state)
 	claim(&claims, "10.0.0.1", 1, 7, false);
 	claim(&claims, "10.0.0.1", 2, 6, false);
 	claim(&claims, "10.0.0.2", 1, 8, false);
+	claim(&claims, "fd00::1", 2, 10, false);
+	claim(&claims, "fd00::1", 1, 9, false);
+	claim(&claims, "fd00::2", 2, 11, false);
 	claims_sort(&claims);
-	assert_true(claims_held_by(&claims, inet_addr("10.0.0.1"), 2));
-	assert_false(claims_held_by(&claims, inet_addr("10.0.0.1"), 1));
-	assert_true(claims_held_by(&claims, inet_addr("10.0.0.2"), 1));
-	assert_false(claims_held_by(&claims, inet_addr("10.0.0.3"), 1));
+	assert_true(held_by(&claims, "10.0.0.1", 2));
+	assert_false(held_by(&claims, "10.0.0.1", 1));
+	assert_true(held_by(&claims, "10.0.0.2", 1));
+	assert_false(held_by(&claims, "10.0.0.3", 1));
+	assert_true(held_by(&claims, "fd00::1", 1));
+	assert_false(held_by(&claims, "fd00::1", 2));
+	assert_true(held_by(&claims, "fd00::2", 2));
+	assert_false(held_by(&claims, "fd00::3", 2));
 	claims_free(&claims);
 	claims_sort(&claims);
-	assert_false(claims_held_by(&claims, inet_addr("10.0.0.1"), 2));
+	assert_false(held_by(&claims, "10.0.0.1", 2));
 }
 
 static void attested_claim_holds(void **state)
@@ -150,9 +212,19 @@ static void attested_claim_holds(void **state)
 	claim(&claims, "10.0.0.1", 1, 1, false);
 	claim(&claims, "10.0.0.1", 2, 9, true);
 	claims_sort(&claims);
-	assert_true(claims_held_by(&claims, inet_addr("10.0.0.1"), 2));
-	assert_false(claims_held_by(&claims, inet_addr("10.0.0.1"), 1));
+	assert_true(held_by(&claims, "10.0.0.1", 2));
+	assert_false(held_by(&claims, "10.0.0.1", 1));
 	claims_free(&claims);
+}
+
+/* The i-th of many addresses in no order, which differ in any of the words. */
+static struct in6_addr many(unsigned int i)
+{
+	struct in6_addr addr = { 0 };
+
+	addr.s6_addr32[i % 4] = i * 2654435761u;
+	addr.s6_addr32[(i + 1) % 4] = i;
+	return addr;
 }
 
 static void many_claims_are_found(void **state)
@@ -162,13 +234,16 @@ static void many_claims_are_found(void **state)
 
 	(void)state;
 	for (i = 0; i < 5000; i++) {
-		struct claim c = { .addr = i * 2654435761u, .domid = i };
+		struct claim c = { .addr = many(i), .domid = i };
 
 		assert_int_equal(claims_add(&claims, &c), 0);
 	}
 	claims_sort(&claims);
-	for (i = 0; i < 5000; i++)
-		assert_true(claims_held_by(&claims, i * 2654435761u, i));
+	for (i = 0; i < 5000; i++) {
+		struct in6_addr addr = many(i);
+
+		assert_true(claims_held_by(&claims, &addr, i));
+	}
 	claims_free(&claims);
 }
 
@@ -216,7 +291,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(list_wellformed_ok),
-		cmocka_unit_test(list_ipv6_is_passed_over),
+		cmocka_unit_test(list_of_ipv6_ok),
+		cmocka_unit_test(list_link_local_is_passed_over),
+		cmocka_unit_test(list_malformed_ipv6_is_left_out),
+		cmocka_unit_test(list_disguised_ipv4_is_left_out),
 		cmocka_unit_test(list_malformed_is_left_out),
 		cmocka_unit_test(list_unusable_is_left_out),
 		cmocka_unit_test(list_is_bounded),

@@ -498,9 +498,9 @@ static void foreign_attested_address_is_refused(void **state)
 {
 	(void)state;
 	fake_domain(f, 3, 30, "xenbr0", NULL);
-	fake_domain(f, 5, 50, "xenbr0", "10.0.0.5");
+	fake_domain(f, 5, 50, "xenbr0", "10.0.0.5 fd00::5/128");
 	fake_domain(f, 7, 70, "xenbr0", NULL);
-	fake_announce(f, 3, "10.0.0.5 10.0.0.3");
+	fake_announce(f, 3, "10.0.0.5 fd00:0::5 10.0.0.3");
 	fake_announce(f, 7, "10.0.0.7");
 	start_daemon("default bridge");
 	settle();
@@ -509,7 +509,7 @@ static void foreign_attested_address_is_refused(void **state)
 	fake_announce(f, 5, "10.0.0.55");
 	settle();
 	sees(7, 3, "10.0.0.3");
-	sees(7, 5, "10.0.0.5 10.0.0.55");
+	sees(7, 5, "10.0.0.5 fd00::5 10.0.0.55");
 	assert_int_equal(warnings, 0);
 }
 
@@ -532,12 +532,14 @@ static void restart_remembers_who_was_first(void **state)
 {
 	(void)state;
 	start_pair();
-	/* by domain id alone it would be 3's after the restart */
-	fake_put(f, "10.0.0.7 10.0.0.3", ROOT "/3/data/xenvmc/addr");
+	fake_put(f, "10.0.0.7 fd00::7", ROOT "/7/data/xenvmc/addr");
+	settle();
+	/* by domain id alone they would be 3's after the restart */
+	fake_put(f, "10.0.0.7 fd00::7 10.0.0.3", ROOT "/3/data/xenvmc/addr");
 	settle();
 	fake_journal_clear(f);
 	restart_daemon("default bridge");
-	sees(3, 7, "10.0.0.7");
+	sees(3, 7, "10.0.0.7 fd00::7");
 	sees(7, 3, "10.0.0.3");
 	assert_int_equal(f->njournal, 0);
 }

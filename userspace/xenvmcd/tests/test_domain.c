@@ -48,9 +48,10 @@ static void facts_ok(void **state)
 
 	fake_put(f, "00:16:3e:00:00:05",
 		 "/local/domain/0/backend/vif/5/0/mac");
-	fake_put(f, "10.2.0.5", "/local/domain/0/backend/vif/5/11/ip");
+	fake_put(f, "10.2.0.5 fd00:2::5",
+		 "/local/domain/0/backend/vif/5/11/ip");
 	fake_put(f, "br2", "/local/domain/0/backend/vif/5/2/bridge");
-	fake_announce(f, 5, "10.0.0.5 10.9.0.5");
+	fake_announce(f, 5, "10.0.0.5 fd00::5 10.9.0.5 2001:db8:0::5");
 	assert_int_equal(read_5(f), 0);
 	assert_string_equal(note, "");
 	assert_string_equal(facts.uuid, fake_uuid(50));
@@ -61,9 +62,9 @@ static void facts_ok(void **state)
 	assert_string_equal(facts.vif[0].bridge, "xenbr0");
 	assert_string_equal(facts.vif[1].bridge, "br2");
 	assert_true(facts.announced);
-	check_addr(&facts.addr, "10.0.0.5 10.9.0.5");
+	check_addr(&facts.addr, "10.0.0.5 fd00::5 10.9.0.5 2001:db8::5");
 	domain_attested(&facts, 5, &attested);
-	check_addr(&attested, "10.0.0.5 10.1.0.5 10.2.0.5");
+	check_addr(&attested, "10.0.0.5 10.1.0.5 10.2.0.5 fd00:2::5");
 }
 
 static void same_facts_are_same_bytes(void **state)
@@ -95,12 +96,12 @@ static void dom0_needs_no_uuid(void **state)
 	struct fake_store *f = *state;
 	struct addr_list attested;
 
-	fake_announce(f, 0, "192.168.0.1");
+	fake_announce(f, 0, "192.168.0.1 fd00::1");
 	assert_int_equal(domain_read_facts(&f->store, 0, &facts, note), 0);
 	assert_string_equal(facts.uuid,
 			    "00000000-0000-0000-0000-000000000000");
 	domain_attested(&facts, 0, &attested);
-	check_addr(&attested, "192.168.0.1");
+	check_addr(&attested, "192.168.0.1 fd00::1");
 	fake_put(f, "/vm/12345678-1234-1234-1234-123456789abc",
 		 "/local/domain/0/vm");
 	assert_int_equal(domain_read_facts(&f->store, 0, &facts, note), 0);
