@@ -11,13 +11,11 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/bitmap.h>
-#include <linux/inetdevice.h>
-#include <linux/netdevice.h>
-#include <linux/rtnetlink.h>
 #include <linux/slab.h>
 #include <xen/xen.h>
 #include "chan.h"
 #include "fault.h"
+#include "ownaddr.h"
 #include "peer.h"
 #include "trans_xen.h"
 #include "xenstore.h"
@@ -26,6 +24,7 @@
 /* Changes come in bursts: several addresses, several nodes of one peer */
 #define DISC_GATHER	(HZ / 20)
 #define DISC_RETRY	(2 * HZ)
+#define DISC_AGAIN	HZ	/* an address is being made sure of */
 #define DISC_NO_DOMID	(-1)
 #define DISC_BATCH	16
 
@@ -39,7 +38,7 @@ static struct {
 	bool ready;		/* XenStore answers */
 	bool stopping;		/* module exit */
 	bool watched;		/* the watch is registered; scan work, exit */
-	char addrs[XVMC_STORE_ADDR_LEN];	/* announced; announce work */
+	char addrs[XVMC_OWN_ADDRS_LEN];	/* announced; announce work */
 	bool announced;
 	struct xvmc_store_watch watch;
 	struct delayed_work announce;
@@ -85,49 +84,13 @@ bool xvmc_xen_has_directory(void)
 
 /* ---- own addresses ---- */
 
-/* Appends what fits. Returns the new length */
-static size_t addrs_append(char *buf, size_t len, __be32 addr)
-{
-	return len + scnprintf(buf + len, XVMC_STORE_ADDR_LEN - len, "%s%pI4",
-			       len ? " " : "", &addr);
-}
-
-static void addrs_of_device(const struct net_device *dev, char *buf,
-			    size_t *len, u32 *n)
-{
-	const struct in_device *in_dev = __in_dev_get_rcu(dev);
-	const struct in_ifaddr *ifa;
-
-	if (!in_dev)
-		return;
-	in_dev_for_each_ifa_rcu(ifa, in_dev) {
-		if (ifa->ifa_scope != RT_SCOPE_UNIVERSE ||
-		    *n >= XVMC_PEER_MAX_ADDRS)
-			continue;
-		*len = addrs_append(buf, *len, ifa->ifa_local);
-		(*n)++;
-	}
-}
-
-static void addrs_collect(char *buf)
-{
-	struct net_device *dev;
-	size_t len = 0;
-	u32 n = 0;
-
-	buf[0] = '\0';
-	rcu_read_lock();
-	for_each_netdev_rcu(&init_net, dev)
-		addrs_of_device(dev, buf, &len, &n);
-	rcu_read_unlock();
-}
-
 static void announce_work(struct work_struct *work)
 {
-	char addrs[XVMC_STORE_ADDR_LEN];
+	char addrs[XVMC_OWN_ADDRS_LEN];
 	int err;
 
-	addrs_collect(addrs);
+	if (xvmc_own_addrs(addrs))
+		disc_queue(&disc.announce, DISC_AGAIN);
 	if (disc.announced && !strcmp(addrs, disc.addrs))
 		return;
 	err = xvmc_store_announce(addrs);
@@ -140,19 +103,11 @@ static void announce_work(struct work_struct *work)
 	disc.announced = true;
 }
 
-static int disc_inetaddr_event(struct notifier_block *nb, unsigned long event,
-			       void *data)
+/* Any context */
+static void addrs_changed(void)
 {
-	const struct in_ifaddr *ifa = data;
-
-	if (dev_net(ifa->ifa_dev->dev) == &init_net)
-		disc_queue(&disc.announce, DISC_GATHER);
-	return NOTIFY_DONE;
+	disc_queue(&disc.announce, DISC_GATHER);
 }
-
-static struct notifier_block disc_inetaddr_nb = {
-	.notifier_call = disc_inetaddr_event,
-};
 
 /* ---- the directory ---- */
 
@@ -367,7 +322,7 @@ int xvmc_xen_init(void)
 	INIT_DELAYED_WORK(&disc.scan, scan_work);
 	if (!xen_domain())
 		return 0;
-	err = register_inetaddr_notifier(&disc_inetaddr_nb);
+	err = xvmc_own_addrs_init(addrs_changed);
 	if (err)
 		return err;
 	xvmc_store_when_ready(&disc_store_nb);
@@ -386,7 +341,7 @@ void xvmc_xen_exit(void)
 	if (!xen_domain())
 		return;
 	xvmc_store_not_ready(&disc_store_nb);
-	unregister_inetaddr_notifier(&disc_inetaddr_nb);
+	xvmc_own_addrs_exit();
 	WRITE_ONCE(disc.stopping, true);
 	cancel_delayed_work_sync(&disc.announce);
 	cancel_delayed_work_sync(&disc.scan);

@@ -351,6 +351,11 @@ static struct xvmc_chan *hook_find_chan(const struct sock *sk,
 
 	if (!READ_ONCE(xn->hook_on))
 		return NULL;
+	/* Every link may have this address: it is never among the peers' */
+	if (ipv6_addr_type(&t->raddr) & IPV6_ADDR_LINKLOCAL) {
+		xvmc_stat_fallback(XENVMC_REASON_LINK_LOCAL);
+		return NULL;
+	}
 	chan = xvmc_peer_chan_by_addr(&t->raddr, &known);
 	if (!chan && known)
 		xvmc_stat_fallback(XENVMC_REASON_NO_CHANNEL);

@@ -16,6 +16,7 @@ static int __net_init net_init(struct net *net)
 {
 	xvmc_net(net)->hook_on = true;
 	xvmc_net(net)->hook_loopback = false;
+	xvmc_net(net)->announce = net_eq(net, &init_net);
 	xvmc_net(net)->spin_us = 50;
 	xvmc_net(net)->keepalive_s = 15;
 	return xvmc_sysctl_init(net);

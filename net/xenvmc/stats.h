@@ -62,7 +62,7 @@
 	X(UNLOAD,		"unload")			\
 	X(CLOSED,		"closed")			\
 	X(VERSION,		"version")			\
-	X(IPV6,			"ipv6")				\
+	X(LINK_LOCAL,		"link_local")			\
 	X(RECLAIM,		"reclaim")			\
 	X(TCP_ENDED,		"tcp_ended")			\
 	X(PATH_CUT,		"path_cut")

@@ -5,13 +5,31 @@
 #include <net/net_namespace.h>
 #include "compat/compat.h"
 #include "fault.h"
+#include "ownaddr.h"
 #include "xenvmc_priv.h"
+
+enum {
+	SYSCTL_SPIN_US,
+	SYSCTL_KEEPALIVE_S,
+	SYSCTL_ANNOUNCE,	/* last: not in every namespace */
+	SYSCTL_COUNT
+};
 
 static const unsigned int keepalive_max = 3600;
 
+static int sysctl_announce(compat_ctl_table *table, int write, void *buffer,
+			   size_t *lenp, loff_t *ppos)
+{
+	int err = proc_dou8vec_minmax(table, write, buffer, lenp, ppos);
+
+	if (!err && write)
+		xvmc_own_addrs_touch();
+	return err;
+}
+
 /* A wrong guess of spin.c must cost less than a time slice: 1 ms at most */
 static const struct ctl_table xvmc_sysctls[] = {
-	{
+	[SYSCTL_SPIN_US] = {
 		.procname = "spin_us",
 		.maxlen = sizeof(unsigned int),
 		.mode = 0644,
@@ -19,13 +37,21 @@ static const struct ctl_table xvmc_sysctls[] = {
 		.extra1 = SYSCTL_ZERO,
 		.extra2 = SYSCTL_ONE_THOUSAND,
 	},
-	{
+	[SYSCTL_KEEPALIVE_S] = {
 		.procname = "keepalive_s",
 		.maxlen = sizeof(unsigned int),
 		.mode = 0644,
 		.proc_handler = proc_douintvec_minmax,
 		.extra1 = SYSCTL_ZERO,
 		.extra2 = (void *)&keepalive_max,
+	},
+	[SYSCTL_ANNOUNCE] = {
+		.procname = "announce",
+		.maxlen = sizeof(u8),
+		.mode = 0644,
+		.proc_handler = sysctl_announce,
+		.extra1 = SYSCTL_ZERO,
+		.extra2 = SYSCTL_ONE,
 	},
 };
 
@@ -40,19 +66,22 @@ int __net_init xvmc_sysctl_init(struct net *net)
 {
 	struct xvmc_net *xnet = xvmc_net(net);
 	struct ctl_table *table;
+	size_t n = SYSCTL_COUNT;
 
 	if (xvmc_should_fail(XVMC_FAULT_SYSCTL))
 		return -ENOMEM;
 	/* Some kernels go by an empty entry at the end */
-	table = kcalloc(ARRAY_SIZE(xvmc_sysctls) + 1, sizeof(*table),
-			GFP_KERNEL);
+	table = kcalloc(SYSCTL_COUNT + 1, sizeof(*table), GFP_KERNEL);
 	if (!table)
 		return -ENOMEM;
-	memcpy(table, xvmc_sysctls, sizeof(xvmc_sysctls));
-	table[0].data = &xnet->spin_us;
-	table[1].data = &xnet->keepalive_s;
-	xnet->sysctl = register_net_sysctl_sz(net, "net/xenvmc", table,
-					      ARRAY_SIZE(xvmc_sysctls));
+	/* The guest's word is not for those who have a namespace of users */
+	if (net->user_ns != &init_user_ns)
+		n = SYSCTL_ANNOUNCE;
+	memcpy(table, xvmc_sysctls, n * sizeof(*table));
+	table[SYSCTL_SPIN_US].data = &xnet->spin_us;
+	table[SYSCTL_KEEPALIVE_S].data = &xnet->keepalive_s;
+	table[SYSCTL_ANNOUNCE].data = &xnet->announce;
+	xnet->sysctl = register_net_sysctl_sz(net, "net/xenvmc", table, n);
 	if (!xnet->sysctl) {
 		kfree(table);
 		return -ENOMEM;

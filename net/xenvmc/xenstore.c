@@ -19,6 +19,7 @@
 #include <net/ipv6.h>
 #include <uapi/linux/xenvmc.h>
 #include "fault.h"
+#include "ownaddr.h"
 #include "xenstore.h"
 
 #define STORE_OWN	"data/xenvmc"
@@ -149,22 +150,28 @@ int xvmc_store_read_peers(unsigned long *listed)
 	return 0;
 }
 
-/* Addresses that can be somebody's, each once in v4-mapped form */
+/* False for what is malformed, or cannot be somebody's */
+static bool store_parse_addr(const char *word, struct in6_addr *addr)
+{
+	__be32 v4;
+
+	if (!in4_pton(word, -1, (u8 *)&v4, -1, NULL))
+		return in6_pton(word, -1, addr->s6_addr, -1, NULL) &&
+		       xvmc_addr6_leads(addr);
+	ipv6_addr_set_v4mapped(v4, addr);
+	return !ipv4_is_zeronet(v4) && !ipv4_is_loopback(v4) &&
+	       !ipv4_is_multicast(v4) && !ipv4_is_lbcast(v4);
+}
+
 static void store_parse_addrs(char *text, struct xvmc_facts *facts)
 {
-	__be32 addr;
 	char *word;
 
 	facts->naddrs = 0;
 	while (facts->naddrs < XVMC_PEER_MAX_ADDRS &&
-	       (word = strsep(&text, " "))) {
-		if (!in4_pton(word, -1, (u8 *)&addr, -1, NULL))
-			continue;
-		if (ipv4_is_zeronet(addr) || ipv4_is_loopback(addr) ||
-		    ipv4_is_multicast(addr) || ipv4_is_lbcast(addr))
-			continue;
-		ipv6_addr_set_v4mapped(addr, &facts->addrs[facts->naddrs++]);
-	}
+	       (word = strsep(&text, " ")))
+		if (store_parse_addr(word, &facts->addrs[facts->naddrs]))
+			facts->naddrs++;
 }
 
 /**

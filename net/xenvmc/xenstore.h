@@ -8,8 +8,6 @@
 #include <xen/xenbus.h>
 #include "peer.h"
 
-#define XVMC_STORE_ADDR_LEN	(XVMC_PEER_MAX_ADDRS * 16 + 1)
-
 /**
  * struct xvmc_offer - what the lower domid of a pair offers
  * @version: highest that it speaks
@@ -27,7 +25,7 @@ struct xvmc_offer {
 /**
  * struct xvmc_facts - what dom0 says of a peer
  * @uuid: given by the toolstack
- * @addrs: addresses that lead to it, v4-mapped
+ * @addrs: addresses that lead to it, IPv4 as v4-mapped
  * @naddrs: how many
  */
 struct xvmc_facts {

@@ -16,6 +16,7 @@ struct sock;
  * struct xvmc_net - per network namespace
  * @hook_on: TCP connections are moved; hook on|off
  * @hook_loopback: also those within this guest
+ * @announce: others are told of its addresses
  * @spin_us: microseconds that a reader may look before it sleeps
  * @keepalive_s: seconds between packets of a TCP connection at rest, 0: none
  * @sysctl: what makes the settings visible
@@ -23,6 +24,7 @@ struct sock;
 struct xvmc_net {
 	bool hook_on;
 	bool hook_loopback;
+	u8 announce;
 	unsigned int spin_us;
 	unsigned int keepalive_s;
 	struct ctl_table_header *sysctl;

@@ -73,7 +73,7 @@ enum xenvmc_reason {
 	XENVMC_REASON_UNLOAD		= 21,	/* module unloaded here */
 	XENVMC_REASON_CLOSED		= 22,	/* socket closed (not a fallback) */
 	XENVMC_REASON_VERSION		= 23,	/* no common version */
-	XENVMC_REASON_IPV6		= 24,	/* real IPv6, not v4-mapped */
+	XENVMC_REASON_LINK_LOCAL	= 24,	/* an address of one link only */
 	XENVMC_REASON_RECLAIM		= 25,	/* ring taken for a busier one */
 	XENVMC_REASON_TCP_ENDED		= 26,	/* TCP closed (not a fallback) */
 	XENVMC_REASON_PATH_CUT		= 27,	/* no packet comes any more */

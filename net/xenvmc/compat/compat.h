@@ -101,6 +101,13 @@ static inline void compat_sol_socket(struct socket *sock, bool on)
 #endif
 }
 
+/* What handles a setting could change its table */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
+#define compat_ctl_table	struct ctl_table
+#else
+#define compat_ctl_table	const struct ctl_table
+#endif
+
 /* A table of settings knew no size, and ended with an empty entry */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
 #define register_net_sysctl_sz(net, path, table, size)			\
