@@ -197,6 +197,18 @@ START_TEST(killed_in_accept_ok)
 END_TEST
 
 /* TCP's lo is down in a new namespace, which gives another error. */
+/* What connect() says in a namespace without any address, not even of its own */
+static int no_way_there(void)
+{
+	int error = ENETUNREACH;
+
+	if (!is_tcp())
+		error = ECONNREFUSED;
+	else if (variant->family == AF_INET6 && !variant->mapped)
+		error = EADDRNOTAVAIL;
+	return error;
+}
+
 START_TEST(other_namespace_is_not_reached)
 {
 	union addr addr, same;
@@ -207,8 +219,7 @@ START_TEST(other_namespace_is_not_reached)
 	OK(unshare(CLONE_NEWNET));
 	fd = sock_new(0);
 	ck_assert_int_eq(connect(fd, &addr.sa, ADDR_LEN), -1);
-	ck_assert_int_eq(errno, is_tcp() ? ENETUNREACH :
-							     ECONNREFUSED);
+	ck_assert_int_eq(errno, no_way_there());
 	/* the port is free here */
 	same = addr_any(addr_port(&addr));
 	OK(bind(fd, &same.sa, ADDR_LEN));

@@ -31,6 +31,7 @@
  * @name: argument of the program
  * @family: number
  * @protocol: what SO_PROTOCOL says
+ * @mapped: addresses of AF_INET6 stand for those of IPv4
  * @len: bytes of an address
  * @least: as many will do
  */
@@ -38,6 +39,7 @@ struct variant {
 	const char *name;
 	int family;
 	int protocol;
+	bool mapped;
 	socklen_t len;
 	socklen_t least;
 };
@@ -48,7 +50,7 @@ extern const struct variant *variant;
  * union addr - an address of the family under test
  * @sa: for the calls
  * @in: if it is AF_INET
- * @in6: if it is AF_INET6, where addresses are v4-mapped
+ * @in6: if it is AF_INET6
  * @svm: if it is AF_XENVMC
  * @room: for whatever the kernel writes
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * stream_test inet|mapped|xenvmc: stream sockets, one set of cases for all families.
+ * stream_test inet|inet6|mapped|xenvmc: stream sockets, one set of cases for all.
  *
  * What a case expects is what TCP does; over TCP the cases test themselves.
  * The library "check" runs each in a process of its own, ends those that hang,
@@ -18,9 +18,12 @@ static const struct variant variants[] = {
 	{ .name = "inet", .family = AF_INET, .protocol = IPPROTO_TCP,
 	  .len = sizeof(struct sockaddr_in),
 	  .least = sizeof(struct sockaddr_in) },
-	/* IPv4 by sockets of IPv6, whose addresses once ended sooner */
-	{ .name = "mapped", .family = AF_INET6, .protocol = IPPROTO_TCP,
+	/* Addresses of IPv6 once ended sooner */
+	{ .name = "inet6", .family = AF_INET6, .protocol = IPPROTO_TCP,
 	  .len = sizeof(struct sockaddr_in6), .least = 24 },
+	/* IPv4 by sockets of IPv6 */
+	{ .name = "mapped", .family = AF_INET6, .protocol = IPPROTO_TCP,
+	  .mapped = true, .len = sizeof(struct sockaddr_in6), .least = 24 },
 	{ .name = "xenvmc", .family = AF_XENVMC,
 	  .len = sizeof(struct sockaddr_xenvmc),
 	  .least = sizeof(struct sockaddr_xenvmc) },
@@ -96,7 +99,7 @@ int main(int argc, char **argv)
 
 	variant = argc == 2 ? variant_find(argv[1]) : NULL;
 	if (!variant) {
-		fputs("usage: stream_test inet|mapped|xenvmc\n", stderr);
+		fputs("usage: stream_test inet|inet6|mapped|xenvmc\n", stderr);
 		return 2;
 	}
 	fd = socket(variant->family, SOCK_STREAM, 0);

@@ -19,6 +19,23 @@ bool is_tcp(void)
 	return variant->family != AF_XENVMC;
 }
 
+static struct in6_addr in6_of(uint32_t in)
+{
+	struct in6_addr addr = {};
+
+	if (variant->mapped) {
+		addr.s6_addr32[2] = htonl(0xffff);
+		addr.s6_addr32[3] = htonl(in);
+	} else if (in == INADDR_LOOPBACK) {
+		addr = in6addr_loopback;
+	} else if (in != INADDR_ANY) {
+		addr.s6_addr32[0] = htonl(0x20010db8);
+		addr.s6_addr32[3] = htonl(in);
+	}
+	return addr;
+}
+
+/* @in is an address of IPv4, or what it stands for in the family */
 static union addr addr_new(uint32_t in, uint16_t domid, uint32_t port)
 {
 	union addr addr = {};
@@ -29,8 +46,7 @@ static union addr addr_new(uint32_t in, uint16_t domid, uint32_t port)
 		addr.in.sin_port = htons((uint16_t)port);
 	} else if (variant->family == AF_INET6) {
 		addr.in6.sin6_family = AF_INET6;
-		addr.in6.sin6_addr.s6_addr32[2] = htonl(0xffff);
-		addr.in6.sin6_addr.s6_addr32[3] = htonl(in);
+		addr.in6.sin6_addr = in6_of(in);
 		addr.in6.sin6_port = htons((uint16_t)port);
 	} else {
 		addr.svm.svm_family = AF_XENVMC;
