@@ -5,11 +5,12 @@
 A case is a pair of functions, one for each end of a TCP connection. The server
 end runs on one machine (or in one network namespace), the client end on the
 other; a second connection, which each case uses once, tells the server which
-case comes and brings its verdict back. Nothing here knows of XenVMC but the
-option --moved, which has the client check that bytes went over rings.
+case comes and brings its verdict back. All is over IPv6 if ADDRESS is of IPv6.
+Nothing here knows of XenVMC but the options --moved and --stays, which have the
+client check that bytes went over rings, or that none did, and why.
 
   pair.py serve [--port N]
-  pair.py run ADDRESS [--port N] [--moved] [--only NAME...]
+  pair.py run ADDRESS [--port N] [--moved|--stays REASON] [--only NAME...]
 """
 import argparse
 import array
@@ -539,7 +540,7 @@ class low_water_mark_across_the_move:
                     check(recv_exact(other, 1) == b".", "answer")
 
     def server(sock):
-        with socket.create_server(("", 0)) as listener:
+        with socket.create_server(("", 0), family=sock.family) as listener:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 100)
             sock.sendall(struct.pack("!H", listener.getsockname()[1]))
             for _ in range(low_water_mark_across_the_move.ROUNDS):
@@ -764,7 +765,7 @@ class many_connections_at_once:
     SIZE = 50000
 
     def client(sock):
-        address = sock.getpeername()
+        address = sock.getpeername()[:2]
         socks = [socket.create_connection(address, DEADLINE)
                  for _ in range(many_connections_at_once.COUNT)]
 
@@ -853,10 +854,17 @@ class Sock(socket.socket):
         return new
 
 
-def serve_one(control, name):
+def family_of(conn):
+    """The family of IP that the packets of a connection have."""
+    if conn.family == socket.AF_INET6 and \
+            not conn.getpeername()[0].startswith("::ffff:"):
+        return socket.AF_INET6
+    return socket.AF_INET
+
+
+def serve_one(control, name, family):
     case_ = CASES[name]
-    family = case_.listen or socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener = socket.socket(case_.listen or family, socket.SOCK_STREAM)
     listener.settimeout(DEADLINE)
     listener.bind(("", 0))
     listener.listen(128)
@@ -882,13 +890,16 @@ def handle(conn):
     control = conn.makefile("rwb")
     name, size = control_recv(control)
     set_bulk(size)
-    error = serve_one(control, name)
+    error = serve_one(control, name, family_of(conn))
     control_send(control, {"error": error})
 
 
 def serve(args):
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    listener = socket.create_server(("", args.port), backlog=8)
+    dual = socket.has_dualstack_ipv6()
+    family = socket.AF_INET6 if dual else socket.AF_INET
+    listener = socket.create_server(("", args.port), family=family, backlog=8,
+                                    dualstack_ipv6=dual)
     print("serving", flush=True)
     while True:
         conn = listener.accept()[0]
@@ -907,15 +918,31 @@ def serve(args):
                 break
 
 
-def ring_bytes():
-    """Bytes that this end has read from and written to rings."""
+def counters():
+    """What the tool shows, by name, where it is not 0."""
     out = subprocess.run([args.tool, "-j", "stat", "show"], check=True,
                          capture_output=True, text=True).stdout
     stats = json.loads(out)
     if isinstance(stats, list):
         stats = {k: v for s in stats for k, v in
                  ([(s["name"], s["value"])] if "name" in s else s.items())}
-    return stats.get("rx_bytes", 0) + stats.get("tx_bytes", 0)
+    return stats
+
+
+def check_way(case_, before, after):
+    """Did the connection take the way that it had to?"""
+    def grown(name):
+        return after.get(name, 0) - before.get(name, 0)
+
+    if before is None:
+        return
+    by_ring = grown("rx_bytes") + grown("tx_bytes")
+    if args.stays:
+        check(not by_ring, f"{by_ring} bytes went over a ring")
+        check(grown(f"fallback_{args.stays}"),
+              f"nothing stayed on TCP because of {args.stays}")
+    elif case_.moved:
+        check(by_ring, "no byte went over a ring")
 
 
 def run_one(args, case_):
@@ -924,10 +951,10 @@ def run_one(args, case_):
     control = conn.makefile("rwb")
     control_send(control, [case_.name, BULK])
     port = control_recv(control)
+    before = counters() if args.moved or args.stays else None
     sock = Sock.of(socket.create_connection((args.address, port), DEADLINE),
                    control)
     sock.setblocking(True)
-    before = ring_bytes() if args.moved else 0
     try:
         case_.client(sock)
         error = None
@@ -938,8 +965,7 @@ def run_one(args, case_):
     there = control_recv(control)["error"]
     conn.close()
     check(not error and not there, f"{error or ''}{there or ''}")
-    if args.moved and case_.moved:
-        check(ring_bytes() > before, "no byte went over a ring")
+    check_way(case_, before, None if before is None else counters())
 
 
 def run(args):
@@ -978,8 +1004,11 @@ def parse():
     client = sub.add_parser("run", help="run cases against a server")
     client.set_defaults(func=run)
     client.add_argument("address")
-    client.add_argument("--moved", action="store_true",
-                        help="bytes must have gone over rings")
+    way = client.add_mutually_exclusive_group()
+    way.add_argument("--moved", action="store_true",
+                     help="bytes must have gone over rings")
+    way.add_argument("--stays", metavar="REASON",
+                     help="none may have, and it is counted why")
     client.add_argument("--tool", default="xenvmc", help="the xenvmc tool")
     client.add_argument("--only", nargs="+", metavar="NAME")
     for each in (server, client):
