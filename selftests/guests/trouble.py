@@ -671,7 +671,9 @@ class Trouble(unittest.TestCase):
         unload_all("guest2")
         home = "data/xenvmc"
         for text in ("garbage", "1.2.3.4.5", "0.0.0.0 127.0.0.1 255.255.255.255",
-                     domains.address("guest1"), "10.9.9.9 " * 200,
+                     domains.address("guest1"), domains.address6("guest1"),
+                     f"::ffff:{domains.address('guest1')} ::1 ff02::1 fe80::1",
+                     "10.9.9.9 " * 200,
                      # XenStore takes 2 KiB in a node
                      " ".join(f"10.8.0.{n + 1}" for n in range(170))):
             run("guest2", f"xenstore-write {home}/addr '{text}' "
@@ -680,7 +682,8 @@ class Trouble(unittest.TestCase):
             self.bystander.flows()
             told = json.dumps(peer("guest1", "guest2"))
             for address in (domains.address("guest1"), "127.0.0.1",
-                            "0.0.0.0", "255.255.255.255"):
+                            domains.address6("guest1"), "::1", "ff02::1",
+                            "fe80::1", "0.0.0.0", "255.255.255.255"):
                 self.assertNotIn(f'"{address}"', told)
             run("guest2", f"xenstore-rm {home}")
             until_forgotten(("guest1", "guest2"))

@@ -29,6 +29,11 @@ def address(name):
     return f"10.77.0.{100 + guest_number(name)}"
 
 
+def address6(name):
+    """The fixed IPv6 address of a guest."""
+    return f"fd77::{100 + guest_number(name)}"
+
+
 def mac(name):
     """The fixed MAC address of a guest."""
     return f"00:16:3e:77:00:{guest_number(name):02x}"
@@ -89,7 +94,7 @@ def config(name, parameters):
              'cryptomgr.notests rcupdate.rcu_expedited=1 '
              'rcupdate.rcu_normal_after_boot=1 '
              f'lab.name={name} lab.ip={address(name)} '
-             f'{parameters.guest_options}"']
+             f'lab.ip6={address6(name)} {parameters.guest_options}"']
     if parameters.guest_cpus == 1:
         lines.append(f'cpus = "{_pin(number, pvh, parameters.cpus)}"')
     return "\n".join(lines) + "\n"
