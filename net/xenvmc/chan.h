@@ -239,7 +239,7 @@ void xvmc_chan_unborrow(struct xvmc_chan *chan);
 void xvmc_control_rx(struct xvmc_chan *chan, const struct xvmc_ctlmsg *msg);
 /* conn.c: what a doorbell of a ring means to its borrower. Softirq, RCU */
 void xvmc_conn_bell(struct xvmc_conn *conn, enum xvmc_bell kind);
-/* conn.c: next pending message, under the channel's lock */
+/* conn_msg.c: next pending message, under the channel's lock */
 bool xvmc_conn_next_msg(struct xvmc_conn *conn, struct xvmc_ctlmsg *msg);
 /* conn.c: a ring may be free now. Any context */
 void xvmc_conn_feed(struct xvmc_conn *conn);

@@ -506,64 +506,6 @@ void xvmc_conn_save(struct xvmc_conn *conn, bool force)
 	conn_do(conn, force ? TODO_SAVE_NOW : TODO_SAVE);
 }
 
-/* ---- messages ----------------------------------------------------------- */
-
-static void conn_fill(struct xvmc_conn *conn, struct xvmc_ctlmsg *msg, u16 type)
-{
-	msg->type = type;
-	switch (type) {
-	case XVMC_MSG_CONNECT:
-	case XVMC_MSG_UPGRADE:
-		conn->ops->ask(conn, msg);
-		/* The asking id is the first word of both */
-		msg->connect.conn = conn->id;
-		break;
-	case XVMC_MSG_ACCEPT:
-	case XVMC_MSG_UPGRADE_OK:
-		msg->conn.conn = conn->peer_id;
-		msg->conn.arg = conn->id;
-		break;
-	default:
-		msg->conn.conn = conn->peer_id;
-		msg->conn.arg = conn->why;
-	}
-}
-
-/*
- * Builds the next pending message, in the order in which the peer must see
- * them. Under chan->lock. False if there is none.
- */
-bool xvmc_conn_next_msg(struct xvmc_conn *conn, struct xvmc_ctlmsg *msg)
-{
-	static const u16 order[] = {
-		XVMC_MSG_CONNECT, XVMC_MSG_UPGRADE, XVMC_MSG_ACCEPT,
-		XVMC_MSG_UPGRADE_OK, XVMC_MSG_LEND, XVMC_MSG_RECALL,
-		XVMC_MSG_RESET, XVMC_MSG_DETACH,
-	};
-	bool found = false;
-	u32 i;
-
-	lockdep_assert_held(&conn->chan->lock);
-	memset(msg, 0, sizeof(*msg));
-	spin_lock_bh(&conn->lock);
-	for (i = 0; i < ARRAY_SIZE(order) && !found; i++) {
-		if (!(conn->send & BIT(order[i])))
-			continue;
-		if (order[i] == XVMC_MSG_LEND || order[i] == XVMC_MSG_RECALL) {
-			found = xvmc_rx_fill(conn, msg, order[i]);
-			/* RING_ADD goes first and leaves LEND pending */
-			if (found && msg->type != order[i])
-				break;
-		} else {
-			conn_fill(conn, msg, order[i]);
-			found = true;
-		}
-		conn->send &= ~BIT(order[i]);
-	}
-	spin_unlock_bh(&conn->lock);
-	return found;
-}
-
 /* ---- the connection's work ---------------------------------------------- */
 
 /* Takes the offered ring, or gives it back at once */
