@@ -33,6 +33,9 @@ struct xvmc_conn;
  * @sport: own port, host byte order
  * @dport: the peer's port, host byte order
  * @ino: inode of the socket, 0 if none
+ * @has_tcp: the bytes by TCP are set
+ * @tx_tcp: bytes that were written to TCP, sent already or not
+ * @rx_tcp: bytes that TCP has received, read already or not
  */
 struct xvmc_conn_info {
 	struct in6_addr local;
@@ -41,6 +44,9 @@ struct xvmc_conn_info {
 	u32 sport;
 	u32 dport;
 	u64 ino;
+	bool has_tcp;
+	u64 tx_tcp;
+	u64 rx_tcp;
 };
 
 /**
@@ -93,6 +99,10 @@ extern const struct xvmc_conn_ops xvmc_orphan_ops;
  * @ring: lent ring, or NULL; changed under @mutex, RCU for poll
  * @started: the start mark is written; @mutex
  * @closed: no lend is used any more (DETACH, shutdown); @mutex
+ * @seq: S of the present or last lend; @mutex
+ * @carried: the present lend has carried bytes; @mutex
+ * @switches: how often the direction went onto a ring or off it; @mutex
+ * @stalls: how often a write found no room at all; @mutex
  * @bytes: written to rings; @mutex
  * @unread: bytes in the ring when the end of the connection stopped it
  * @offered: a ring that was lent and is not yet in @ring; conn lock
@@ -102,6 +112,10 @@ struct xvmc_conn_tx {
 	struct xvmc_tx_ring __rcu *ring;
 	bool started;
 	bool closed;
+	u32 seq;
+	bool carried;
+	u32 switches;
+	u64 stalls;
 	u64 bytes;
 	u32 unread;
 	struct xvmc_tx_ring *offered;
@@ -111,6 +125,9 @@ struct xvmc_conn_tx {
  * struct xvmc_conn_rx - receiving direction
  * @mutex: serialises readers and the end of a lend
  * @ring: lent ring, or NULL; changed under @mutex, RCU for poll
+ * @seq: S of the present or last lend, as the peer said; @mutex
+ * @carried: bytes of the present lend were read; @mutex
+ * @switches: how often the direction went onto a ring or off it; @mutex
  * @bytes: read from rings; @mutex
  * @orphan: nobody reads any more: what comes is discarded; @mutex
  * @lost: bytes that were discarded so; @mutex
@@ -129,6 +146,9 @@ struct xvmc_conn_tx {
 struct xvmc_conn_rx {
 	struct mutex mutex;
 	struct xvmc_rx_ring __rcu *ring;
+	u32 seq;
+	bool carried;
+	u32 switches;
 	u64 bytes;
 	bool orphan;
 	u64 lost;
@@ -162,6 +182,7 @@ struct xvmc_conn_rx {
  * @why: reason or errno that goes with DETACH, RESET, refused or down
  * @recall_why: reason that goes with RECALL
  * @recalled_why: reason that came with the peer's
+ * @fell_why: reason why it stays on TCP or went back, 0 if it did not
  * @left: the door has left: no callback but data_ready and release
  * @reset: RESET instead of DETACH
  * @send_node: in the channel's send list; chan lock
@@ -191,6 +212,7 @@ struct xvmc_conn {
 	u32 why;
 	u32 recall_why;
 	u32 recalled_why;
+	u32 fell_why;
 	bool left;
 	bool reset;
 	struct list_head send_node;
@@ -261,6 +283,8 @@ void xvmc_tx_finish(struct xvmc_conn *conn);
 bool xvmc_tx_want_space(struct xvmc_conn *conn);
 /* Bytes that the peer has not read yet; any context */
 u32 xvmc_tx_queued(struct xvmc_conn *conn);
+/* Size of the ring that is lent to us, 0 without one. Any context */
+u32 xvmc_tx_size(struct xvmc_conn *conn);
 
 /*
  * Receiving; rx.mutex held but for want_data and queued.

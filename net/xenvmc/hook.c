@@ -186,6 +186,7 @@ void hook_fallback(struct hook_conn *hc, u32 reason)
 {
 	if (test_and_set_bit(0, &hc->fell))
 		return;
+	WRITE_ONCE(hc->conn.fell_why, reason);
 	xvmc_stat_fallback(reason);
 	trace_xenvmc_fallback(hc->conn.sk, hc->conn.chan->peer->domid, reason);
 }
@@ -285,6 +286,7 @@ static const struct xvmc_conn_ops hook_conn_ops = {
 	.data_ready	= hook_data_ready,
 	.write_space	= hook_write_space,
 	.release	= hook_free,
+	.describe	= hook_describe,
 };
 
 /* ---- ESTABLISHED -------------------------------------------------------- */

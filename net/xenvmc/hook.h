@@ -146,6 +146,9 @@ void hook_rest_init(struct hook_conn *hc);
 void hook_rest(struct sock *sk, struct hook_conn *hc);
 void hook_count(struct sock *sk, struct hook_conn *hc);	/* socket lock held */
 
+/* hook_show.c: what TCP has carried, to be shown */
+void hook_describe(struct xvmc_conn *conn, struct xvmc_conn_info *info);
+
 /* hook_back.c: back to TCP for good, with what is unread */
 /*
  * Process context, no locks. 0, or -EBUSY if the peer did not stop in time

@@ -15,6 +15,7 @@
 #include <uapi/linux/xenvmc.h>
 #include <uapi/linux/xenvmc_netlink.h>
 #include "conn.h"
+#include "netlink.h"
 #include "peer.h"
 #include "stats.h"
 #include "xenvmc_priv.h"
@@ -22,8 +23,6 @@
 /* Longest entry of STAT_GET: nest, name of 32 bytes, value, padding */
 #define STAT_ENTRY_SIZE	(nla_total_size(0) + nla_total_size(32) + \
 			 nla_total_size_64bit(sizeof(u64)))
-
-static struct genl_family xvmc_genl_family;
 
 /**
  * struct peer_search - looks for the next peer of a dump
@@ -162,71 +161,6 @@ static int peer_get_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	return skb->len;
 }
 
-/* What the socket says by itself; the door may know better */
-static void conn_describe(struct xvmc_conn *conn, struct xvmc_conn_info *info)
-{
-	const struct sock *sk = conn->sk;
-
-	memset(info, 0, sizeof(*info));
-	info->ino = sock_i_ino(conn->sk);
-	if (conn->ops->tcp) {
-		xvmc_sk_addrs(sk, &info->local, &info->remote);
-		info->has_addr = true;
-		info->sport = sk->sk_num;
-		info->dport = ntohs(sk->sk_dport);
-	}
-	rcu_read_lock();
-	if (conn->ops->describe)
-		conn->ops->describe(conn, info);
-	rcu_read_unlock();
-}
-
-static int put_conn_ends(struct sk_buff *skb, const struct xvmc_conn_info *info)
-{
-	if (info->has_addr &&
-	    (nla_put_in6_addr(skb, XENVMC_A_CONN_LOCAL, &info->local) ||
-	     nla_put_in6_addr(skb, XENVMC_A_CONN_REMOTE, &info->remote)))
-		return -EMSGSIZE;
-	if (nla_put_u32(skb, XENVMC_A_CONN_SPORT, info->sport) ||
-	    nla_put_u32(skb, XENVMC_A_CONN_DPORT, info->dport) ||
-	    nla_put_u64_64bit(skb, XENVMC_A_CONN_INO, info->ino,
-			      XENVMC_A_CONN_PAD))
-		return -EMSGSIZE;
-	return 0;
-}
-
-static int put_conn_paths(struct sk_buff *skb, const struct xvmc_conn *conn)
-{
-	const char *off = conn->ops->tcp ? "tcp" : "none";
-
-	if (nla_put_string(skb, XENVMC_A_CONN_TX,
-			   rcu_access_pointer(conn->tx.ring) ? "ring" : off) ||
-	    nla_put_string(skb, XENVMC_A_CONN_RX,
-			   rcu_access_pointer(conn->rx.ring) ? "ring" : off) ||
-	    nla_put_u64_64bit(skb, XENVMC_A_CONN_TX_BYTES,
-			      data_race(conn->tx.bytes), XENVMC_A_CONN_PAD) ||
-	    nla_put_u64_64bit(skb, XENVMC_A_CONN_RX_BYTES,
-			      data_race(conn->rx.bytes), XENVMC_A_CONN_PAD))
-		return -EMSGSIZE;
-	return 0;
-}
-
-static int put_conn(struct sk_buff *skb, struct xvmc_conn *conn)
-{
-	struct xvmc_conn_info info;
-	u8 state = READ_ONCE(conn->state);
-
-	if (nla_put_u32(skb, XENVMC_A_CONN_ID, conn->id) ||
-	    nla_put_u16(skb, XENVMC_A_CONN_DOMID, conn->chan->peer->domid) ||
-	    nla_put_string(skb, XENVMC_A_CONN_KIND, conn->ops->kind) ||
-	    nla_put_string(skb, XENVMC_A_CONN_STATE,
-			   xvmc_conn_state_name(state)) ||
-	    put_conn_paths(skb, conn))
-		return -EMSGSIZE;
-	conn_describe(conn, &info);
-	return put_conn_ends(skb, &info);
-}
-
 static int dump_conn(struct sk_buff *skb, struct netlink_callback *cb,
 		     struct xvmc_conn *conn)
 {
@@ -238,7 +172,7 @@ static int dump_conn(struct sk_buff *skb, struct netlink_callback *cb,
 	hdr = dump_put(skb, cb, XENVMC_CMD_CONN_GET);
 	if (!hdr)
 		return -EMSGSIZE;
-	err = put_conn(skb, conn);
+	err = xvmc_nl_put_conn(skb, conn);
 	if (err)
 		genlmsg_cancel(skb, hdr);
 	else
@@ -473,7 +407,7 @@ static const struct genl_ops genl_ops[] = {
 };
 
 /* parallel_ops: HOOK_SET waits for connections to leave their rings */
-static struct genl_family xvmc_genl_family __ro_after_init = {
+struct genl_family xvmc_genl_family __ro_after_init = {
 	.name		= XENVMC_GENL_NAME,
 	.version	= XENVMC_GENL_VERSION,
 	.netnsok	= true,

@@ -76,6 +76,23 @@ u32 xvmc_tx_queued(struct xvmc_conn *conn)
 }
 EXPORT_SYMBOL_GPL(xvmc_tx_queued);
 
+static int tx_size(struct xvmc_tx_ring *ring)
+{
+	return ring->prod.size;
+}
+
+/**
+ * xvmc_tx_size() - how many bytes can wait for the peer to read them?
+ * @conn: connection
+ *
+ * Context: any; no lock needed.
+ * Return: the size of the ring, 0 without one.
+ */
+u32 xvmc_tx_size(struct xvmc_conn *conn)
+{
+	return tx_peek(conn, tx_size, 0);
+}
+
 /* Runs @fn on the ring unless its lend is over */
 static int rx_peek(struct xvmc_conn *conn,
 		   int (*fn)(struct xvmc_rx_ring *ring, u32 arg), u32 arg)

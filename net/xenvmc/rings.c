@@ -126,6 +126,7 @@ int xvmc_tx_start(struct xvmc_conn *conn, u32 seq)
 		return 0;
 	xvmc_ring_start(&ring->prod, ring->epoch, seq);
 	conn->tx.started = true;
+	conn->tx.seq = seq;
 	xvmc_stat_inc(XVMC_STAT_RING_STARTS);
 	return 0;
 }
@@ -154,6 +155,17 @@ static u32 tx_copy(struct xvmc_tx_ring *ring, struct iov_iter *from, u32 len)
 	return done;
 }
 
+/* @n bytes are in the ring. The first of a lend is where the direction moves */
+static void tx_count(struct xvmc_conn *conn, u32 n)
+{
+	lockdep_assert_held(&conn->tx.mutex);
+	if (!conn->tx.carried) {
+		WRITE_ONCE(conn->tx.carried, true);
+		WRITE_ONCE(conn->tx.switches, conn->tx.switches + 1);
+	}
+	WRITE_ONCE(conn->tx.bytes, conn->tx.bytes + n);
+}
+
 /*
  * Up to one chunk, whole or not at all, as TCP fills a segment. Bytes, 0 if the
  * ring is full, -EFAULT, -ECONNRESET
@@ -176,6 +188,7 @@ static ssize_t tx_write_chunk(struct xvmc_conn *conn, struct xvmc_tx_ring *ring,
 		iov_iter_revert(from, n);
 		return -EFAULT;
 	}
+	tx_count(conn, n);
 	if (xvmc_ring_publish(&ring->prod, n))
 		xvmc_chan_ring_bell(conn->chan, XVMC_BELL_DATA, ring->id);
 	return n;
@@ -207,9 +220,10 @@ ssize_t xvmc_tx_write(struct xvmc_conn *conn, struct iov_iter *from, size_t len)
 		total += n;
 	}
 	if (total) {
-		WRITE_ONCE(conn->tx.bytes, conn->tx.bytes + total);
 		atomic64_add(total, &conn->chan->tx_bytes);
 		xvmc_stat_add(XVMC_STAT_TX_BYTES, total);
+	} else if (len && !n) {
+		WRITE_ONCE(conn->tx.stalls, conn->tx.stalls + 1);
 	}
 	return total ? total : n;
 }
@@ -232,6 +246,9 @@ void xvmc_tx_stop(struct xvmc_conn *conn)
 		return;
 	RCU_INIT_POINTER(conn->tx.ring, NULL);
 	xvmc_stat_inc(XVMC_STAT_RING_STOPS);
+	if (conn->tx.carried)
+		WRITE_ONCE(conn->tx.switches, conn->tx.switches + 1);
+	WRITE_ONCE(conn->tx.carried, false);
 	tx_end(conn->chan, ring, conn->tx.started);
 	conn->tx.started = false;
 	/* Whoever waits for room is to look where to write now */
@@ -418,10 +435,45 @@ static u32 rx_copy(struct xvmc_rx_ring *ring, struct iov_iter *to, u32 off,
 	return done;
 }
 
+/* The first bytes of a lend with these marks are read: the direction moves */
+static void rx_on(struct xvmc_conn *conn, const struct xvmc_ring_mark *mark)
+{
+	lockdep_assert_held(&conn->rx.mutex);
+	conn->rx.seq = mark->seq;
+	WRITE_ONCE(conn->rx.carried, true);
+	WRITE_ONCE(conn->rx.switches, conn->rx.switches + 1);
+}
+
+/* The reader is off the ring: what comes next comes by TCP, or by another */
+static void rx_off(struct xvmc_conn *conn)
+{
+	lockdep_assert_held(&conn->rx.mutex);
+	if (!conn->rx.carried)
+		return;
+	WRITE_ONCE(conn->rx.switches, conn->rx.switches + 1);
+	WRITE_ONCE(conn->rx.carried, false);
+}
+
 static void rx_consume(struct xvmc_conn *conn, struct xvmc_rx_ring *ring, u32 n)
 {
+	struct xvmc_ring_mark mark;
+
+	if (!conn->rx.carried) {
+		xvmc_ring_mark(&ring->cons, ring->epoch, &mark);
+		rx_on(conn, &mark);
+	}
 	if (xvmc_ring_consume(&ring->cons, n))
 		xvmc_chan_ring_bell(conn->chan, XVMC_BELL_SPACE, ring->id);
+	/* For a moment in neither count rather than in both */
+	WRITE_ONCE(conn->rx.bytes, conn->rx.bytes + n);
+}
+
+static void rx_consume_spill(struct xvmc_conn *conn, u32 n)
+{
+	if (!conn->rx.carried)
+		rx_on(conn, &conn->rx.spill_mark);
+	WRITE_ONCE(conn->rx.bytes, conn->rx.bytes + n);
+	conn->rx.spill_off += n;
 }
 
 static ssize_t rx_read_spill(struct xvmc_conn *conn, struct iov_iter *to,
@@ -435,7 +487,7 @@ static ssize_t rx_read_spill(struct xvmc_conn *conn, struct iov_iter *to,
 		return 0;
 	}
 	if (consume)
-		conn->rx.spill_off += skip + done;
+		rx_consume_spill(conn, skip + done);
 	return done;
 }
 
@@ -505,6 +557,7 @@ static void rx_renew(struct xvmc_conn *conn)
 ssize_t xvmc_rx_read(struct xvmc_conn *conn, struct iov_iter *to, size_t len,
 		     size_t skip, bool consume)
 {
+	u64 before = conn->rx.bytes;
 	struct xvmc_rx_ring *ring;
 	ssize_t total;
 
@@ -519,9 +572,8 @@ ssize_t xvmc_rx_read(struct xvmc_conn *conn, struct iov_iter *to, size_t len,
 	if (!total && len)
 		return -EFAULT;
 	if (consume) {
-		if (xvmc_should_switch(conn->rx.bytes, conn->rx.bytes + total))
+		if (xvmc_should_switch(before, conn->rx.bytes))
 			rx_take_back(conn);
-		WRITE_ONCE(conn->rx.bytes, conn->rx.bytes + total);
 		atomic64_add(total, &conn->chan->rx_bytes);
 		xvmc_stat_add(XVMC_STAT_RX_BYTES, total);
 		rx_renew(conn);
@@ -548,6 +600,7 @@ void xvmc_rx_done(struct xvmc_conn *conn, bool lend_again)
 	ring = rx_ring(conn);
 	if (ring)
 		xvmc_ring_mark(&ring->cons, ring->epoch, &mark);
+	rx_off(conn);
 	if (conn->rx.spill)
 		xvmc_rx_free_spill(conn);
 	else if (ring && mark.stopped)
@@ -653,6 +706,8 @@ void xvmc_conn_spill(struct xvmc_conn *conn, bool force)
 		if (gone) {
 			if (!conn->rx.orphan)
 				rx_save(conn, ring, &mark);
+			if (!conn->rx.spill)
+				rx_off(conn);
 			rx_end(conn, ring);
 		}
 	}

@@ -39,6 +39,7 @@ TESTS = (
     ("tcp", 600, ["tcp"]),
     ("hook", 400, ["hook"]),
     ("path", 300, ["path"]),
+    ("seeing", 400, ["seeing"]),
     ("churn", 400, ["churn", "5000"]),
     ("unload", 400, ["unload", *BUSY]),
     ("switch", 900, ["switch"]),

@@ -40,6 +40,14 @@ static const struct attr_policy conn_policy[XENVMC_A_CONN_MAX + 1] = {
 	[XENVMC_A_CONN_TX_BYTES]	= { .type = MNL_TYPE_U64 },
 	[XENVMC_A_CONN_RX_BYTES]	= { .type = MNL_TYPE_U64 },
 	[XENVMC_A_CONN_INO]		= { .type = MNL_TYPE_U64 },
+	[XENVMC_A_CONN_REASON]		= { .type = MNL_TYPE_NUL_STRING },
+	[XENVMC_A_CONN_TX_TCP_BYTES]	= { .type = MNL_TYPE_U64 },
+	[XENVMC_A_CONN_RX_TCP_BYTES]	= { .type = MNL_TYPE_U64 },
+	[XENVMC_A_CONN_TX_SWITCHES]	= { .type = MNL_TYPE_U32 },
+	[XENVMC_A_CONN_RX_SWITCHES]	= { .type = MNL_TYPE_U32 },
+	[XENVMC_A_CONN_TX_RING]		= { .type = MNL_TYPE_U32 },
+	[XENVMC_A_CONN_RX_RING]		= { .type = MNL_TYPE_U32 },
+	[XENVMC_A_CONN_TX_STALLS]	= { .type = MNL_TYPE_U64 },
 };
 
 static bool port_fits(const struct nlattr *attr, int64_t port)
@@ -58,10 +66,8 @@ static bool conn_fits(const struct conn_show *show, const struct nlattr **tb)
 	       port_fits(tb[XENVMC_A_CONN_DPORT], show->dport);
 }
 
-static void conn_print(struct print *out, const struct nlattr **tb)
+static void conn_words(struct print *out, const struct nlattr **tb)
 {
-	print_object(out);
-	print_head(out, "id", mnl_attr_get_u32(tb[XENVMC_A_CONN_ID]));
 	attr_print_str(out, "kind", tb[XENVMC_A_CONN_KIND]);
 	attr_print_str(out, "state", tb[XENVMC_A_CONN_STATE]);
 	if (tb[XENVMC_A_CONN_DOMID])
@@ -71,12 +77,38 @@ static void conn_print(struct print *out, const struct nlattr **tb)
 	attr_print_u32(out, "sport", tb[XENVMC_A_CONN_SPORT]);
 	attr_print_addr(out, "remote", tb[XENVMC_A_CONN_REMOTE]);
 	attr_print_u32(out, "dport", tb[XENVMC_A_CONN_DPORT]);
-	print_break(out);
+	attr_print_u64(out, "ino", tb[XENVMC_A_CONN_INO]);
+	attr_print_str(out, "reason", tb[XENVMC_A_CONN_REASON]);
+}
+
+static void conn_tx_words(struct print *out, const struct nlattr **tb)
+{
 	attr_print_str(out, "tx", tb[XENVMC_A_CONN_TX]);
 	attr_print_u64(out, "tx_bytes", tb[XENVMC_A_CONN_TX_BYTES]);
+	attr_print_u64(out, "tx_tcp_bytes", tb[XENVMC_A_CONN_TX_TCP_BYTES]);
+	attr_print_u32(out, "tx_switches", tb[XENVMC_A_CONN_TX_SWITCHES]);
+	attr_print_u32(out, "tx_ring", tb[XENVMC_A_CONN_TX_RING]);
+	attr_print_u64(out, "tx_stalls", tb[XENVMC_A_CONN_TX_STALLS]);
+}
+
+static void conn_rx_words(struct print *out, const struct nlattr **tb)
+{
 	attr_print_str(out, "rx", tb[XENVMC_A_CONN_RX]);
 	attr_print_u64(out, "rx_bytes", tb[XENVMC_A_CONN_RX_BYTES]);
-	attr_print_u64(out, "ino", tb[XENVMC_A_CONN_INO]);
+	attr_print_u64(out, "rx_tcp_bytes", tb[XENVMC_A_CONN_RX_TCP_BYTES]);
+	attr_print_u32(out, "rx_switches", tb[XENVMC_A_CONN_RX_SWITCHES]);
+	attr_print_u32(out, "rx_ring", tb[XENVMC_A_CONN_RX_RING]);
+}
+
+static void conn_print(struct print *out, const struct nlattr **tb)
+{
+	print_object(out);
+	print_head(out, "id", mnl_attr_get_u32(tb[XENVMC_A_CONN_ID]));
+	conn_words(out, tb);
+	print_break(out);
+	conn_tx_words(out, tb);
+	print_break(out);
+	conn_rx_words(out, tb);
 	print_object_end(out);
 }
 

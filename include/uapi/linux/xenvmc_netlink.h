@@ -58,6 +58,14 @@ enum xenvmc_attr_conn {
 	XENVMC_A_CONN_RX_BYTES,		/* u64: by rings */
 	XENVMC_A_CONN_INO,		/* u64: inode of the socket, 0 if none */
 	XENVMC_A_CONN_PAD,
+	XENVMC_A_CONN_REASON,		/* string: why it is on TCP, if it is */
+	XENVMC_A_CONN_TX_TCP_BYTES,	/* u64: written to TCP; tcp only */
+	XENVMC_A_CONN_RX_TCP_BYTES,	/* u64: received by TCP; tcp only */
+	XENVMC_A_CONN_TX_SWITCHES,	/* u32: went onto a ring or off it */
+	XENVMC_A_CONN_RX_SWITCHES,	/* u32 */
+	XENVMC_A_CONN_TX_RING,		/* u32: size in bytes, 0 if none is lent */
+	XENVMC_A_CONN_RX_RING,		/* u32 */
+	XENVMC_A_CONN_TX_STALLS,	/* u64: writes that found no room */
 	__XENVMC_A_CONN_MAX
 };
 #define XENVMC_A_CONN_MAX (__XENVMC_A_CONN_MAX - 1)

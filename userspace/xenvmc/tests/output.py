@@ -39,27 +39,32 @@ CHANGED_TEXT = f"""\
 1: state broken transport carrier pigeon
     conns 3 rx_rings 4 tx_rings 5 rx_bytes {BIG} tx_bytes 0
 """
+# What follows the first line of a connection of either kind, but for tx_bytes
+TCP_TEXT = f"""\
+ tx_tcp_bytes 12 tx_switches 3 tx_ring 524288 tx_stalls 7
+    rx tcp rx_bytes {BIG} rx_tcp_bytes {BIG} rx_switches 2 rx_ring 0
+"""
+TCP = {"reason": "urgent", "tx_tcp_bytes": 12, "rx_tcp_bytes": BIG, "rx": "tcp",
+       "rx_ring": 0}
+CONN = {"state": "up", "ino": 31337, "tx": "ring", "rx_bytes": BIG,
+        "tx_switches": 3, "rx_switches": 2, "tx_ring": 524288, "tx_stalls": 7}
 CONN_TEXT = [
     f"""\
-1: kind tcp state up peer 7 local 10.0.0.10 sport 40000 remote 10.0.0.11 dport 5201
-    tx ring tx_bytes 100001 rx tcp rx_bytes {BIG} ino 31337
+1: kind tcp state up peer 7 local 10.0.0.10 sport 40000 remote 10.0.0.11 dport 5201 ino 31337 reason urgent
+    tx ring tx_bytes 100001{TCP_TEXT}""", f"""\
+2: kind stream state up peer 7 sport 1024 dport 2147483647 ino 31337
+    tx ring tx_bytes 100002 tx_switches 3 tx_ring 524288 tx_stalls 7
+    rx ring rx_bytes {BIG} rx_switches 2 rx_ring 16384
 """, f"""\
-2: kind stream state up peer 7 sport 1024 dport 2147483647
-    tx ring tx_bytes 100002 rx ring rx_bytes {BIG} ino 31337
-""", f"""\
-3: kind tcp state up peer 8 local fd00::a sport 40000 remote fd00::c dport 80
-    tx ring tx_bytes 100003 rx tcp rx_bytes {BIG} ino 31337
-"""]
+3: kind tcp state up peer 8 local fd00::a sport 40000 remote fd00::c dport 80 ino 31337 reason urgent
+    tx ring tx_bytes 100003{TCP_TEXT}"""]
 CONNS = [
-    {"id": 1, "kind": "tcp", "state": "up", "peer": 7, "local": "10.0.0.10",
-     "sport": 40000, "remote": "10.0.0.11", "dport": 5201, "tx": "ring",
-     "tx_bytes": 100001, "rx": "tcp", "rx_bytes": BIG, "ino": 31337},
-    {"id": 2, "kind": "stream", "state": "up", "peer": 7, "sport": 1024,
-     "dport": 2147483647, "tx": "ring", "tx_bytes": 100002, "rx": "ring",
-     "rx_bytes": BIG, "ino": 31337},
-    {"id": 3, "kind": "tcp", "state": "up", "peer": 8, "local": "fd00::a",
-     "sport": 40000, "remote": "fd00::c", "dport": 80, "tx": "ring",
-     "tx_bytes": 100003, "rx": "tcp", "rx_bytes": BIG, "ino": 31337},
+    {**CONN, **TCP, "id": 1, "kind": "tcp", "peer": 7, "local": "10.0.0.10",
+     "sport": 40000, "remote": "10.0.0.11", "dport": 5201, "tx_bytes": 100001},
+    {**CONN, "id": 2, "kind": "stream", "peer": 7, "sport": 1024,
+     "dport": 2147483647, "tx_bytes": 100002, "rx": "ring", "rx_ring": 16384},
+    {**CONN, **TCP, "id": 3, "kind": "tcp", "peer": 8, "local": "fd00::a",
+     "sport": 40000, "remote": "fd00::c", "dport": 80, "tx_bytes": 100003},
 ]
 STAT_TEXT = f"""\
 upgraded                        12

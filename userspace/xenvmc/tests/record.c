@@ -225,6 +225,20 @@ static void dump_error(void)
 	done(ENOMEM, "dump ran out of memory");
 }
 
+static void conn_more(struct nlmsghdr *nlh, int tcp)
+{
+	if (tcp) {
+		mnl_attr_put_strz(nlh, XENVMC_A_CONN_REASON, "urgent");
+		mnl_attr_put_u64(nlh, XENVMC_A_CONN_TX_TCP_BYTES, 12);
+		mnl_attr_put_u64(nlh, XENVMC_A_CONN_RX_TCP_BYTES, U64_BIG);
+	}
+	mnl_attr_put_u32(nlh, XENVMC_A_CONN_TX_SWITCHES, 3);
+	mnl_attr_put_u32(nlh, XENVMC_A_CONN_RX_SWITCHES, 2);
+	mnl_attr_put_u32(nlh, XENVMC_A_CONN_TX_RING, 524288);
+	mnl_attr_put_u32(nlh, XENVMC_A_CONN_RX_RING, tcp ? 0 : 16384);
+	mnl_attr_put_u64(nlh, XENVMC_A_CONN_TX_STALLS, 7);
+}
+
 static void conn(uint32_t id, uint16_t domid, const char *local,
 		 const char *remote, uint32_t sport, uint32_t dport)
 {
@@ -245,6 +259,7 @@ static void conn(uint32_t id, uint16_t domid, const char *local,
 	mnl_attr_put_u64(nlh, XENVMC_A_CONN_TX_BYTES, 100000 + id);
 	mnl_attr_put_u64(nlh, XENVMC_A_CONN_RX_BYTES, U64_BIG);
 	mnl_attr_put_u64(nlh, XENVMC_A_CONN_INO, 31337);
+	conn_more(nlh, local != NULL);
 	end(nlh);
 }
 

@@ -1,0 +1,231 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""seeing.py [NAME...]: what can be seen of a moved connection. TAP.
+
+Runs as root where xenvmc and xenvmc_inet are loaded, with two network
+namespaces "a" and "b" that a veth joins (10.9.0.1 and .2, fd09::1 and ::2) and
+whose hooks move connections over the loopback: selftests/debug/inside makes
+them. Both ends of a connection are sockets of this program.
+"""
+import ctypes
+import json
+import os
+import re
+import select
+import socket
+import subprocess
+import sys
+import time
+import traceback
+
+FACTOR = float(os.environ.get("XENVMC_DEADLINE_FACTOR", "1"))
+DEADLINE = 60 * FACTOR
+ADDRESS = {socket.AF_INET: ("10.9.0.1", "10.9.0.2"),
+           socket.AF_INET6: ("fd09::1", "fd09::2")}
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def inside(name):
+    """This program is in the network namespace @name from now on."""
+    with open(f"/run/netns/{name}", "rb") as handle:
+        if LIBC.setns(handle.fileno(), 0):
+            raise OSError(ctypes.get_errno(), "setns")
+
+
+def run(*argv):
+    """Standard output of a command that must succeed."""
+    return subprocess.run(argv, check=True, stdout=subprocess.PIPE,
+                          text=True).stdout
+
+
+def tool(where, *words):
+    """What xenvmc says in a namespace."""
+    return json.loads(run("ip", "netns", "exec", where, "xenvmc", "-j", *words))
+
+
+def until(what, true):
+    """Waits for a condition; its value."""
+    end = time.monotonic() + DEADLINE
+    while time.monotonic() < end:
+        value = true()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"still not: {what}")
+
+
+class Pair:
+    """A TCP connection from namespace a to b, and what went over it."""
+
+    def __init__(self, family=socket.AF_INET, before=None):
+        inside("b")
+        listener = socket.create_server(("", 0), family=family)
+        inside("a")
+        self.a = socket.socket(family, socket.SOCK_STREAM)
+        if before:
+            before(self.a)
+        self.a.connect((ADDRESS[family][1], listener.getsockname()[1]))
+        self.b = listener.accept()[0]
+        listener.close()
+        for sock in (self.a, self.b):
+            sock.settimeout(DEADLINE)
+        self.sent = {self.a: bytearray(), self.b: bytearray()}
+        self.read = {self.a: 0, self.b: 0}
+
+    def peer(self, sock):
+        """The other end."""
+        return self.b if sock is self.a else self.a
+
+    def send(self, sock, data):
+        """Sends so that the other end reads it at once."""
+        self.sent[sock] += data
+        peer = self.peer(sock)
+        while self.read[peer] < len(self.sent[sock]):
+            if data:
+                data = data[sock.send(data[:50000]):]
+            self.read[peer] += len(peer.recv(1 << 20))
+
+    def urgent(self):
+        """Sends an urgent byte from a, which takes its direction to TCP."""
+        self.a.send(b"U", socket.MSG_OOB)
+        until("POLLPRI", lambda: select.select([], [], [self.b], 1)[2])
+        # With a timeout Python would wait for what is not urgent
+        self.b.settimeout(None)
+        assert self.b.recv(1, socket.MSG_OOB) == b"U"
+        self.b.settimeout(DEADLINE)
+        self.sent[self.a] += b"U"
+        self.read[self.b] += 1
+
+    def move(self):
+        """Sends a byte each way until both go by ring."""
+        def moved():
+            self.send(self.a, b"m")
+            self.send(self.b, b"M")
+            return all(end["tx"] == end["rx"] == "ring"
+                       for end in (self.show(self.a), self.show(self.b)))
+        until("both directions on rings", moved)
+        return self
+
+    def show(self, sock):
+        """The one line of conn show that is about this end."""
+        where = "a" if sock is self.a else "b"
+        ino = os.fstat(sock.fileno()).st_ino
+        found = [c for c in tool(where, "conn", "show") if c["ino"] == ino]
+        assert len(found) == 1, found
+        return found[0]
+
+    def close(self):
+        """Both ends."""
+        self.a.close()
+        self.b.close()
+
+
+def add_up(pair):
+    """Each byte is counted once, by the way it took, at either end."""
+    for sock in (pair.a, pair.b):
+        mine, other = pair.show(sock), pair.show(pair.peer(sock))
+        total = len(pair.sent[sock])
+        assert mine["tx_bytes"] + mine["tx_tcp_bytes"] == total, (total, mine)
+        assert other["rx_bytes"] + other["rx_tcp_bytes"] == total, \
+            (total, other)
+        assert mine["tx_bytes"] == other["rx_bytes"], (mine, other)
+
+
+# ---- cases -----------------------------------------------------------------
+
+def ss_shows_a_moved_connection():
+    pair = Pair().move()
+    for where, sock in (("a", pair.a), ("b", pair.b)):
+        ends = " ".join(f"{host}:{port}" for host, port in
+                        (sock.getsockname(), sock.getpeername()))
+        text = run("ip", "netns", "exec", where, "ss", "-tineH")
+        lines = re.sub(r" +", " ", text.replace("\n\t", " ")).splitlines()
+        line, = [line for line in lines if ends in line]
+        assert line.startswith("ESTAB "), line
+        assert f"ino:{os.fstat(sock.fileno()).st_ino} " in line, line
+        # -i: what TCP carried, which is little
+        assert "cubic" in line or "reno" in line or "rto:" in line, line
+        assert pair.show(sock)["tx"] == "ring"
+    pair.close()
+
+
+def bytes_are_counted_by_their_way():
+    pair = Pair().move()
+    pair.send(pair.a, bytes(300000))
+    pair.send(pair.b, bytes(70001))
+    add_up(pair)
+    before = pair.show(pair.a)
+    assert before["tx_switches"] == before["rx_switches"] == 1, before
+    assert "reason" not in before, before
+    pair.urgent()
+    pair.send(pair.a, bytes(1000))
+    add_up(pair)
+    after = pair.show(pair.a)
+    assert after["tx"] == "tcp" and after["reason"] == "urgent", after
+    assert after["tx_bytes"] == before["tx_bytes"], (before, after)
+    assert after["tx_tcp_bytes"] == before["tx_tcp_bytes"] + 1001
+    assert after["tx_switches"] == 2 and after["tx_ring"] == 0, after
+    assert after["rx_switches"] == 1 and after["rx"] == "ring", after
+    other = pair.show(pair.b)
+    assert other["rx"] == "tcp" and other["rx_switches"] == 2, other
+    # The end of the stream is no byte
+    pair.a.shutdown(socket.SHUT_WR)
+    assert pair.b.recv(1) == b""
+    add_up(pair)
+    pair.close()
+
+
+def a_full_ring_is_a_stall():
+    pair = Pair().move()
+    before = pair.show(pair.a)
+    assert before["tx_stalls"] == 0 and before["tx_ring"] > 0, before
+    pair.a.setblocking(False)
+    fill = 0
+    try:
+        while True:
+            fill += pair.a.send(bytes(30000))
+    except BlockingIOError:
+        pass
+    after = pair.show(pair.a)
+    assert fill == after["tx_ring"] == pair.show(pair.b)["rx_ring"], fill
+    # The write that was cut short, and the one that was refused
+    assert after["tx_stalls"] == 2, after
+    pair.close()
+
+
+CASES = [ss_shows_a_moved_connection, bytes_are_counted_by_their_way,
+         a_full_ring_is_a_stall]
+
+
+def attempt(case):
+    """Runs a case in a process of its own."""
+    pid = os.fork()
+    if pid:
+        return os.waitpid(pid, 0)[1] == 0
+    status = 1
+    try:
+        case()
+        status = 0
+    except BaseException:  # pylint: disable=broad-except
+        for line in traceback.format_exc().splitlines():
+            print(f"# {line}")
+    sys.stdout.flush()
+    os._exit(status)
+
+
+def main():
+    """The cases named, or all; the number of those that failed."""
+    cases = [case for case in CASES
+             if case.__name__ in (sys.argv[1:] or [case.__name__])]
+    print(f"TAP version 13\n1..{len(cases)}", flush=True)
+    failed = 0
+    for number, case in enumerate(cases, 1):
+        good = attempt(case)
+        failed += not good
+        print(f"{'ok' if good else 'not ok'} {number} "
+              f"{case.__name__.replace('_', ' ')}", flush=True)
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(bool(main()))
