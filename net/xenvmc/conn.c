@@ -17,6 +17,7 @@
  * held delays its connection alone. rings.c moves the bytes.
  */
 #include "conn.h"
+#include "event.h"
 #include "fault.h"
 #include "peer.h"
 #include "rings.h"
@@ -250,6 +251,24 @@ static void conn_act(struct xvmc_conn *conn, u16 actions)
 		conn_free_id(conn);
 }
 
+/* Counts and tells; the reason of a stream's end is an errno, and not told */
+static void conn_note(struct xvmc_conn *conn, u8 old,
+		      const struct xvmc_fsm_step *step, u32 why)
+{
+	bool tcp = conn->ops->tcp;
+
+	if (old < XVMC_CONN_UP && step->state == XVMC_CONN_UP) {
+		xvmc_stat_inc(XVMC_STAT_CONN_OPENED);
+		xvmc_event_conn(conn, tcp ? "moved" : "opened", 0);
+	}
+	if (old == XVMC_CONN_UP && step->state > XVMC_CONN_UP) {
+		xvmc_stat_inc(XVMC_STAT_CONN_CLOSED);
+		xvmc_event_conn(conn, "closed", tcp ? why : 0);
+	}
+	if (step->actions & XVMC_CACT_TELL_NO)
+		xvmc_stat_inc(XVMC_STAT_CONN_REFUSED);
+}
+
 /*
  * Runs the state table. @why is kept if this event is the first to end the
  * connection. @peer_id is taken with REQUEST and YES.
@@ -275,12 +294,7 @@ static struct xvmc_fsm_step conn_event(struct xvmc_conn *conn, u8 event,
 		conn->why = why;
 	spin_unlock_bh(&conn->lock);
 
-	if (old < XVMC_CONN_UP && step.state == XVMC_CONN_UP)
-		xvmc_stat_inc(XVMC_STAT_CONN_OPENED);
-	if (old == XVMC_CONN_UP && step.state > XVMC_CONN_UP)
-		xvmc_stat_inc(XVMC_STAT_CONN_CLOSED);
-	if (step.actions & XVMC_CACT_TELL_NO)
-		xvmc_stat_inc(XVMC_STAT_CONN_REFUSED);
+	conn_note(conn, old, &step, why);
 	conn_act(conn, step.actions);
 	return step;
 }

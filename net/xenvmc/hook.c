@@ -22,6 +22,7 @@
 #include <linux/tracepoint.h>
 #include <net/ipv6.h>
 #include <net/mptcp.h>
+#include "event.h"
 #include "fault.h"
 #include "hook.h"
 #include "peer.h"
@@ -186,9 +187,8 @@ void hook_fallback(struct hook_conn *hc, u32 reason)
 {
 	if (test_and_set_bit(0, &hc->fell))
 		return;
-	WRITE_ONCE(hc->conn.fell_why, reason);
-	xvmc_stat_fallback(reason);
-	trace_xenvmc_fallback(hc->conn.sk, hc->conn.chan->peer->domid, reason);
+	xvmc_fallback(hc->conn.sk, &hc->conn, hc->conn.chan->peer->domid,
+		      reason);
 }
 
 /* ---- what the engine calls ---------------------------------------------- */
@@ -360,7 +360,8 @@ static struct xvmc_chan *hook_find_chan(const struct sock *sk,
 	}
 	chan = xvmc_peer_chan_by_addr(&t->raddr, &known);
 	if (!chan && known)
-		xvmc_stat_fallback(XENVMC_REASON_NO_CHANNEL);
+		xvmc_fallback(sk, NULL, XENVMC_DOMID_ANY,
+			      XENVMC_REASON_NO_CHANNEL);
 	else if (!chan && READ_ONCE(xn->hook_loopback))
 		chan = xvmc_loop_chan_get(passive);
 	return chan;
@@ -419,10 +420,8 @@ static void hook_established(struct sock *sk, bool passive)
 			reason = err == -ENETDOWN ? XENVMC_REASON_NO_CHANNEL :
 						    XENVMC_REASON_NO_MEMORY;
 	}
-	if (reason) {
-		xvmc_stat_fallback(reason);
-		trace_xenvmc_fallback(sk, chan->peer->domid, reason);
-	}
+	if (reason)
+		xvmc_fallback(sk, NULL, chan->peer->domid, reason);
 	xvmc_chan_put(chan);
 }
 

@@ -8,6 +8,7 @@
 #include <linux/errno.h>
 #include <linux/export.h>
 #include <linux/mutex.h>
+#include "event.h"
 #include "xenvmc_priv.h"
 
 static DEFINE_MUTEX(hook_mutex);
@@ -30,6 +31,8 @@ int xvmc_hook_register(const struct xvmc_hook_ops *ops)
 	else
 		WRITE_ONCE(hook_ops, ops);
 	mutex_unlock(&hook_mutex);
+	if (!err)
+		xvmc_event_hook_all();
 	return err;
 }
 EXPORT_SYMBOL_GPL(xvmc_hook_register);
@@ -46,6 +49,7 @@ void xvmc_hook_unregister(const struct xvmc_hook_ops *ops)
 	if (hook_ops == ops)
 		WRITE_ONCE(hook_ops, NULL);
 	mutex_unlock(&hook_mutex);
+	xvmc_event_hook_all();
 }
 EXPORT_SYMBOL_GPL(xvmc_hook_unregister);
 

@@ -19,6 +19,7 @@ static int __net_init net_init(struct net *net)
 	xvmc_net(net)->announce = net_eq(net, &init_net);
 	xvmc_net(net)->spin_us = 50;
 	xvmc_net(net)->keepalive_s = 15;
+	xvmc_net(net)->event_rate = 1000;
 	return xvmc_sysctl_init(net);
 }
 

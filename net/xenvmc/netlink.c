@@ -15,6 +15,7 @@
 #include <uapi/linux/xenvmc.h>
 #include <uapi/linux/xenvmc_netlink.h>
 #include "conn.h"
+#include "event.h"
 #include "netlink.h"
 #include "peer.h"
 #include "stats.h"
@@ -172,7 +173,7 @@ static int dump_conn(struct sk_buff *skb, struct netlink_callback *cb,
 	hdr = dump_put(skb, cb, XENVMC_CMD_CONN_GET);
 	if (!hdr)
 		return -EMSGSIZE;
-	err = xvmc_nl_put_conn(skb, conn);
+	err = xvmc_nl_put_conn(skb, conn, 0);
 	if (err)
 		genlmsg_cancel(skb, hdr);
 	else
@@ -354,16 +355,22 @@ static int hook_set(struct sk_buff *skb, struct genl_info *info)
 	struct nlattr *loopback = info->attrs[XENVMC_A_HOOK_LOOPBACK];
 	struct nlattr *enabled = info->attrs[XENVMC_A_HOOK_ENABLED];
 	struct net *net = genl_info_net(info);
+	struct xvmc_net *xnet = xvmc_net(net);
+	bool changed = false;
 
 	if (!enabled && !loopback) {
 		GENL_SET_ERR_MSG(info, "nothing to set: enabled or loopback");
 		return -EINVAL;
 	}
 	if (enabled)
-		WRITE_ONCE(xvmc_net(net)->hook_on, nla_get_u8(enabled));
+		changed |= xchg(&xnet->hook_on, nla_get_u8(enabled)) !=
+			   nla_get_u8(enabled);
 	if (loopback)
-		WRITE_ONCE(xvmc_net(net)->hook_loopback, nla_get_u8(loopback));
+		changed |= xchg(&xnet->hook_loopback, nla_get_u8(loopback)) !=
+			   nla_get_u8(loopback);
 	xvmc_hook_changed(net);
+	if (changed)
+		xvmc_event_hook(net);
 	return 0;
 }
 
@@ -377,6 +384,7 @@ static const struct nla_policy hook_set_policy[XENVMC_A_HOOK_MAX + 1] = {
 	[XENVMC_A_HOOK_FAMILY]		= READ_ONLY,
 	[XENVMC_A_HOOK_DOMID]		= READ_ONLY,
 	[XENVMC_A_HOOK_DIRECTORY]	= READ_ONLY,
+	[XENVMC_A_HOOK_SEQ]		= READ_ONLY,
 };
 
 /* A command without a policy takes no attributes: the core refuses any */
@@ -406,6 +414,10 @@ static const struct genl_ops genl_ops[] = {
 	},
 };
 
+static const struct genl_multicast_group genl_groups[] = {
+	{ .name = XENVMC_GENL_GROUP },
+};
+
 /* parallel_ops: HOOK_SET waits for connections to leave their rings */
 struct genl_family xvmc_genl_family __ro_after_init = {
 	.name		= XENVMC_GENL_NAME,
@@ -415,6 +427,8 @@ struct genl_family xvmc_genl_family __ro_after_init = {
 	.module		= THIS_MODULE,
 	.ops		= genl_ops,
 	.n_ops		= ARRAY_SIZE(genl_ops),
+	.mcgrps		= genl_groups,
+	.n_mcgrps	= ARRAY_SIZE(genl_groups),
 };
 
 /**
@@ -424,7 +438,12 @@ struct genl_family xvmc_genl_family __ro_after_init = {
  */
 int xvmc_netlink_init(void)
 {
-	return genl_register_family(&xvmc_genl_family);
+	int err;
+
+	err = genl_register_family(&xvmc_genl_family);
+	if (!err)
+		xvmc_event_init();
+	return err;
 }
 
 /**
@@ -432,5 +451,6 @@ int xvmc_netlink_init(void)
  */
 void xvmc_netlink_exit(void)
 {
+	xvmc_event_exit();
 	genl_unregister_family(&xvmc_genl_family);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Generic netlink: a connection as attributes, for dumps.
+ * Generic netlink: a connection as attributes, for dumps and events.
  *
  * In any context and without the locks of the data path: the words of one
  * connection may be a moment apart. Documentation/seeing.rst says what each of
@@ -101,11 +101,12 @@ static int put_conn_reason(struct sk_buff *skb, u32 why)
  * xvmc_nl_put_conn() - puts all attributes of a connection
  * @skb: message
  * @conn: connection
+ * @why: &enum xenvmc_reason to show, 0 for that of the last fallback
  *
  * Context: any.
  * Return: 0 or -EMSGSIZE.
  */
-int xvmc_nl_put_conn(struct sk_buff *skb, struct xvmc_conn *conn)
+int xvmc_nl_put_conn(struct sk_buff *skb, struct xvmc_conn *conn, u32 why)
 {
 	struct xvmc_conn_info info;
 	u8 state = READ_ONCE(conn->state);
@@ -116,8 +117,24 @@ int xvmc_nl_put_conn(struct sk_buff *skb, struct xvmc_conn *conn)
 	    nla_put_string(skb, XENVMC_A_CONN_STATE,
 			   xvmc_conn_state_name(state)) ||
 	    put_conn_paths(skb, conn) || put_conn_rings(skb, conn) ||
-	    put_conn_reason(skb, READ_ONCE(conn->fell_why)))
+	    put_conn_reason(skb, why ?: READ_ONCE(conn->fell_why)))
 		return -EMSGSIZE;
 	conn_describe(conn, &info);
+	return put_conn_ends(skb, &info);
+}
+
+/**
+ * xvmc_nl_put_sock() - puts the ends of a TCP connection without a connection
+ * @skb: message
+ * @sk: its socket
+ *
+ * Context: any.
+ * Return: 0 or -EMSGSIZE.
+ */
+int xvmc_nl_put_sock(struct sk_buff *skb, const struct sock *sk)
+{
+	struct xvmc_conn_info info = {};
+
+	describe_tcp(sk, &info);
 	return put_conn_ends(skb, &info);
 }

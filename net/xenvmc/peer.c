@@ -16,6 +16,7 @@
 
 #include <linux/slab.h>
 #include "chan.h"
+#include "event.h"
 #include "fault.h"
 #include "peer.h"
 #include "peer_table.h"
@@ -340,12 +341,19 @@ static bool peer_is_greeting(u8 ev)
 	return ev == XVMC_PEV_HELLO || ev == XVMC_PEV_HELLO_ACK;
 }
 
+static bool peer_ends(const struct xvmc_fsm_step *step)
+{
+	return step->state == XVMC_PEER_CLOSING ||
+	       step->state == XVMC_PEER_BROKEN;
+}
+
 /* Runs the state table until no event follows */
 static void peer_run(struct xvmc_peer *peer, u8 ev,
 		     const struct xvmc_ctlmsg *msg)
 {
 	struct xvmc_fsm_step step;
 	u32 reason;
+	u8 old;
 
 	lockdep_assert_held(&peer->mutex);
 	while (ev != PEER_NO_EVENT) {
@@ -354,11 +362,14 @@ static void peer_run(struct xvmc_peer *peer, u8 ev,
 			ev = peer_violated(peer, "no common version");
 			reason = XENVMC_REASON_VERSION;
 		}
-		step = xvmc_peer_step(peer->state, ev);
+		old = peer->state;
+		step = xvmc_peer_step(old, ev);
 		if (step.state == XVMC_PEER_BROKEN && peer_is_greeting(ev) &&
-		    peer->state != XVMC_PEER_BROKEN)
+		    old != XVMC_PEER_BROKEN)
 			peer_violated(peer, "greeting out of turn");
 		WRITE_ONCE(peer->state, step.state);
+		if (step.state != old)
+			xvmc_event_peer(peer, peer_ends(&step) ? reason : 0);
 		ev = peer_act(peer, step.actions, reason, msg);
 		/* A channel that was given up in HELLO has no action for it */
 		if (peer->state == XVMC_PEER_WAITING)

@@ -32,6 +32,8 @@
 	X(VIOLATIONS,		"violations")			\
 	X(HOOK_CANDIDATES,	"hook_candidates")		\
 	X(HOOK_MOVED,		"hook_moved")			\
+	X(MONITOR_TOLD,		"monitor_told")			\
+	X(MONITOR_LOST,		"monitor_lost")			\
 	X(OFFERS,		"offers")			\
 	X(CHANNELS_UP,		"channels_up")			\
 	X(CHANNELS_DOWN,	"channels_down")

@@ -11,6 +11,7 @@
 enum {
 	SYSCTL_SPIN_US,
 	SYSCTL_KEEPALIVE_S,
+	SYSCTL_MONITOR_RATE,
 	SYSCTL_ANNOUNCE,	/* last: not in every namespace */
 	SYSCTL_COUNT
 };
@@ -44,6 +45,14 @@ static const struct ctl_table xvmc_sysctls[] = {
 		.proc_handler = proc_douintvec_minmax,
 		.extra1 = SYSCTL_ZERO,
 		.extra2 = (void *)&keepalive_max,
+	},
+	[SYSCTL_MONITOR_RATE] = {
+		.procname = "monitor_rate",
+		.maxlen = sizeof(unsigned int),
+		.mode = 0644,
+		.proc_handler = proc_douintvec_minmax,
+		.extra1 = SYSCTL_ZERO,
+		.extra2 = SYSCTL_INT_MAX,
 	},
 	[SYSCTL_ANNOUNCE] = {
 		.procname = "announce",
@@ -80,6 +89,7 @@ int __net_init xvmc_sysctl_init(struct net *net)
 	memcpy(table, xvmc_sysctls, n * sizeof(*table));
 	table[SYSCTL_SPIN_US].data = &xnet->spin_us;
 	table[SYSCTL_KEEPALIVE_S].data = &xnet->keepalive_s;
+	table[SYSCTL_MONITOR_RATE].data = &xnet->event_rate;
 	table[SYSCTL_ANNOUNCE].data = &xnet->announce;
 	xnet->sysctl = register_net_sysctl_sz(net, "net/xenvmc", table, n);
 	if (!xnet->sysctl) {

@@ -19,7 +19,11 @@ struct sock;
  * @announce: others are told of its addresses
  * @spin_us: microseconds that a reader may look before it sleeps
  * @keepalive_s: seconds between packets of a TCP connection at rest, 0: none
+ * @event_rate: events that are told in a second, at most
  * @sysctl: what makes the settings visible
+ * @event_seq: number of the last event: event.c and its lock
+ * @event_since: jiffies from which @event_count counts
+ * @event_count: events since then
  */
 struct xvmc_net {
 	bool hook_on;
@@ -27,7 +31,11 @@ struct xvmc_net {
 	u8 announce;
 	unsigned int spin_us;
 	unsigned int keepalive_s;
+	unsigned int event_rate;
 	struct ctl_table_header *sysctl;
+	u32 event_seq;
+	unsigned long event_since;
+	u32 event_count;
 };
 
 extern unsigned int xvmc_net_id;

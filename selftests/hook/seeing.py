@@ -23,6 +23,7 @@ DEADLINE = 60 * FACTOR
 ADDRESS = {socket.AF_INET: ("10.9.0.1", "10.9.0.2"),
            socket.AF_INET6: ("fd09::1", "fd09::2")}
 LIBC = ctypes.CDLL(None, use_errno=True)
+SO_TIMESTAMP = 29
 
 
 def inside(name):
@@ -41,6 +42,11 @@ def run(*argv):
 def tool(where, *words):
     """What xenvmc says in a namespace."""
     return json.loads(run("ip", "netns", "exec", where, "xenvmc", "-j", *words))
+
+
+def stat(name):
+    """A counter."""
+    return tool("a", "stat", "show", "zero")[name]
 
 
 def until(what, true):
@@ -193,8 +199,108 @@ def a_full_ring_is_a_stall():
     pair.close()
 
 
+class Monitor:
+    """xenvmc monitor in a namespace."""
+
+    def __init__(self, where):
+        self.where = where
+        self.child = subprocess.Popen(
+            ["ip", "netns", "exec", where, "xenvmc", "-j", "monitor"],
+            stdout=subprocess.PIPE)
+        self.text = b""
+        try:
+            # It says nothing of itself: it listens if it hears
+            until("the monitor hears",
+                  lambda: self.toggle() or self.event(0.2))
+        except BaseException:
+            self.child.kill()
+            raise
+        while self.event(1):
+            pass
+
+    def toggle(self):
+        """Switches what no connection of ours depends on."""
+        run("ip", "netns", "exec", self.where, "xenvmc", "hook", "on")
+        run("ip", "netns", "exec", self.where, "xenvmc", "hook", "on",
+            "loopback")
+
+    def event(self, seconds):
+        """The next event, or None."""
+        while b"\n" not in self.text:
+            if not select.select([self.child.stdout], [], [], seconds)[0]:
+                return None
+            more = os.read(self.child.stdout.fileno(), 65536)
+            assert more, "the monitor has ended"
+            self.text += more
+        line, self.text = self.text.split(b"\n", 1)
+        return json.loads(line)
+
+    def expect(self, **want):
+        """The next event must have these words."""
+        event = self.event(DEADLINE)
+        assert event, f"no event {want}"
+        for key, value in want.items():
+            assert event.get(key) == value, (want, event)
+        return event
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.child.terminate()
+        self.child.wait()
+
+
+def monitor_tells_of_a_connection():
+    with Monitor("a") as monitor:
+        pair = Pair().move()
+        shown = pair.show(pair.a)
+        keys = ("id", "local", "sport", "remote", "dport", "peer", "ino")
+        same = {key: shown[key] for key in keys}
+        monitor.expect(object="conn", event="moved", state="up", kind="tcp",
+                       **same)
+        pair.urgent()
+        monitor.expect(object="conn", event="fallback", reason="urgent",
+                       **same)
+        pair.close()
+        del same["ino"]
+        monitor.expect(object="conn", event="closed", reason="closed", **same)
+        # One that cannot move from the start has no id
+        pair = Pair(before=lambda sock: sock.setsockopt(
+            socket.SOL_SOCKET, SO_TIMESTAMP, 1))
+        event = monitor.expect(object="conn", event="fallback",
+                               reason="sockopt",
+                               dport=pair.a.getpeername()[1])
+        assert "id" not in event, event
+        pair.close()
+        assert not monitor.event(0.5)
+
+
+def monitor_tells_of_the_hook():
+    with Monitor("a") as monitor:
+        run("ip", "netns", "exec", "a", "xenvmc", "hook", "off")
+        monitor.expect(object="hook", hook=False, loopback=True,
+                       xenvmc_inet=True)
+        # What changes nothing is nothing to tell, and b is another namespace
+        run("ip", "netns", "exec", "a", "xenvmc", "hook", "off")
+        run("ip", "netns", "exec", "b", "xenvmc", "hook", "off")
+        run("ip", "netns", "exec", "a", "xenvmc", "hook", "on", "loopback")
+        monitor.expect(object="hook", hook=True, loopback=True)
+        run("ip", "netns", "exec", "b", "xenvmc", "hook", "on", "loopback")
+
+
+def nothing_is_built_for_nobody():
+    before = stat("monitor_told") + stat("monitor_lost")
+    pair = Pair().move()
+    pair.close()
+    run("ip", "netns", "exec", "a", "xenvmc", "hook", "off")
+    run("ip", "netns", "exec", "a", "xenvmc", "hook", "on", "loopback")
+    assert stat("monitor_told") + stat("monitor_lost") == before
+
+
 CASES = [ss_shows_a_moved_connection, bytes_are_counted_by_their_way,
-         a_full_ring_is_a_stall]
+         a_full_ring_is_a_stall, monitor_tells_of_a_connection,
+         monitor_tells_of_the_hook, nothing_is_built_for_nobody]
 
 
 def attempt(case):

@@ -20,8 +20,10 @@ NETLINK_EXT_ACK, NETLINK_CAP_ACK, SOL_NETLINK = 11, 10, 270
 NLM_F_ACK_TLVS = 0x200
 NETLINK_GENERIC, GENL_ID_CTRL, CTRL_CMD_GETFAMILY = 16, 16, 3
 CTRL_ATTR_FAMILY_ID, CTRL_ATTR_FAMILY_NAME, CTRL_ATTR_VERSION = 1, 2, 3
+CTRL_ATTR_MCAST_GROUPS, NETLINK_ADD_MEMBERSHIP, SO_RCVBUFFORCE = 7, 1, 33
 PEER_GET, CONN_GET, STAT_GET, HOOK_GET, HOOK_SET = 1, 2, 3, 4, 5
-ENABLED, LOOPBACK, LOADED, FAMILY = 1, 2, 3, 4
+CONN_EVENT, HOOK_EVENT = 7, 8
+ENABLED, LOOPBACK, LOADED, FAMILY, HOOK_SEQ = 1, 2, 3, 4, 7
 AF_XENVMC, SELF = 19, 0x7ff0
 CLONE_NEWNET, CLONE_NEWUSER = 0x40000000, 0x10000000
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -112,6 +114,14 @@ class Netlink:
         self.send(self.family, cmd, body, NLM_F_DUMP)
         return self.messages(on_part)
 
+    def stat(self, name):
+        """A counter."""
+        entries, = self.do(STAT_GET)
+        for entry in (dict(attrs(value)) for _, value in entries):
+            if entry[2] == name.encode() + b"\0":
+                return struct.unpack("Q", entry[3])[0]
+        raise AssertionError(f"no counter {name}")
+
     def hook(self):
         """The hook's attributes."""
         return dict(self.do(HOOK_GET)[0])
@@ -172,6 +182,49 @@ class Streams:
 
 # Of enum xenvmc_attr_conn
 ID, DOMID, KIND, STATE, SPORT, DPORT, INO = 1, 2, 3, 4, 7, 8, 13
+CONN_SEQ, EVENT = 23, 24
+
+
+class Listener:
+    """A member of our multicast group. @room: bytes that may wait for it."""
+
+    def __init__(self, room=1 << 22):
+        link = Netlink()
+        answer = dict(link.ask(GENL_ID_CTRL, CTRL_CMD_GETFAMILY,
+                               attr(CTRL_ATTR_FAMILY_NAME, b"xenvmc\0"))[0])
+        groups = [dict(attrs(group)) for _, group in
+                  attrs(answer[CTRL_ATTR_MCAST_GROUPS])]
+        group, = [struct.unpack("I", group[2])[0] for group in groups
+                  if group[1] == b"events\0"]
+        self.sock = link.sock
+        self.sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, room)
+        self.sock.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)
+        self.overrun = 0
+
+    def events(self, seconds=0.0):
+        """(number, command, attributes) of what has come."""
+        found = []
+        while True:
+            self.sock.settimeout(seconds or 1e-6)
+            try:
+                data = self.sock.recv(8192)
+            except (TimeoutError, BlockingIOError):
+                return found
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise
+                self.overrun += 1
+                continue
+            body = dict(attrs(data[20:]))
+            seq = body[HOOK_SEQ if data[16] == HOOK_EVENT else CONN_SEQ]
+            found.append((struct.unpack("I", seq)[0], data[16], body))
+
+
+def gaps(events):
+    """How many are missing between those that came."""
+    numbers = [number for number, _, _ in events]
+    assert numbers == sorted(set(numbers)), "out of order, or twice"
+    return numbers[-1] - numbers[0] + 1 - len(numbers)
 
 
 def inodes(conns):
@@ -246,7 +299,7 @@ def hook_set_unknown_attribute_fails():
 
 
 def hook_set_read_only_attribute_fails():
-    for kind in (LOADED, FAMILY):
+    for kind in (LOADED, FAMILY, HOOK_SEQ):
         refused(errno.EINVAL, "only be read", Netlink().do, HOOK_SET,
                 attr(kind, b"\0\0\0\0"))
 
@@ -326,6 +379,95 @@ def conn_that_stays_is_shown_whatever_changes():
     assert max(shown[ino] for ino in shown if ino) == 1
 
 
+def events_of_a_connection():
+    listener = Listener()
+    streams = Streams(5005)
+    streams.open(1)
+    ids = {struct.unpack("I", conn[ID])[0] for conn in Netlink().conns()[0]}
+    streams.close(1)
+    found = []
+    while len(found) < 4:
+        more = listener.events(5)
+        assert more, found
+        found += more
+    assert gaps(found) == 0 and len(found) == 4
+    told = [(body[EVENT], struct.unpack("I", body[ID])[0])
+            for _, command, body in found if command == CONN_EVENT]
+    for event in (b"opened\0", b"closed\0"):
+        assert {number for what, number in told if what == event} == ids, told
+    assert all(body[KIND] == b"stream\0" for _, _, body in found)
+
+
+def events_of_the_hook():
+    link, listener = Netlink(), Listener()
+    for value in (b"\0", b"\0", b"\1"):
+        link.do(HOOK_SET, attr(ENABLED, value))
+    found = listener.events()
+    assert [body[ENABLED] for _, _, body in found] == [b"\0", b"\1"], found
+    assert gaps(found) == 0
+
+
+def events_of_another_namespace_are_not_told():
+    link, listener = Netlink(), Listener()
+    libc("unshare", CLONE_NEWNET)
+    Netlink().do(HOOK_SET, attr(ENABLED, b"\0"))
+    assert not listener.events()
+    link.do(HOOK_SET, attr(ENABLED, b"\0"))
+    assert len(listener.events()) == 1
+
+
+def events_are_built_for_listeners_only():
+    link = Netlink()
+    before = link.stat("monitor_told")
+    link.do(HOOK_SET, attr(ENABLED, b"\0"))
+    assert link.stat("monitor_told") == before
+    listener = Listener()
+    link.do(HOOK_SET, attr(ENABLED, b"\1"))
+    assert link.stat("monitor_told") == before + 1
+    listener.sock.close()
+    link.do(HOOK_SET, attr(ENABLED, b"\0"))
+    assert link.stat("monitor_told") == before + 1
+
+
+def toggle(link, count):
+    """So many events."""
+    for number in range(count):
+        link.do(HOOK_SET, attr(LOOPBACK, bytes([1 - number % 2])))
+
+
+def events_that_are_not_read_are_counted():
+    link, listener = Netlink(), Listener(room=8192)
+    toggle(link, 200)
+    found = listener.events()
+    assert listener.overrun and len(found) < 200
+    toggle(link, 2)
+    found += listener.events()
+    assert len(found) + gaps(found) == 202, (len(found), gaps(found))
+
+
+def events_have_a_rate():
+    rate = "/proc/sys/net/xenvmc/monitor_rate"
+    with open(rate, encoding="ascii") as handle:
+        assert handle.read() == "1000\n"
+    with open(rate, "w", encoding="ascii") as handle:
+        handle.write("3")
+    link, listener = Netlink(), Listener()
+    before = link.stat("monitor_lost")
+    for _ in range(100):
+        toggle(link, 10)
+        if link.stat("monitor_lost") > before:
+            break
+    found = listener.events()
+    # Told again within the next second
+    end = len(found)
+    while len(found) == end:
+        toggle(link, 2)
+        found += listener.events(0.05)
+    assert not listener.overrun
+    lost = link.stat("monitor_lost") - before
+    assert lost > 0 and gaps(found) == lost, (gaps(found), lost)
+
+
 CASES = [family_has_its_version, peers_have_the_loopback, counters_have_names,
          hook_defaults, hook_set_and_read_back, hook_set_is_per_namespace,
          hook_set_nothing_fails, hook_set_2_fails, hook_set_long_value_fails,
@@ -333,7 +475,11 @@ CASES = [family_has_its_version, peers_have_the_loopback, counters_have_names,
          get_with_an_attribute_fails, unknown_command_fails,
          hook_set_without_capability_fails, conn_shows_both_ends,
          conn_of_another_namespace_is_not_shown, conn_in_many_parts,
-         conn_that_stays_is_shown_whatever_changes]
+         conn_that_stays_is_shown_whatever_changes,
+         events_of_a_connection, events_of_the_hook,
+         events_of_another_namespace_are_not_told,
+         events_are_built_for_listeners_only,
+         events_that_are_not_read_are_counted, events_have_a_rate]
 
 
 def run(case):

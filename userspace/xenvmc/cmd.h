@@ -50,6 +50,8 @@ extern const struct cmd conn_cmds[];
 extern const struct cmd stat_cmds[];
 extern const struct cmd hook_cmds[];
 
+enum status monitor_run(struct args *args, struct print *out);
+
 enum status cmd_object(const struct cmd *objects, struct args *args,
 		       struct print *out);
 

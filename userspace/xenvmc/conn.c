@@ -9,8 +9,8 @@
 #include <linux/xenvmc.h>
 #include <linux/xenvmc_netlink.h>
 
-#include "attr.h"
 #include "nl.h"
+#include "show.h"
 
 /**
  * struct conn_show - what to show
@@ -26,7 +26,7 @@ struct conn_show {
 	int64_t dport;
 };
 
-static const struct attr_policy conn_policy[XENVMC_A_CONN_MAX + 1] = {
+const struct attr_policy conn_policy[XENVMC_A_CONN_MAX + 1] = {
 	[XENVMC_A_CONN_ID]		= { .type = MNL_TYPE_U32 },
 	[XENVMC_A_CONN_DOMID]		= { .type = MNL_TYPE_U16 },
 	[XENVMC_A_CONN_KIND]		= { .type = MNL_TYPE_NUL_STRING },
@@ -48,6 +48,8 @@ static const struct attr_policy conn_policy[XENVMC_A_CONN_MAX + 1] = {
 	[XENVMC_A_CONN_TX_RING]		= { .type = MNL_TYPE_U32 },
 	[XENVMC_A_CONN_RX_RING]		= { .type = MNL_TYPE_U32 },
 	[XENVMC_A_CONN_TX_STALLS]	= { .type = MNL_TYPE_U64 },
+	[XENVMC_A_CONN_SEQ]		= { .type = MNL_TYPE_U32 },
+	[XENVMC_A_CONN_EVENT]		= { .type = MNL_TYPE_NUL_STRING },
 };
 
 static bool port_fits(const struct nlattr *attr, int64_t port)
@@ -66,7 +68,12 @@ static bool conn_fits(const struct conn_show *show, const struct nlattr **tb)
 	       port_fits(tb[XENVMC_A_CONN_DPORT], show->dport);
 }
 
-static void conn_words(struct print *out, const struct nlattr **tb)
+/**
+ * conn_words() - what a connection is
+ * @out: output
+ * @tb: checked attributes
+ */
+void conn_words(struct print *out, const struct nlattr **tb)
 {
 	attr_print_str(out, "kind", tb[XENVMC_A_CONN_KIND]);
 	attr_print_str(out, "state", tb[XENVMC_A_CONN_STATE]);
@@ -81,7 +88,12 @@ static void conn_words(struct print *out, const struct nlattr **tb)
 	attr_print_str(out, "reason", tb[XENVMC_A_CONN_REASON]);
 }
 
-static void conn_tx_words(struct print *out, const struct nlattr **tb)
+/**
+ * conn_tx_words() - what it has sent, and how
+ * @out: output
+ * @tb: checked attributes
+ */
+void conn_tx_words(struct print *out, const struct nlattr **tb)
 {
 	attr_print_str(out, "tx", tb[XENVMC_A_CONN_TX]);
 	attr_print_u64(out, "tx_bytes", tb[XENVMC_A_CONN_TX_BYTES]);
@@ -91,7 +103,12 @@ static void conn_tx_words(struct print *out, const struct nlattr **tb)
 	attr_print_u64(out, "tx_stalls", tb[XENVMC_A_CONN_TX_STALLS]);
 }
 
-static void conn_rx_words(struct print *out, const struct nlattr **tb)
+/**
+ * conn_rx_words() - what it has received, and how
+ * @out: output
+ * @tb: checked attributes
+ */
+void conn_rx_words(struct print *out, const struct nlattr **tb)
 {
 	attr_print_str(out, "rx", tb[XENVMC_A_CONN_RX]);
 	attr_print_u64(out, "rx_bytes", tb[XENVMC_A_CONN_RX_BYTES]);

@@ -7,16 +7,17 @@
  */
 #include <linux/xenvmc_netlink.h>
 
-#include "attr.h"
 #include "nl.h"
+#include "show.h"
 
-static const struct attr_policy hook_policy[XENVMC_A_HOOK_MAX + 1] = {
+const struct attr_policy hook_policy[XENVMC_A_HOOK_MAX + 1] = {
 	[XENVMC_A_HOOK_ENABLED]		= { .type = MNL_TYPE_U8 },
 	[XENVMC_A_HOOK_LOOPBACK]	= { .type = MNL_TYPE_U8 },
 	[XENVMC_A_HOOK_LOADED]		= { .type = MNL_TYPE_FLAG },
 	[XENVMC_A_HOOK_FAMILY]		= { .type = MNL_TYPE_U32 },
 	[XENVMC_A_HOOK_DOMID]		= { .type = MNL_TYPE_U16 },
 	[XENVMC_A_HOOK_DIRECTORY]	= { .type = MNL_TYPE_FLAG },
+	[XENVMC_A_HOOK_SEQ]		= { .type = MNL_TYPE_U32 },
 };
 
 static void hook_u8(struct print *out, const char *key,
@@ -24,6 +25,19 @@ static void hook_u8(struct print *out, const char *key,
 {
 	if (attr)
 		print_bool(out, key, mnl_attr_get_u8(attr));
+}
+
+/**
+ * hook_words() - what an event says of the hook
+ * @out: output
+ * @tb: checked attributes
+ */
+void hook_words(struct print *out, const struct nlattr **tb)
+{
+	hook_u8(out, "hook", tb[XENVMC_A_HOOK_ENABLED]);
+	hook_u8(out, "loopback", tb[XENVMC_A_HOOK_LOOPBACK]);
+	print_flag(out, "xenvmc_inet", tb[XENVMC_A_HOOK_LOADED], "loaded",
+		   "not loaded");
 }
 
 static int hook_show_cb(const struct nlmsghdr *nlh, void *data)

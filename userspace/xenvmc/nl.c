@@ -18,6 +18,9 @@
 #include "attr.h"
 #include "nl.h"
 
+/* Bytes of events that may wait: more than a second brings. */
+#define NL_EVENT_ROOM	(2 * 1024 * 1024)
+
 /* A dump that keeps being overtaken by changes is shown as it is at last. */
 #define NL_DUMP_TRIES	5
 
@@ -191,17 +194,44 @@ enum status nl_request(struct nl *nl, struct nlmsghdr *nlh, mnl_cb_t cb,
 
 static const struct attr_policy ctrl_policy[CTRL_ATTR_MAX + 1] = {
 	[CTRL_ATTR_FAMILY_ID] = { .type = MNL_TYPE_U16 },
+	[CTRL_ATTR_MCAST_GROUPS] = { .type = MNL_TYPE_NESTED },
 };
+
+static const struct attr_policy group_policy[CTRL_ATTR_MCAST_GRP_MAX + 1] = {
+	[CTRL_ATTR_MCAST_GRP_NAME] = { .type = MNL_TYPE_NUL_STRING },
+	[CTRL_ATTR_MCAST_GRP_ID] = { .type = MNL_TYPE_U32 },
+};
+
+static bool find_group(const struct nlattr *groups, uint32_t *group)
+{
+	const struct nlattr *tb[CTRL_ATTR_MCAST_GRP_MAX + 1];
+	const struct nlattr *name, *id, *attr;
+
+	mnl_attr_for_each_nested(attr, groups) {
+		if (!attr_parse_nested(attr, group_policy,
+				       CTRL_ATTR_MCAST_GRP_MAX, tb))
+			return false;
+		name = tb[CTRL_ATTR_MCAST_GRP_NAME];
+		id = tb[CTRL_ATTR_MCAST_GRP_ID];
+		if (name && id &&
+		    !strcmp(mnl_attr_get_str(name), XENVMC_GENL_GROUP))
+			*group = mnl_attr_get_u32(id);
+	}
+	return true;
+}
 
 static int family_cb(const struct nlmsghdr *nlh, void *data)
 {
 	const struct nlattr *tb[CTRL_ATTR_MAX + 1];
-	uint16_t *family = data;
+	struct nl *found = data;
 
 	if (!attr_parse(nlh, ctrl_policy, CTRL_ATTR_MAX, tb) ||
 	    !tb[CTRL_ATTR_FAMILY_ID])
 		return MNL_CB_ERROR;
-	*family = mnl_attr_get_u16(tb[CTRL_ATTR_FAMILY_ID]);
+	found->family = mnl_attr_get_u16(tb[CTRL_ATTR_FAMILY_ID]);
+	if (tb[CTRL_ATTR_MCAST_GROUPS] &&
+	    !find_group(tb[CTRL_ATTR_MCAST_GROUPS], &found->group))
+		return MNL_CB_ERROR;
 	return MNL_CB_OK;
 }
 
@@ -209,12 +239,11 @@ static int family_cb(const struct nlmsghdr *nlh, void *data)
 static enum status nl_resolve(struct nl *nl)
 {
 	struct nlmsghdr *nlh;
-	uint16_t family = 0;
 
 	nl->family = GENL_ID_CTRL;
 	nlh = nl_prepare(nl, CTRL_CMD_GETFAMILY, 0);
 	mnl_attr_put_strz(nlh, CTRL_ATTR_FAMILY_NAME, XENVMC_GENL_NAME);
-	if (nl_talk(nl, nlh, family_cb, &family)) {
+	if (nl_talk(nl, nlh, family_cb, nl)) {
 		if (errno != ENOENT)
 			return kernel_error();
 		fprintf(stderr,
@@ -222,7 +251,6 @@ static enum status nl_resolve(struct nl *nl)
 			XENVMC_GENL_NAME);
 		return ST_KERNEL;
 	}
-	nl->family = family;
 	return ST_OK;
 }
 
@@ -362,6 +390,76 @@ enum status nl_show_one(uint8_t cmd, mnl_cb_t cb, void *data,
 		st = nl_request(&nl, nl_prepare(&nl, cmd, 0), cb, data);
 	if (!st)
 		st = show_flush(out);
+	nl_close(&nl);
+	return st;
+}
+
+/* Joins the group, with room for what comes while we print. */
+static enum status nl_join(struct nl *nl)
+{
+	int group = (int)nl->group;
+	int size = NL_EVENT_ROOM;
+	int fd;
+
+	if (!group) {
+		fputs("xenvmc: the kernel module tells no events\n", stderr);
+		return ST_KERNEL;
+	}
+	if (!nl->sock)
+		return ST_OK;
+	fd = mnl_socket_get_fd(nl->sock);
+	/* Root is not bound by net.core.rmem_max; others get what it allows. */
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)))
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	if (mnl_socket_setsockopt(nl->sock, NETLINK_ADD_MEMBERSHIP, &group,
+				  sizeof(group)) < 0)
+		return nl_perror("netlink group");
+	return ST_OK;
+}
+
+/* A recording has an end. */
+static bool nl_at_end(struct nl *nl)
+{
+	int c = nl->replay ? fgetc(nl->replay) : 0;
+
+	return nl->replay && ungetc(c, nl->replay) == EOF;
+}
+
+/* Without room events were lost: the next one's number tells how many. */
+static enum status nl_listen(struct nl *nl, mnl_cb_t cb, void *data)
+{
+	ssize_t len;
+
+	while (!nl_at_end(nl)) {
+		len = nl->sock ? mnl_socket_recvfrom(nl->sock, nl->buf,
+						     sizeof(nl->buf)) :
+				 replay_recv(nl);
+		if (len < 0 && (errno == ENOBUFS || errno == EINTR))
+			continue;
+		if (len < 0 || mnl_cb_run2(nl->buf, (size_t)len, 0, 0, cb,
+					   data, NULL, 0) < 0)
+			return nl_perror("events");
+	}
+	return ST_OK;
+}
+
+/**
+ * nl_monitor() - listen to events until a signal ends the program
+ * @cb: called for each, with nothing but MNL_CB_OK for more
+ * @data: for @cb
+ *
+ * Return: ST_KERNEL; ST_OK at the end of a recording.
+ */
+enum status nl_monitor(mnl_cb_t cb, void *data)
+{
+	struct nl nl;
+	enum status st;
+
+	st = nl_open(&nl);
+	if (!st)
+		st = nl_join(&nl);
+	if (!st)
+		st = nl_listen(&nl, cb, data);
 	nl_close(&nl);
 	return st;
 }

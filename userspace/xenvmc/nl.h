@@ -24,6 +24,7 @@
  * @replay: answers are read from here instead
  * @sent: requests are written here if @replay is used, may be NULL
  * @family: number of the generic netlink family
+ * @group: number of its multicast group, 0 if the kernel names none
  * @seq: of the last request
  * @portid: own address
  * @buf: requests are built and answers received here
@@ -33,6 +34,7 @@ struct nl {
 	FILE *replay;
 	FILE *sent;
 	uint16_t family;
+	uint32_t group;
 	uint32_t seq;
 	uint32_t portid;
 	char buf[NL_BUF_SIZE] __attribute__((aligned(8)));
@@ -48,5 +50,7 @@ enum status nl_show_list(uint8_t cmd, mnl_cb_t cb, void *data,
 			 struct print *out);
 enum status nl_show_one(uint8_t cmd, mnl_cb_t cb, void *data,
 			struct print *out);
+
+enum status nl_monitor(mnl_cb_t cb, void *data);
 
 #endif /* XENVMC_NL_H */

@@ -6,10 +6,10 @@
 
 #include <linux/xenvmc_netlink.h>
 
-#include "attr.h"
 #include "nl.h"
+#include "show.h"
 
-static const struct attr_policy peer_policy[XENVMC_A_PEER_MAX + 1] = {
+const struct attr_policy peer_policy[XENVMC_A_PEER_MAX + 1] = {
 	[XENVMC_A_PEER_DOMID]		= { .type = MNL_TYPE_U16 },
 	[XENVMC_A_PEER_STATE]		= { .type = MNL_TYPE_NUL_STRING },
 	[XENVMC_A_PEER_TRANSPORT]	= { .type = MNL_TYPE_NUL_STRING },
@@ -20,6 +20,8 @@ static const struct attr_policy peer_policy[XENVMC_A_PEER_MAX + 1] = {
 	[XENVMC_A_PEER_TX_RINGS]	= { .type = MNL_TYPE_U32 },
 	[XENVMC_A_PEER_RX_BYTES]	= { .type = MNL_TYPE_U64 },
 	[XENVMC_A_PEER_TX_BYTES]	= { .type = MNL_TYPE_U64 },
+	[XENVMC_A_PEER_SEQ]		= { .type = MNL_TYPE_U32 },
+	[XENVMC_A_PEER_REASON]		= { .type = MNL_TYPE_NUL_STRING },
 };
 
 static const struct attr_policy addr_policy = {
@@ -40,6 +42,27 @@ static bool peer_addrs(const struct nlattr *nest, struct print *out)
 	return true;
 }
 
+static void peer_facts(struct print *out, const struct nlattr **tb)
+{
+	attr_print_str(out, "state", tb[XENVMC_A_PEER_STATE]);
+	attr_print_str(out, "transport", tb[XENVMC_A_PEER_TRANSPORT]);
+	attr_print_str(out, "uuid", tb[XENVMC_A_PEER_UUID]);
+}
+
+/**
+ * peer_words() - what an event says of a peer
+ * @out: output
+ * @tb: checked attributes
+ */
+void peer_words(struct print *out, const struct nlattr **tb)
+{
+	if (tb[XENVMC_A_PEER_DOMID])
+		print_u64(out, "domid",
+			  mnl_attr_get_u16(tb[XENVMC_A_PEER_DOMID]));
+	peer_facts(out, tb);
+	attr_print_str(out, "reason", tb[XENVMC_A_PEER_REASON]);
+}
+
 static int peer_show_cb(const struct nlmsghdr *nlh, void *data)
 {
 	const struct nlattr *tb[XENVMC_A_PEER_MAX + 1];
@@ -53,9 +76,7 @@ static int peer_show_cb(const struct nlmsghdr *nlh, void *data)
 	}
 	print_object(out);
 	print_head(out, "domid", mnl_attr_get_u16(tb[XENVMC_A_PEER_DOMID]));
-	attr_print_str(out, "state", tb[XENVMC_A_PEER_STATE]);
-	attr_print_str(out, "transport", tb[XENVMC_A_PEER_TRANSPORT]);
-	attr_print_str(out, "uuid", tb[XENVMC_A_PEER_UUID]);
+	peer_facts(out, tb);
 	if (tb[XENVMC_A_PEER_ADDR] && !peer_addrs(tb[XENVMC_A_PEER_ADDR], out))
 		return MNL_CB_ERROR;
 	print_break(out);

@@ -14,7 +14,7 @@
 
 static const char usage[] =
 	"Usage: xenvmc [ OPTIONS ] OBJECT { COMMAND | help }\n"
-	"where  OBJECT := { peer | conn | stat | hook }\n"
+	"where  OBJECT := { peer | conn | stat | hook | monitor }\n"
 	"       OPTIONS := { -j[son] | -p[retty] | -V[ersion] | -h[elp] }\n"
 	"\n"
 	"xenvmc peer [ show ]\n"
@@ -22,7 +22,8 @@ static const char usage[] =
 	"xenvmc stat [ show [ zero ] ]\n"
 	"xenvmc hook [ show ]\n"
 	"xenvmc hook on [ loopback ]\n"
-	"xenvmc hook off\n";
+	"xenvmc hook off\n"
+	"xenvmc monitor [ peer ] [ conn ] [ hook ]\n";
 
 static enum status help_run(struct args *args, struct print *out)
 {
@@ -43,6 +44,7 @@ static const struct cmd objects[] = {
 	  .help = "Usage: xenvmc hook [ show ]\n"
 		  "       xenvmc hook on [ loopback ]\n"
 		  "       xenvmc hook off\n" },
+	{ .name = "monitor", .run = monitor_run },
 	{ .name = "help", .run = help_run },
 	{ .name = NULL },
 };

@@ -7,10 +7,12 @@
 
 #define XENVMC_GENL_NAME	"xenvmc"
 #define XENVMC_GENL_VERSION	1
+#define XENVMC_GENL_GROUP	"events"
 
 /*
  * PEER_GET, CONN_GET: dump. STAT_GET, HOOK_GET: do. HOOK_SET: do, needs
- * CAP_NET_ADMIN in the network namespace.
+ * CAP_NET_ADMIN in the network namespace. The *_EVENT come by the multicast
+ * group, and may be lost: their numbers tell, see Documentation/seeing.rst.
  */
 enum xenvmc_cmd {
 	XENVMC_CMD_UNSPEC,
@@ -19,11 +21,14 @@ enum xenvmc_cmd {
 	XENVMC_CMD_STAT_GET,
 	XENVMC_CMD_HOOK_GET,
 	XENVMC_CMD_HOOK_SET,
+	XENVMC_CMD_PEER_EVENT,
+	XENVMC_CMD_CONN_EVENT,
+	XENVMC_CMD_HOOK_EVENT,
 	__XENVMC_CMD_MAX
 };
 #define XENVMC_CMD_MAX (__XENVMC_CMD_MAX - 1)
 
-/* PEER_GET */
+/* PEER_GET, PEER_EVENT */
 enum xenvmc_attr_peer {
 	XENVMC_A_PEER_UNSPEC,
 	XENVMC_A_PEER_DOMID,		/* u16 */
@@ -37,11 +42,13 @@ enum xenvmc_attr_peer {
 	XENVMC_A_PEER_RX_BYTES,		/* u64: bytes read from rings */
 	XENVMC_A_PEER_TX_BYTES,		/* u64: bytes written to rings */
 	XENVMC_A_PEER_PAD,
+	XENVMC_A_PEER_SEQ,		/* u32: number of the event */
+	XENVMC_A_PEER_REASON,		/* string: why it ends, of an event */
 	__XENVMC_A_PEER_MAX
 };
 #define XENVMC_A_PEER_MAX (__XENVMC_A_PEER_MAX - 1)
 
-/* CONN_GET */
+/* CONN_GET, CONN_EVENT */
 enum xenvmc_attr_conn {
 	XENVMC_A_CONN_UNSPEC,
 	XENVMC_A_CONN_ID,		/* u32 */
@@ -66,6 +73,8 @@ enum xenvmc_attr_conn {
 	XENVMC_A_CONN_TX_RING,		/* u32: size in bytes, 0 if none is lent */
 	XENVMC_A_CONN_RX_RING,		/* u32 */
 	XENVMC_A_CONN_TX_STALLS,	/* u64: writes that found no room */
+	XENVMC_A_CONN_SEQ,		/* u32: number of the event */
+	XENVMC_A_CONN_EVENT,		/* string: "moved", "closed", ... */
 	__XENVMC_A_CONN_MAX
 };
 #define XENVMC_A_CONN_MAX (__XENVMC_A_CONN_MAX - 1)
@@ -81,7 +90,7 @@ enum xenvmc_attr_stat {
 };
 #define XENVMC_A_STAT_MAX (__XENVMC_A_STAT_MAX - 1)
 
-/* HOOK_GET, HOOK_SET */
+/* HOOK_GET, HOOK_SET, HOOK_EVENT */
 enum xenvmc_attr_hook {
 	XENVMC_A_HOOK_UNSPEC,
 	XENVMC_A_HOOK_ENABLED,		/* u8: 0 or 1, of this netns */
@@ -90,6 +99,7 @@ enum xenvmc_attr_hook {
 	XENVMC_A_HOOK_FAMILY,		/* u32, GET only: the borrowed AF number */
 	XENVMC_A_HOOK_DOMID,		/* u16, GET only: own domid, absent off Xen */
 	XENVMC_A_HOOK_DIRECTORY,	/* flag, GET only: xenvmcd has published */
+	XENVMC_A_HOOK_SEQ,		/* u32: number of the event */
 	__XENVMC_A_HOOK_MAX
 };
 #define XENVMC_A_HOOK_MAX (__XENVMC_A_HOOK_MAX - 1)

@@ -91,6 +91,30 @@ directory not published: no xenvmcd runs in dom0, or it does not serve this gues
 HOOK_BARE = {"hook": False, "loopback": False, "xenvmc_inet": False,
              "family": 19, "domid": None, "directory": False}
 
+EVENTS_TEXT = [
+    "object hook hook on loopback off xenvmc_inet loaded\n", """\
+object peer domid 7 state connected transport xen
+object peer domid 7 state closing transport xen reason chan_closed
+""", f"""\
+object conn event closed id 9 kind tcp peer 7 local 10.0.0.10 sport 5201 reason urgent \
+tx_tcp_bytes 12 tx_switches 3 tx_ring 524288 tx_stalls 7 \
+rx_tcp_bytes {BIG} rx_switches 2 rx_ring 0
+""", "object lost count 3\n",
+    "object hook hook off loopback off xenvmc_inet not loaded\n"]
+# A document for each event, so that a reader need not wait for the last
+EVENTS = [
+    {"object": "hook", "hook": True, "loopback": False, "xenvmc_inet": True},
+    {"object": "peer", "domid": 7, "state": "connected", "transport": "xen"},
+    {"object": "peer", "domid": 7, "state": "closing", "transport": "xen",
+     "reason": "chan_closed"},
+    {"object": "conn", "event": "closed", "id": 9, "kind": "tcp", "peer": 7,
+     "local": "10.0.0.10", "sport": 5201, "reason": "urgent",
+     "tx_tcp_bytes": 12, "tx_switches": 3, "tx_ring": 524288, "tx_stalls": 7,
+     "rx_tcp_bytes": BIG, "rx_switches": 2, "rx_ring": 0},
+    {"object": "lost", "count": 3},
+    {"object": "hook", "hook": False, "loopback": False, "xenvmc_inet": False},
+]
+
 # name, recording, command line, status, standard output (str: text, else: what
 # the JSON means), standard error, recording of what has to be sent
 CASES = [
@@ -163,6 +187,26 @@ CASES = [
     ("no module: peer", "no_family", "peer show", 2, "", NO_MODULE, None),
     ("no module: stat", "no_family", "-j stat show", 2, "", NO_MODULE, None),
     ("no module: hook on", "no_family", "hook on", 2, "", NO_MODULE, None),
+    ("monitor", "events", "monitor", 0, "".join(EVENTS_TEXT), "",
+     "request_family"),
+    ("monitor json", "events", "-j monitor", 0, tuple(EVENTS), "", None),
+    ("monitor of one object", "events", "monitor peer", 0,
+     EVENTS_TEXT[1] + EVENTS_TEXT[3], "", None),
+    ("monitor of two objects", "events", "m c h", 0,
+     EVENTS_TEXT[0] + "".join(EVENTS_TEXT[2:]), "", None),
+    ("monitor help", None, "monitor help", 0,
+     "Usage: xenvmc monitor [ peer ] [ conn ] [ hook ]\n", "", None),
+    ("monitor of what is not", None, "monitor stat", 255, "",
+     'Error: "stat" is unknown here. Try option "help"\n', None),
+    ("what came before a cut event is shown", "events_cut", "monitor", 2,
+     EVENTS_TEXT[0], "xenvmc: events: Bad message (errno 74)\n", None),
+    ("event without a number", "events_unnumbered", "monitor", 2, "",
+     "xenvmc: events: Bad message (errno 74)\n", None),
+    ("event with a short number", "events_bad", "monitor", 2, "",
+     malformed(12).replace("Kernel answers", "xenvmc: events"), None),
+    ("module without events", "no_group", "monitor", 2, "",
+     "xenvmc: the kernel module tells no events\n", None),
+    ("no module: monitor", "no_family", "monitor", 2, "", NO_MODULE, None),
     ("unknown object", None, "pear show", 1, "",
      'Object "pear" is unknown, try "xenvmc help".\n', None),
     ("unknown command", None, "peer set", 255, "",
@@ -208,7 +252,11 @@ class Tap:
 
 
 def same_json(text, want):
-    """The tool's JSON must be valid for others too, on one line unless pretty."""
+    """The tool's JSON must be valid for others too, on one line unless pretty.
+    A tuple is a document in each line."""
+    if isinstance(want, tuple):
+        lines = text.splitlines()
+        return len(lines) == len(want) and all(map(same_json, lines, want))
     tool = subprocess.run([sys.executable, "-m", "json.tool"], input=text,
                           capture_output=True, text=True, check=False)
     return tool.returncode == 0 and json.loads(tool.stdout) == want

@@ -89,6 +89,17 @@ static void done(int number, const char *text)
 	end(nlh);
 }
 
+static void put_group(struct nlmsghdr *nlh)
+{
+	struct nlattr *list = mnl_attr_nest_start(nlh, CTRL_ATTR_MCAST_GROUPS);
+	struct nlattr *group = mnl_attr_nest_start(nlh, 1);
+
+	mnl_attr_put_u32(nlh, CTRL_ATTR_MCAST_GRP_ID, 17);
+	mnl_attr_put_strz(nlh, CTRL_ATTR_MCAST_GRP_NAME, XENVMC_GENL_GROUP);
+	mnl_attr_nest_end(nlh, group);
+	mnl_attr_nest_end(nlh, list);
+}
+
 static void family(void)
 {
 	struct nlmsghdr *nlh = begin(GENL_ID_CTRL, 0, CTRL_CMD_NEWFAMILY);
@@ -96,6 +107,7 @@ static void family(void)
 	mnl_attr_put_strz(nlh, CTRL_ATTR_FAMILY_NAME, XENVMC_GENL_NAME);
 	mnl_attr_put_u16(nlh, CTRL_ATTR_FAMILY_ID, FAMILY);
 	mnl_attr_put_u32(nlh, CTRL_ATTR_VERSION, XENVMC_GENL_VERSION);
+	put_group(nlh);
 	end(nlh);
 	error(0, NULL, 0);
 }
@@ -353,6 +365,92 @@ static void hook_raw(void)
 	hook(2, 1, 1);
 }
 
+static void peer_event(uint32_t seq, const char *state, const char *reason)
+{
+	struct nlmsghdr *nlh = begin(FAMILY, 0, XENVMC_CMD_PEER_EVENT);
+
+	mnl_attr_put_u32(nlh, XENVMC_A_PEER_SEQ, seq);
+	mnl_attr_put_u16(nlh, XENVMC_A_PEER_DOMID, 7);
+	mnl_attr_put_strz(nlh, XENVMC_A_PEER_STATE, state);
+	mnl_attr_put_strz(nlh, XENVMC_A_PEER_TRANSPORT, "xen");
+	if (reason)
+		mnl_attr_put_strz(nlh, XENVMC_A_PEER_REASON, reason);
+	end(nlh);
+}
+
+static void conn_event(uint32_t seq)
+{
+	struct nlmsghdr *nlh = begin(FAMILY, 0, XENVMC_CMD_CONN_EVENT);
+
+	mnl_attr_put_u32(nlh, XENVMC_A_CONN_SEQ, seq);
+	mnl_attr_put_strz(nlh, XENVMC_A_CONN_EVENT, "closed");
+	mnl_attr_put_u32(nlh, XENVMC_A_CONN_ID, 9);
+	mnl_attr_put_strz(nlh, XENVMC_A_CONN_KIND, "tcp");
+	mnl_attr_put_u16(nlh, XENVMC_A_CONN_DOMID, 7);
+	put_addr(nlh, XENVMC_A_CONN_LOCAL, "10.0.0.10");
+	mnl_attr_put_u32(nlh, XENVMC_A_CONN_SPORT, 5201);
+	conn_more(nlh, 1);
+	end(nlh);
+}
+
+static void hook_event(uint32_t seq, uint8_t enabled)
+{
+	struct nlmsghdr *nlh = begin(FAMILY, 0, XENVMC_CMD_HOOK_EVENT);
+
+	mnl_attr_put_u32(nlh, XENVMC_A_HOOK_SEQ, seq);
+	mnl_attr_put_u8(nlh, XENVMC_A_HOOK_ENABLED, enabled);
+	mnl_attr_put_u8(nlh, XENVMC_A_HOOK_LOOPBACK, 0);
+	if (enabled)
+		mnl_attr_put(nlh, XENVMC_A_HOOK_LOADED, 0, NULL);
+	end(nlh);
+}
+
+/* Numbers run over; three are missing before the hook's last */
+static void events(void)
+{
+	family();
+	hook_event(0xfffffffe, 1);
+	peer_event(0xffffffff, "connected", NULL);
+	peer_event(0, "closing", "chan_closed");
+	conn_event(1);
+	/* of a kernel that is newer than the tool */
+	end(begin(FAMILY, 0, XENVMC_CMD_MAX + 5));
+	hook_event(5, 0);
+}
+
+static void events_cut(void)
+{
+	family();
+	hook_event(1, 1);
+	fwrite("cut", 1, 3, stdout);
+}
+
+static void events_unnumbered(void)
+{
+	family();
+	end(begin(FAMILY, 0, XENVMC_CMD_HOOK_EVENT));
+}
+
+static void events_bad(void)
+{
+	struct nlmsghdr *nlh;
+
+	family();
+	nlh = begin(FAMILY, 0, XENVMC_CMD_PEER_EVENT);
+	mnl_attr_put_u16(nlh, XENVMC_A_PEER_SEQ, 1);
+	end(nlh);
+}
+
+/* A module that is older than the tool */
+static void no_group(void)
+{
+	struct nlmsghdr *nlh = begin(GENL_ID_CTRL, 0, CTRL_CMD_NEWFAMILY);
+
+	mnl_attr_put_u16(nlh, CTRL_ATTR_FAMILY_ID, FAMILY);
+	end(nlh);
+	error(0, NULL, 0);
+}
+
 static void ack(void)
 {
 	family();
@@ -458,11 +556,17 @@ static const struct {
 	{ "hook_xen", hook_xen },
 	{ "hook_bare", hook_bare },
 	{ "hook_raw", hook_raw },
+	{ "events", events },
+	{ "events_cut", events_cut },
+	{ "events_unnumbered", events_unnumbered },
+	{ "events_bad", events_bad },
+	{ "no_group", no_group },
 	{ "ack", ack },
 	{ "refused", refused },
 	{ "refused_quoted", refused_quoted },
 	{ "refused_plain", refused_plain },
 	{ "no_family", no_family },
+	{ "request_family", request_family },
 	{ "request_peers", request_peers },
 	{ "request_conns", request_conns },
 	{ "request_stats", request_stats },

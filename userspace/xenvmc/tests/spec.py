@@ -77,6 +77,7 @@ def check_uses(spec):
             for mode in ("do", "dump"):
                 for way in op.get(mode, {}).values():
                     used.update(way["attributes"])
+            used.update(op.get("event", {}).get("attributes", []))
         for nest in attrs["attributes"]:
             if nest.get("nested-attributes") == attrs["name"]:
                 used |= names
@@ -87,6 +88,8 @@ def check_uses(spec):
 def check_family(spec, text):
     want = {"XENVMC_GENL_NAME": f'"{spec["name"]}"',
             "XENVMC_GENL_VERSION": str(spec["version"])}
+    group, = spec["mcast-groups"]["list"]
+    want["XENVMC_GENL_GROUP"] = f'"{group["name"]}"'
     have = dict(re.findall(r"^#define (XENVMC_GENL_\w+)\s+(.*)$", text, re.M))
     return compare(want, have)
 
