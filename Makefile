@@ -36,7 +36,7 @@ help:
 #= make bench-smp  the same on two processors, also by the clock
 #= make bench-check only what the stored baseline has: is anything slower?
 #= make bench-core the ring against pipe and AF_UNIX, natively
-#= make modules    xenvmc.ko and xenvmc_inet.ko for KDIR (this kernel)
+#= make modules    xenvmc.ko, xenvmc_inet.ko, xenvmc_tap.ko for KDIR (this kernel)
 #= make modules-all they build for all kernels that we know, without a warning
 #= make tools      xenvmc and xenvmcd
 #= make install    install-modules, -tools and -headers (DESTDIR= PREFIX=)

@@ -18,6 +18,7 @@
 #include "fault.h"
 #include "rings.h"
 #include "stats.h"
+#include "tap.h"
 
 /* The hook asks it as well; core/ knows nothing of modules */
 EXPORT_SYMBOL_GPL(xvmc_rx_next);
@@ -156,13 +157,15 @@ static u32 tx_copy(struct xvmc_tx_ring *ring, struct iov_iter *from, u32 len)
 }
 
 /* @n bytes are in the ring. The first of a lend is where the direction moves */
-static void tx_count(struct xvmc_conn *conn, u32 n)
+static void tx_count(struct xvmc_conn *conn, struct xvmc_tx_ring *ring, u32 n)
 {
 	lockdep_assert_held(&conn->tx.mutex);
 	if (!conn->tx.carried) {
 		WRITE_ONCE(conn->tx.carried, true);
 		WRITE_ONCE(conn->tx.switches, conn->tx.switches + 1);
 	}
+	if (xvmc_tap_is_up())
+		xvmc_tap_tx(conn, ring, n);
 	WRITE_ONCE(conn->tx.bytes, conn->tx.bytes + n);
 }
 
@@ -188,7 +191,7 @@ static ssize_t tx_write_chunk(struct xvmc_conn *conn, struct xvmc_tx_ring *ring,
 		iov_iter_revert(from, n);
 		return -EFAULT;
 	}
-	tx_count(conn, n);
+	tx_count(conn, ring, n);
 	if (xvmc_ring_publish(&ring->prod, n))
 		xvmc_chan_ring_bell(conn->chan, XVMC_BELL_DATA, ring->id);
 	return n;
@@ -462,6 +465,8 @@ static void rx_consume(struct xvmc_conn *conn, struct xvmc_rx_ring *ring, u32 n)
 		xvmc_ring_mark(&ring->cons, ring->epoch, &mark);
 		rx_on(conn, &mark);
 	}
+	if (xvmc_tap_is_up())
+		xvmc_tap_rx(conn, ring, n);
 	if (xvmc_ring_consume(&ring->cons, n))
 		xvmc_chan_ring_bell(conn->chan, XVMC_BELL_SPACE, ring->id);
 	/* For a moment in neither count rather than in both */
@@ -472,6 +477,8 @@ static void rx_consume_spill(struct xvmc_conn *conn, u32 n)
 {
 	if (!conn->rx.carried)
 		rx_on(conn, &conn->rx.spill_mark);
+	if (xvmc_tap_is_up())
+		xvmc_tap_spill(conn, conn->rx.spill + conn->rx.spill_off, n);
 	WRITE_ONCE(conn->rx.bytes, conn->rx.bytes + n);
 	conn->rx.spill_off += n;
 }

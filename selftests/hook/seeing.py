@@ -10,9 +10,11 @@ them. Both ends of a connection are sockets of this program.
 import ctypes
 import json
 import os
+import random
 import re
 import select
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -23,6 +25,8 @@ DEADLINE = 60 * FACTOR
 ADDRESS = {socket.AF_INET: ("10.9.0.1", "10.9.0.2"),
            socket.AF_INET6: ("fd09::1", "fd09::2")}
 LIBC = ctypes.CDLL(None, use_errno=True)
+ETH_P_ALL = 3
+SO_RCVBUFFORCE = 33
 SO_TIMESTAMP = 29
 
 
@@ -298,9 +302,155 @@ def nothing_is_built_for_nobody():
     assert stat("monitor_told") + stat("monitor_lost") == before
 
 
+# ---- the tap ---------------------------------------------------------------
+
+def checksum(data):
+    """The Internet checksum of what has its own in it: 0."""
+    data += bytes(len(data) % 2)
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return total ^ 0xffff
+
+
+def dissect(packet):
+    """(source, port, destination, port, seq, payload) of a right packet."""
+    if packet[0] >> 4 == 4:
+        length, = struct.unpack_from("!H", packet, 2)
+        assert packet[0] == 0x45 and packet[9] == socket.IPPROTO_TCP
+        assert checksum(packet[:20]) == 0 and length == len(packet)
+        family, src, dst, tcp = socket.AF_INET, packet[12:16], \
+            packet[16:20], packet[20:]
+    else:
+        length, = struct.unpack_from("!H", packet, 4)
+        assert packet[0] == 0x60 and packet[6] == socket.IPPROTO_TCP
+        assert length + 40 == len(packet)
+        family, src, dst, tcp = socket.AF_INET6, packet[8:24], \
+            packet[24:40], packet[40:]
+    pseudo = src + dst + struct.pack("!II", len(tcp), socket.IPPROTO_TCP)
+    assert checksum(pseudo + tcp) == 0, "checksum"
+    sport, dport, seq = struct.unpack_from("!HHI", tcp)
+    assert tcp[12] == 0x50 and tcp[13] == 0x18, "ACK and PSH, no options"
+    return ((socket.inet_ntop(family, src), sport),
+            (socket.inet_ntop(family, dst), dport), seq, tcp[20:])
+
+
+class Tap:
+    """A capture on a device xenvmcmon in namespace a."""
+
+    def __init__(self, mtu=16384):
+        run("ip", "-n", "a", "link", "add", "mon", "mtu", str(mtu), "type",
+            "xenvmcmon")
+        self.mtu = mtu
+        self.sock = None
+
+    def up(self):
+        """From now on."""
+        run("ip", "-n", "a", "link", "set", "mon", "up")
+        inside("a")
+        self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW,
+                                  socket.htons(ETH_P_ALL))
+        self.sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 25)
+        self.sock.bind(("mon", ETH_P_ALL))
+
+    def packets(self):
+        """What came so far."""
+        self.sock.setblocking(False)
+        try:
+            while True:
+                packet = self.sock.recv(65536)
+                assert len(packet) <= self.mtu, len(packet)
+                yield packet
+        except BlockingIOError:
+            pass
+
+    @staticmethod
+    def count():
+        """Packets that the device has shown."""
+        link, = json.loads(run("ip", "-n", "a", "-j", "-s", "link", "show",
+                               "mon"))
+        stats = link["stats64"]["tx"]
+        assert stats["dropped"] == 0, stats
+        return stats["packets"]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.sock:
+            self.sock.close()
+        run("ip", "-n", "a", "link", "del", "mon")
+
+
+def exchange(pair, seed):
+    """Bytes both ways, in odd sizes."""
+    rnd = random.Random(seed)
+    for size in (1, 7, 1448, 20000, 65536, 150000, 3):
+        pair.send(pair.a, rnd.randbytes(size))
+        pair.send(pair.b, rnd.randbytes(size // 2 + 1))
+
+
+def reassembled(packets, pair, sock):
+    """Bytes of the direction that begins at @sock, and the number they begin
+    with: each once, none missing."""
+    ends = sock.getsockname()[:2], pair.peer(sock).getsockname()[:2]
+    found = b""
+    begin = None
+    for src, dst, seq, data in packets:
+        if (src, dst) != ends:
+            continue
+        if begin is None:
+            begin = seq
+        assert seq == (begin + len(found)) % (1 << 32), "a gap, or twice"
+        found += data
+    return found
+
+
+def tap_of(family, mtu):
+    """The stream, as the tap shows it, is the stream."""
+    with Tap(mtu) as tap:
+        tap.up()
+        pair = Pair(family).move()
+        exchange(pair, 5)
+        packets = [dissect(packet) for packet in tap.packets()]
+        assert tap.count() == len(packets) > 20
+        ours = {pair.a.getsockname()[1], pair.b.getsockname()[1]}
+        assert all({src[1], dst[1]} == ours for src, dst, _, _ in packets)
+        for sock in (pair.a, pair.b):
+            first = pair.show(sock)["tx_tcp_bytes"]
+            want = bytes(pair.sent[sock][first:])
+            assert reassembled(packets, pair, sock) == want, "other bytes"
+        pair.close()
+
+
+def tap_shows_the_stream():
+    tap_of(socket.AF_INET, 16384)
+
+
+def tap_shows_the_stream_in_small_packets_of_ipv6():
+    tap_of(socket.AF_INET6, 1500)
+
+
+def tap_that_is_down_sees_nothing():
+    with Tap() as tap:
+        pair = Pair().move()
+        exchange(pair, 6)
+        assert tap.count() == 0
+        tap.up()
+        pair.send(pair.a, b"seen")
+        assert [dissect(packet)[3] for packet in tap.packets()] == [b"seen"]
+        run("ip", "-n", "a", "link", "set", "mon", "down")
+        exchange(pair, 7)
+        assert tap.count() == 1
+        pair.close()
+
+
 CASES = [ss_shows_a_moved_connection, bytes_are_counted_by_their_way,
          a_full_ring_is_a_stall, monitor_tells_of_a_connection,
-         monitor_tells_of_the_hook, nothing_is_built_for_nobody]
+         monitor_tells_of_the_hook, nothing_is_built_for_nobody,
+         tap_shows_the_stream,
+         tap_shows_the_stream_in_small_packets_of_ipv6,
+         tap_that_is_down_sees_nothing]
 
 
 def attempt(case):

@@ -114,6 +114,11 @@ static inline void compat_sol_socket(struct socket *sock, bool on)
 	register_net_sysctl(net, path, table)
 #endif
 
+/* A device without IPv6 addresses of its own making */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+#define IFF_NO_ADDRCONF	0
+#endif
+
 /*
  * sendfile() and splice() had a way of their own into TCP, past sendmsg(). A
  * protocol without it is given what is in the page by sendmsg().
