@@ -14,6 +14,7 @@
 #include "fault.h"
 #include "peer.h"
 #include "stats.h"
+#include "trace.h"
 
 #define CHAN_CLOSE_WAIT	(5 * HZ)	/* for the peer's stop marks */
 
@@ -153,6 +154,7 @@ void xvmc_chan_up(struct xvmc_chan *chan)
 	spin_lock_bh(&chan->lock);
 	if (chan->state == XVMC_CHAN_SETUP) {
 		chan->state = XVMC_CHAN_UP;
+		trace_xenvmc_chan_state(chan->peer->domid, XVMC_CHAN_UP, 0);
 		xvmc_stat_inc(XVMC_STAT_CHANNELS_UP);
 	}
 	spin_unlock_bh(&chan->lock);
@@ -177,6 +179,8 @@ void xvmc_chan_close(struct xvmc_chan *chan, u32 reason, bool bye)
 		if (chan->was_up)
 			xvmc_stat_inc(XVMC_STAT_CHANNELS_DOWN);
 		chan->state = XVMC_CHAN_CLOSING;
+		trace_xenvmc_chan_state(chan->peer->domid, XVMC_CHAN_CLOSING,
+					reason);
 		chan->reason = reason;
 		chan->bye = bye;
 	}
@@ -321,6 +325,7 @@ static void chan_close_work(struct work_struct *work)
 
 	spin_lock_bh(&chan->lock);
 	chan->state = XVMC_CHAN_CLOSED;
+	trace_xenvmc_chan_state(peer->domid, XVMC_CHAN_CLOSED, chan->reason);
 	spin_unlock_bh(&chan->lock);
 	chan->ops->close(chan);
 	tasklet_kill(&chan->bells);

@@ -12,6 +12,7 @@
 #include "fault.h"
 #include "peer.h"
 #include "stats.h"
+#include "trace.h"
 
 #define CHAN_BATCH	64	/* messages served before others get a turn */
 
@@ -296,6 +297,7 @@ static void chan_check_violated(struct xvmc_chan *chan)
 	if (!what)
 		return;
 	xvmc_stat_inc(XVMC_STAT_VIOLATIONS);
+	trace_xenvmc_violation(chan->peer->domid, what);
 	net_warn_ratelimited("xenvmc: domain %u broke the protocol: %s\n",
 			     chan->peer->domid, what);
 	xvmc_peer_violation(chan->peer, chan);

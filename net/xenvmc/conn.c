@@ -22,6 +22,7 @@
 #include "peer.h"
 #include "rings.h"
 #include "stats.h"
+#include "trace.h"
 
 /* Bits of conn->todo, served in this order */
 enum conn_todo {
@@ -257,6 +258,9 @@ static void conn_note(struct xvmc_conn *conn, u8 old,
 {
 	bool tcp = conn->ops->tcp;
 
+	if (step->state != old)
+		trace_xenvmc_conn_state(conn->chan->peer->domid, conn->id, tcp,
+					old, step->state, why);
 	if (old < XVMC_CONN_UP && step->state == XVMC_CONN_UP) {
 		xvmc_stat_inc(XVMC_STAT_CONN_OPENED);
 		xvmc_event_conn(conn, tcp ? "moved" : "opened", 0);
@@ -445,8 +449,11 @@ int xvmc_conn_lent(struct xvmc_conn *conn, struct xvmc_tx_ring *ring)
 	else
 		conn->tx.offered = ring;
 	spin_unlock_bh(&conn->lock);
-	if (!err)
+	if (!err) {
+		trace_xenvmc_lend(conn->chan->peer->domid, conn->id,
+				  XVMC_TRACE_LENT, ring->id, ring->epoch);
 		conn_do(conn, TODO_TAKE);
+	}
 	return err;
 }
 
@@ -614,6 +621,8 @@ static void conn_lend(struct xvmc_conn *conn)
 		return;
 	}
 	xvmc_stat_inc(XVMC_STAT_LENDS);
+	trace_xenvmc_lend(conn->chan->peer->domid, conn->id, XVMC_TRACE_LEND,
+			  conn->rx.ring_id, conn->rx.epoch);
 	conn_send(conn, XVMC_MSG_LEND);
 	if (READ_ONCE(conn->state) != XVMC_CONN_UP)
 		conn_do(conn, TODO_RECALL_RX);
@@ -688,6 +697,9 @@ void xvmc_rx_recall(struct xvmc_conn *conn, u32 why)
 	if (!rcu_access_pointer(conn->rx.ring))
 		return;
 	xvmc_stat_inc(XVMC_STAT_RECALLS);
+	trace_xenvmc_lend(conn->chan->peer->domid, conn->id, XVMC_TRACE_RECALL,
+			  READ_ONCE(conn->rx.ring_id),
+			  READ_ONCE(conn->rx.epoch));
 	WRITE_ONCE(conn->recall_why, why);
 	conn_send(conn, XVMC_MSG_RECALL);
 }

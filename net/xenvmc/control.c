@@ -14,6 +14,7 @@
 #include "peer.h"
 #include "rings.h"
 #include "stats.h"
+#include "trace.h"
 
 /* Held for reading while the hook's handler runs, so that it can be unloaded */
 static DECLARE_RWSEM(upgrade_rwsem);
@@ -43,6 +44,7 @@ static void control_upgrade(struct xvmc_chan *chan,
 	if (upgrade_fn)
 		reason = upgrade_fn(chan, upgrade);
 	up_read(&upgrade_rwsem);
+	trace_xenvmc_upgrade(chan->peer->domid, upgrade->conn, reason);
 	if (!reason)
 		return;
 	msg.conn.conn = upgrade->conn;
@@ -238,6 +240,16 @@ static bool control_fits(const struct xvmc_conn *conn, u16 type)
 	}
 }
 
+static void control_recall(struct xvmc_conn *conn,
+			   const struct xvmc_msg_lend *recall)
+{
+	if (!control_give_back(conn->chan, recall))
+		return;
+	trace_xenvmc_lend(conn->chan->peer->domid, conn->id,
+			  XVMC_TRACE_RECALLED, recall->ring, recall->epoch);
+	xvmc_conn_recall(conn, control_reason(recall->reason));
+}
+
 static void control_conn(struct xvmc_conn *conn, const struct xvmc_ctlmsg *msg)
 {
 	switch (msg->type) {
@@ -259,9 +271,7 @@ static void control_conn(struct xvmc_conn *conn, const struct xvmc_ctlmsg *msg)
 				   control_reason(msg->conn.arg) : 0);
 		break;
 	case XVMC_MSG_RECALL:
-		if (control_give_back(conn->chan, &msg->lend))
-			xvmc_conn_recall(conn,
-					 control_reason(msg->lend.reason));
+		control_recall(conn, &msg->lend);
 		break;
 	}
 }

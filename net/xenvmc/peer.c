@@ -21,6 +21,7 @@
 #include "peer.h"
 #include "peer_table.h"
 #include "stats.h"
+#include "trace.h"
 #include "xenvmc_priv.h"
 
 #define PEER_NO_EVENT	XVMC_PEER_EVENTS
@@ -158,6 +159,7 @@ static u8 peer_failed(struct xvmc_peer *peer, const char *what, int err)
 static u8 peer_violated(struct xvmc_peer *peer, const char *what)
 {
 	xvmc_stat_inc(XVMC_STAT_VIOLATIONS);
+	trace_xenvmc_violation(peer->domid, what);
 	pr_warn_ratelimited("domain %u broke the protocol: %s\n", peer->domid,
 			    what);
 	return XVMC_PEV_VIOLATION;
@@ -368,8 +370,10 @@ static void peer_run(struct xvmc_peer *peer, u8 ev,
 		    old != XVMC_PEER_BROKEN)
 			peer_violated(peer, "greeting out of turn");
 		WRITE_ONCE(peer->state, step.state);
-		if (step.state != old)
+		if (step.state != old) {
+			trace_xenvmc_peer_state(peer->domid, old, step.state);
 			xvmc_event_peer(peer, peer_ends(&step) ? reason : 0);
+		}
 		ev = peer_act(peer, step.actions, reason, msg);
 		/* A channel that was given up in HELLO has no action for it */
 		if (peer->state == XVMC_PEER_WAITING)

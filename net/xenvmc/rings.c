@@ -16,9 +16,11 @@
 #include <linux/slab.h>
 #include "conn.h"
 #include "fault.h"
+#include "peer.h"
 #include "rings.h"
 #include "stats.h"
 #include "tap.h"
+#include "trace.h"
 
 /* The hook asks it as well; core/ knows nothing of modules */
 EXPORT_SYMBOL_GPL(xvmc_rx_next);
@@ -128,6 +130,8 @@ int xvmc_tx_start(struct xvmc_conn *conn, u32 seq)
 	xvmc_ring_start(&ring->prod, ring->epoch, seq);
 	conn->tx.started = true;
 	conn->tx.seq = seq;
+	trace_xenvmc_switch(conn->chan->peer->domid, conn->id, false, true,
+			    ring->epoch, seq, conn->tx.bytes);
 	xvmc_stat_inc(XVMC_STAT_RING_STARTS);
 	return 0;
 }
@@ -249,6 +253,10 @@ void xvmc_tx_stop(struct xvmc_conn *conn)
 		return;
 	RCU_INIT_POINTER(conn->tx.ring, NULL);
 	xvmc_stat_inc(XVMC_STAT_RING_STOPS);
+	if (conn->tx.started)
+		trace_xenvmc_switch(conn->chan->peer->domid, conn->id, false,
+				    false, ring->epoch, conn->tx.seq,
+				    conn->tx.bytes);
 	if (conn->tx.carried)
 		WRITE_ONCE(conn->tx.switches, conn->tx.switches + 1);
 	WRITE_ONCE(conn->tx.carried, false);
@@ -356,6 +364,8 @@ static void rx_end(struct xvmc_conn *conn, struct xvmc_rx_ring *ring)
 	spin_unlock_bh(&ring->lock);
 	RCU_INIT_POINTER(conn->rx.ring, NULL);
 	WRITE_ONCE(conn->rx.renew, false);
+	trace_xenvmc_lend(conn->chan->peer->domid, conn->id, XVMC_TRACE_BACK,
+			  ring->id, ring->epoch);
 	xvmc_chan_give_rx(conn->chan, ring);
 	/* The ring's reference; the caller has one of its own */
 	xvmc_conn_put(conn);
@@ -443,6 +453,8 @@ static void rx_on(struct xvmc_conn *conn, const struct xvmc_ring_mark *mark)
 {
 	lockdep_assert_held(&conn->rx.mutex);
 	conn->rx.seq = mark->seq;
+	trace_xenvmc_switch(conn->chan->peer->domid, conn->id, true, true,
+			    conn->rx.epoch, conn->rx.seq, conn->rx.bytes);
 	WRITE_ONCE(conn->rx.carried, true);
 	WRITE_ONCE(conn->rx.switches, conn->rx.switches + 1);
 }
@@ -453,6 +465,8 @@ static void rx_off(struct xvmc_conn *conn)
 	lockdep_assert_held(&conn->rx.mutex);
 	if (!conn->rx.carried)
 		return;
+	trace_xenvmc_switch(conn->chan->peer->domid, conn->id, true, false,
+			    conn->rx.epoch, conn->rx.seq, conn->rx.bytes);
 	WRITE_ONCE(conn->rx.switches, conn->rx.switches + 1);
 	WRITE_ONCE(conn->rx.carried, false);
 }

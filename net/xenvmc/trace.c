@@ -5,7 +5,4 @@
 #define CREATE_TRACE_POINTS
 #include "trace.h"
 
-EXPORT_TRACEPOINT_SYMBOL_GPL(xenvmc_fallback);
 EXPORT_TRACEPOINT_SYMBOL_GPL(xenvmc_moved);
-EXPORT_TRACEPOINT_SYMBOL_GPL(xenvmc_chan_state);
-EXPORT_TRACEPOINT_SYMBOL_GPL(xenvmc_violation);

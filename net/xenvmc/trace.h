@@ -10,12 +10,42 @@
 #include <linux/tracepoint.h>
 #include <net/sock.h>
 #include "chan.h"
+#include "core/fsm.h"
 #include "stats.h"
 #include "xenvmc_priv.h"
+
+#ifndef _XVMC_TRACE_LENDS
+#define _XVMC_TRACE_LENDS
+enum xvmc_trace_lend {
+	XVMC_TRACE_LEND,
+	XVMC_TRACE_RECALL,
+	XVMC_TRACE_BACK,
+	XVMC_TRACE_LENT,
+	XVMC_TRACE_RECALLED,
+};
+#endif
 
 #undef define_reason
 #define define_reason(e, n) TRACE_DEFINE_ENUM(XENVMC_REASON_##e);
 XVMC_REASONS(define_reason)
+TRACE_DEFINE_ENUM(XVMC_PEER_ABSENT);
+TRACE_DEFINE_ENUM(XVMC_PEER_OFFERED);
+TRACE_DEFINE_ENUM(XVMC_PEER_WAITING);
+TRACE_DEFINE_ENUM(XVMC_PEER_HELLO);
+TRACE_DEFINE_ENUM(XVMC_PEER_CONNECTED);
+TRACE_DEFINE_ENUM(XVMC_PEER_CLOSING);
+TRACE_DEFINE_ENUM(XVMC_PEER_BROKEN);
+TRACE_DEFINE_ENUM(XVMC_CONN_NEW);
+TRACE_DEFINE_ENUM(XVMC_CONN_ASKED);
+TRACE_DEFINE_ENUM(XVMC_CONN_AWAIT);
+TRACE_DEFINE_ENUM(XVMC_CONN_UP);
+TRACE_DEFINE_ENUM(XVMC_CONN_LEFT);
+TRACE_DEFINE_ENUM(XVMC_CONN_DEAD);
+TRACE_DEFINE_ENUM(XVMC_TRACE_LEND);
+TRACE_DEFINE_ENUM(XVMC_TRACE_RECALL);
+TRACE_DEFINE_ENUM(XVMC_TRACE_BACK);
+TRACE_DEFINE_ENUM(XVMC_TRACE_LENT);
+TRACE_DEFINE_ENUM(XVMC_TRACE_RECALLED);
 TRACE_DEFINE_ENUM(XVMC_CHAN_SETUP);
 TRACE_DEFINE_ENUM(XVMC_CHAN_UP);
 TRACE_DEFINE_ENUM(XVMC_CHAN_CLOSING);
@@ -31,6 +61,30 @@ TRACE_DEFINE_ENUM(XVMC_CHAN_CLOSED);
 			 { XVMC_CHAN_UP, "up" },	\
 			 { XVMC_CHAN_CLOSING, "closing" }, \
 			 { XVMC_CHAN_CLOSED, "closed" })
+#define show_peer_state(state)				\
+	__print_symbolic(state,				\
+			 { XVMC_PEER_ABSENT, "absent" },	\
+			 { XVMC_PEER_OFFERED, "offered" },	\
+			 { XVMC_PEER_WAITING, "waiting" },	\
+			 { XVMC_PEER_HELLO, "hello" },		\
+			 { XVMC_PEER_CONNECTED, "connected" },	\
+			 { XVMC_PEER_CLOSING, "closing" },	\
+			 { XVMC_PEER_BROKEN, "broken" })
+#define show_conn_state(state)				\
+	__print_symbolic(state,				\
+			 { XVMC_CONN_NEW, "new" },	\
+			 { XVMC_CONN_ASKED, "asked" },	\
+			 { XVMC_CONN_AWAIT, "await" },	\
+			 { XVMC_CONN_UP, "up" },	\
+			 { XVMC_CONN_LEFT, "left" },	\
+			 { XVMC_CONN_DEAD, "dead" })
+#define show_lend(what)					\
+	__print_symbolic(what,				\
+			 { XVMC_TRACE_LEND, "lend" },	\
+			 { XVMC_TRACE_RECALL, "recall" },	\
+			 { XVMC_TRACE_BACK, "back" },	\
+			 { XVMC_TRACE_LENT, "lent" },	\
+			 { XVMC_TRACE_RECALLED, "recalled" })
 
 /* A connection stays on TCP, or went back to it */
 TRACE_EVENT(xenvmc_fallback,
@@ -79,6 +133,132 @@ TRACE_EVENT(xenvmc_moved,
 	TP_printk("src=[%pI6c]:%u dst=[%pI6c]:%u domid=%u",
 		  __entry->saddr, __entry->sport, __entry->daddr,
 		  __entry->dport, __entry->domid)
+);
+
+/* An UPGRADE came from the peer: "none" if it was answered with OK, else NO */
+TRACE_EVENT(xenvmc_upgrade,
+	TP_PROTO(u16 domid, u32 peer_conn, u32 reason),
+	TP_ARGS(domid, peer_conn, reason),
+	TP_STRUCT__entry(
+		__field(u16, domid)
+		__field(u32, peer_conn)
+		__field(u32, reason)
+	),
+	TP_fast_assign(
+		__entry->domid = domid;
+		__entry->peer_conn = peer_conn;
+		__entry->reason = reason;
+	),
+	TP_printk("domid=%u peer_conn=%u reason=%s", __entry->domid,
+		  __entry->peer_conn, show_reason(__entry->reason))
+);
+
+/*
+ * A connection has a new state: asked, answered, refused, over. @why is a
+ * reason of a TCP connection, an errno of a stream, 0 if there is none
+ */
+TRACE_EVENT(xenvmc_conn_state,
+	TP_PROTO(u16 domid, u32 conn, bool tcp, u8 old, u8 state, u32 why),
+	TP_ARGS(domid, conn, tcp, old, state, why),
+	TP_STRUCT__entry(
+		__field(u16, domid)
+		__field(u32, conn)
+		__field(bool, tcp)
+		__field(u8, old)
+		__field(u8, state)
+		__field(u32, why)
+	),
+	TP_fast_assign(
+		__entry->domid = domid;
+		__entry->conn = conn;
+		__entry->tcp = tcp;
+		__entry->old = old;
+		__entry->state = state;
+		__entry->why = why;
+	),
+	TP_printk("domid=%u conn=%u kind=%s old=%s state=%s why=%u",
+		  __entry->domid, __entry->conn,
+		  __entry->tcp ? "tcp" : "stream",
+		  show_conn_state(__entry->old),
+		  show_conn_state(__entry->state), __entry->why)
+);
+
+/*
+ * A direction goes onto a ring (@on) or off it: the sender as it writes the
+ * mark, the receiver with the first byte it reads, and behind the last. @seq is
+ * S, @bytes what rings have carried in this direction so far
+ */
+TRACE_EVENT(xenvmc_switch,
+	TP_PROTO(u16 domid, u32 conn, bool rx, bool on, u32 epoch, u32 seq,
+		 u64 bytes),
+	TP_ARGS(domid, conn, rx, on, epoch, seq, bytes),
+	TP_STRUCT__entry(
+		__field(u16, domid)
+		__field(u32, conn)
+		__field(bool, rx)
+		__field(bool, on)
+		__field(u32, epoch)
+		__field(u32, seq)
+		__field(u64, bytes)
+	),
+	TP_fast_assign(
+		__entry->domid = domid;
+		__entry->conn = conn;
+		__entry->rx = rx;
+		__entry->on = on;
+		__entry->epoch = epoch;
+		__entry->seq = seq;
+		__entry->bytes = bytes;
+	),
+	TP_printk("domid=%u conn=%u %s %s epoch=%u seq=%u bytes=%llu",
+		  __entry->domid, __entry->conn, __entry->rx ? "rx" : "tx",
+		  __entry->on ? "start" : "stop", __entry->epoch,
+		  __entry->seq, __entry->bytes)
+);
+
+/*
+ * A ring of ours is lent to the peer, recalled or back; one of the peer's was
+ * lent to us or is recalled
+ */
+TRACE_EVENT(xenvmc_lend,
+	TP_PROTO(u16 domid, u32 conn, u8 what, u32 ring, u32 epoch),
+	TP_ARGS(domid, conn, what, ring, epoch),
+	TP_STRUCT__entry(
+		__field(u16, domid)
+		__field(u32, conn)
+		__field(u8, what)
+		__field(u32, ring)
+		__field(u32, epoch)
+	),
+	TP_fast_assign(
+		__entry->domid = domid;
+		__entry->conn = conn;
+		__entry->what = what;
+		__entry->ring = ring;
+		__entry->epoch = epoch;
+	),
+	TP_printk("domid=%u conn=%u %s ring=%u epoch=%u", __entry->domid,
+		  __entry->conn, show_lend(__entry->what), __entry->ring,
+		  __entry->epoch)
+);
+
+/* A peer has a new state */
+TRACE_EVENT(xenvmc_peer_state,
+	TP_PROTO(u16 domid, u8 old, u8 state),
+	TP_ARGS(domid, old, state),
+	TP_STRUCT__entry(
+		__field(u16, domid)
+		__field(u8, old)
+		__field(u8, state)
+	),
+	TP_fast_assign(
+		__entry->domid = domid;
+		__entry->old = old;
+		__entry->state = state;
+	),
+	TP_printk("domid=%u old=%s state=%s", __entry->domid,
+		  show_peer_state(__entry->old),
+		  show_peer_state(__entry->state))
 );
 
 /* A channel has a new state; @reason counts when it closes */

@@ -25,6 +25,7 @@ DEADLINE = 60 * FACTOR
 ADDRESS = {socket.AF_INET: ("10.9.0.1", "10.9.0.2"),
            socket.AF_INET6: ("fd09::1", "fd09::2")}
 LIBC = ctypes.CDLL(None, use_errno=True)
+TRACING = "/sys/kernel/tracing"
 ETH_P_ALL = 3
 SO_RCVBUFFORCE = 33
 SO_TIMESTAMP = 29
@@ -302,6 +303,64 @@ def nothing_is_built_for_nobody():
     assert stat("monitor_told") + stat("monitor_lost") == before
 
 
+def trace(name, value):
+    """Writes to a file of tracefs."""
+    with open(f"{TRACING}/{name}", "w", encoding="ascii") as handle:
+        handle.write(value)
+
+
+def traced(what):
+    """(event, words) of each line that a function leaves in the trace."""
+    trace("trace", "")
+    trace("events/xenvmc/enable", "1")
+    try:
+        what()
+        with open(f"{TRACING}/trace", encoding="ascii") as handle:
+            text = handle.read()
+    finally:
+        trace("events/xenvmc/enable", "0")
+    return [match.groups() for match in
+            re.finditer(r": xenvmc_(\w+): (.*)", text)]
+
+
+def tracepoints_tell_each_decision():
+    sums = {}
+
+    def work():
+        pair = Pair().move()
+        pair.send(pair.a, bytes(100000))
+        for name in "ab":
+            sums[name] = pair.show(getattr(pair, name))
+        pair.close()
+        until("both are over", lambda: not tool("a", "conn", "show") and
+              not tool("b", "conn", "show"))
+    lines = traced(work)
+    text = [f"{event} {words}" for event, words in lines]
+
+    def fields(event, pattern):
+        found = [re.search(pattern, words) for name, words in lines
+                 if name == event]
+        return sorted(match.groups() for match in found if match)
+    for want in ("old=new state=asked", "old=asked state=up",
+                 "old=new state=await", "old=await state=up",
+                 "old=left state=dead"):
+        assert any(want in line for line in text), (want, text)
+    assert fields("upgrade", r"reason=(\w+)") == [("none",)], text
+    # What one end says the other finds: the marks, and each byte
+    for word in ("start", "stop"):
+        pattern = rf"{{}} {word} (epoch=\d+ seq=\d+ bytes=\d+)"
+        tx = fields("switch", pattern.format("tx"))
+        assert len(tx) == 2 and tx == fields("switch", pattern.format("rx")), \
+            text
+    assert f"bytes={sums['a']['tx_bytes']}" in " ".join(
+        words[0] for words in fields("switch", r"tx stop (.*)")), text
+    ring = r"{} (ring=\d+ epoch=\d+)"
+    lent = fields("lend", ring.format("lent"))
+    assert len(lent) == 2, text
+    assert lent == fields("lend", ring.format("lend")), text
+    assert lent == fields("lend", ring.format("back")), text
+
+
 # ---- the tap ---------------------------------------------------------------
 
 def checksum(data):
@@ -445,12 +504,31 @@ def tap_that_is_down_sees_nothing():
         pair.close()
 
 
+def tap_numbers_are_those_of_tcp():
+    """A tap that comes late shows numbers that continue those of the trace."""
+    with Tap() as tap:
+        pair = Pair()
+        lines = traced(pair.move)
+        own = pair.show(pair.a)["id"]
+        # Both ends may have the same id, each on a channel of its own
+        starts = [int(re.search(r"seq=(\d+)", words).group(1))
+                  for event, words in lines if event == "switch" and
+                  f"conn={own} tx start" in words]
+        before = pair.show(pair.a)["tx_bytes"]
+        tap.up()
+        pair.send(pair.a, b"later")
+        (_, _, seq, data), = [dissect(packet) for packet in tap.packets()]
+        assert data == b"later"
+        assert (seq - before) % (1 << 32) in starts, (seq, before, starts)
+        pair.close()
+
+
 CASES = [ss_shows_a_moved_connection, bytes_are_counted_by_their_way,
          a_full_ring_is_a_stall, monitor_tells_of_a_connection,
          monitor_tells_of_the_hook, nothing_is_built_for_nobody,
-         tap_shows_the_stream,
+         tracepoints_tell_each_decision, tap_shows_the_stream,
          tap_shows_the_stream_in_small_packets_of_ipv6,
-         tap_that_is_down_sees_nothing]
+         tap_that_is_down_sees_nothing, tap_numbers_are_those_of_tcp]
 
 
 def attempt(case):
