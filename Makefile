@@ -34,6 +34,7 @@ help:
 #= make fuzz       fuzz the decoders for longer (SECONDS_EACH=600)
 #= make bench      what a byte costs, on each way between two programs
 #= make bench-smp  the same on two processors, also by the clock
+#= make bench-tax  what connections that cannot move pay for the modules
 #= make bench-check only what the stored baseline has: is anything slower?
 #= make bench-core the ring against pipe and AF_UNIX, natively
 #= make modules    xenvmc.ko, xenvmc_inet.ko, xenvmc_tap.ko for KDIR (this kernel)
@@ -88,6 +89,9 @@ bench: packages
 bench-smp: packages
 	@unset MAKEFLAGS MAKELEVEL; exec selftests/bench/bench.py --smp
 
+bench-tax: packages
+	@unset MAKEFLAGS MAKELEVEL; exec selftests/bench/bench.py --tax
+
 bench-check: packages
 	@unset MAKEFLAGS MAKELEVEL; exec selftests/bench/bench.py --check
 
@@ -131,5 +135,5 @@ clean:
 
 .PHONY: all help packages demo test test-matrix test-debug \
 	test-debug-xen test-faults soak-hostile soak-leaks bench bench-smp \
-	bench-check check unit fuzz bench-core modules modules-all tools \
+	bench-tax bench-check check unit fuzz bench-core modules modules-all tools \
 	install install-modules install-tools install-headers clean

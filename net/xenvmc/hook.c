@@ -358,6 +358,7 @@ static struct xvmc_chan *hook_find_chan(const struct sock *sk,
 		xvmc_stat_fallback(XENVMC_REASON_LINK_LOCAL);
 		return NULL;
 	}
+	xvmc_stat_inc(XVMC_STAT_HOOK_LOOKUPS);
 	chan = xvmc_peer_chan_by_addr(&t->raddr, &known);
 	if (!chan && known)
 		xvmc_fallback(sk, NULL, XENVMC_DOMID_ANY,

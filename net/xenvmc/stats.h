@@ -30,6 +30,7 @@
 	X(RX_BYTES_DISCARDED,	"rx_bytes_discarded")		\
 	X(RX_BYTES_TO_TCP,	"rx_bytes_to_tcp")		\
 	X(VIOLATIONS,		"violations")			\
+	X(HOOK_LOOKUPS,		"hook_lookups")			\
 	X(HOOK_CANDIDATES,	"hook_candidates")		\
 	X(HOOK_MOVED,		"hook_moved")			\
 	X(MONITOR_TOLD,		"monitor_told")			\

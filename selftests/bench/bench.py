@@ -21,6 +21,7 @@ sys.path[:0] = [HERE, os.path.join(HERE, "../xen")]
 # pylint: disable=wrong-import-position
 import figures  # noqa: E402
 import plots  # noqa: E402
+import tax as taxation  # noqa: E402
 from course import Course  # noqa: E402
 from xenlab.errors import LabError  # noqa: E402
 from xenlab.lab import Lab, build_folder  # noqa: E402
@@ -154,17 +155,57 @@ def smp(lab, args):
     return good
 
 
+def say_tax(rows, lookups):
+    print(f"\n{'connections':>12} {'work':>16} {'without':>12} {'with':>12} "
+          f"{'tax':>8}  (least to most)")
+    for row in rows:
+        work = f"{row['what']} {row['size']} B"
+        print(f"{row['path']:>12} {work:>16} {row['without_us']:>9.2f} us "
+              f"{row['with_us']:>9.2f} us {row['tax']:>8.2%}  "
+              f"({row['min']:.2%} to {row['max']:.2%})")
+    print(f"\n{'connections':>12} {'per second without':>20} {'with':>10}")
+    for row in rows:
+        if row["what"] == "connect":
+            print(f"{row['path']:>12} {1e6 / row['without_us']:>20.0f} "
+                  f"{1e6 / row['with_us']:>10.0f}")
+    for path, count in lookups.items():
+        print(f"{path:>12}: {count['lookups']} lookups for {count['ends']} "
+              "ends of connections, no candidate")
+
+
+def tax(lab, args):
+    """make bench-tax."""
+    lab.down()
+    lab.build()
+    lab.up(Params(icount=True, cpus=1))
+    taxed = taxation.Tax(lab)
+    taxed.prepare()
+    rows = figures.taxes(taxed.pairs(args.pairs))
+    lab.check()
+    path = os.path.join(folder(), "tax.json")
+    write({"pairs": args.pairs, "rows": rows, "lookups": taxed.lookups}, path)
+    say_tax(rows, taxed.lookups)
+    lines = figures.overtaxed(rows)
+    print("\n" + "\n".join(lines or [
+        f"no work costs more than {figures.TAX:.0%} more with the modules"]))
+    print("\n" + path)
+    return not lines
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     mode = parser.add_mutually_exclusive_group()
     for name, function, words in (
             ("--smp", smp, "two processors, also by the clock"),
+            ("--tax", tax, "what connections that cannot move pay"),
             ("--check", check, "compare with the baseline only"),
             ("--store", store, "write the baseline")):
         mode.add_argument(name, dest="mode", action="store_const",
                           const=function, help=words, default=whole)
     parser.add_argument("--rounds", type=int, default=3,
                         help="of all paths, after one to warm up (default 3)")
+    parser.add_argument("--pairs", type=int, default=9,
+                        help="of --tax, after one to warm up (default 9)")
     args = parser.parse_args()
     lab = Lab("bench")
     begin = time.monotonic()

@@ -15,6 +15,12 @@ FLOORS = (("stream", 65536, 6), ("stream", 16384, 5), ("stream", 1024, 2.5),
           ("stream", 64, 1.3), ("rtt", 1, 2.3))
 SMP_FLOORS = (("rtt", 1, 3.5),)
 
+# What connections that cannot move may pay for the modules, and what of them is
+# measured: where to, what, size.
+TAX = 0.01
+TAXED = tuple((path, *work) for path in ("within", "between")
+              for work in (("connect", 1), ("rtt", 1), ("rtt", 64)))
+
 # TCP on netfront is noisy even where instructions are counted.
 GATED = ("moved", "af_xenvmc")
 TOLERANCE = 0.05
@@ -98,6 +104,33 @@ def pairs(values):
                       "median": statistics.median(gains),
                       "min": min(gains), "max": max(gains)})
     return found
+
+
+def taxes(values):
+    """Rows of what loaded modules cost, out of @values: {(path, what, size):
+    [(microseconds without, with) of each pair]}. A pair is compared in itself."""
+    found = []
+    for (path, what, size), both in values.items():
+        more = [loaded / bare - 1 for bare, loaded in both]
+        found.append({"path": path, "what": what, "size": size,
+                      "without_us": statistics.median(b for b, _ in both),
+                      "with_us": statistics.median(w for _, w in both),
+                      "tax": statistics.median(more),
+                      "min": min(more), "max": max(more)})
+    return found
+
+
+def overtaxed(rows):
+    """Lines saying what is taxed more than TAX, or was not measured."""
+    tax = {(row["path"], row["what"], row["size"]): row["tax"] for row in rows}
+    lines = []
+    for key in TAXED:
+        if key not in tax:
+            lines.append("{} {} of {} B: not measured".format(*key))
+        elif tax[key] > TAX:
+            lines.append("{} {} of {} B: {:.2%} more with the modules, at most "
+                         "{:.0%}".format(*key, tax[key], TAX))
+    return lines
 
 
 def table(rows):

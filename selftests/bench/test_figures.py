@@ -12,6 +12,7 @@ sys.path[:0] = [HERE, os.path.join(HERE, "../xen")]
 # pylint: disable=wrong-import-position
 import course  # noqa: E402
 import figures  # noqa: E402
+import tax  # noqa: E402
 import trace  # noqa: E402
 from xenlab import tap  # noqa: E402
 from xenlab.errors import LabError  # noqa: E402
@@ -61,6 +62,38 @@ def rows(factor=1.0):
         found += [figures.row("tcp", 1, size, what, [100]),
                   figures.row("moved", 1, size, what, [moved])]
     return found
+
+
+class Tax(unittest.TestCase):
+    """What the modules may cost, and what was not measured."""
+
+    @staticmethod
+    def values(factor):
+        """Pairs in which loaded is @factor of not loaded, one of them odd."""
+        return {key: [(100, 100 * factor), (50, 50 * factor), (100, 900)]
+                for key in figures.TAXED}
+
+    def test_half_a_percent_is_allowed(self):
+        rows = figures.taxes(self.values(1.005))
+        self.assertEqual(len(rows), 6)
+        self.assertAlmostEqual(rows[0]["tax"], 0.005)
+        self.assertEqual((rows[0]["without_us"], rows[0]["max"]), (100, 8))
+        self.assertEqual(figures.overtaxed(rows), [])
+
+    def test_two_percent_are_not(self):
+        lines = figures.overtaxed(figures.taxes(self.values(1.02)))
+        self.assertEqual(len(lines), 6)
+        self.assertIn("within connect of 1 B: 2.00% more", lines[0])
+
+    def test_nothing_measured_is_nothing_allowed(self):
+        values = self.values(1)
+        del values[("between", "rtt", 64)]
+        self.assertEqual(figures.overtaxed(figures.taxes(values)),
+                         ["between rtt of 64 B: not measured"])
+
+    def test_connections_are_counted(self):
+        lines = figures.parse(LINES)
+        self.assertEqual(tax.connections(lines), 50 + 50 + 126)
 
 
 class Figures(unittest.TestCase):
@@ -171,4 +204,4 @@ class Trace(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    sys.exit(tap.run([Figures, Course, Trace]))
+    sys.exit(tap.run([Figures, Tax, Course, Trace]))

@@ -523,12 +523,35 @@ def tap_numbers_are_those_of_tcp():
         pair.close()
 
 
+def a_stranger_costs_one_lookup():
+    """An address of no peer is looked up once at each end, and that is all."""
+    for where in "ab":
+        run("ip", "netns", "exec", where, "xenvmc", "hook", "on")
+    try:
+        before = {name: stat(name) for name in ("hook_lookups", "tx_bytes",
+                                                "hook_candidates")}
+        for _ in range(10):
+            pair = Pair()
+            for _ in range(20):
+                pair.send(pair.a, b"to")
+                pair.send(pair.b, b"fro")
+            pair.close()
+        assert stat("hook_lookups") == before["hook_lookups"] + 20
+        assert stat("hook_candidates") == before["hook_candidates"]
+        assert stat("tx_bytes") == before["tx_bytes"]
+    finally:
+        for where in "ab":
+            run("ip", "netns", "exec", where, "xenvmc", "hook", "on",
+                "loopback")
+
+
 CASES = [ss_shows_a_moved_connection, bytes_are_counted_by_their_way,
          a_full_ring_is_a_stall, monitor_tells_of_a_connection,
          monitor_tells_of_the_hook, nothing_is_built_for_nobody,
          tracepoints_tell_each_decision, tap_shows_the_stream,
          tap_shows_the_stream_in_small_packets_of_ipv6,
-         tap_that_is_down_sees_nothing, tap_numbers_are_those_of_tcp]
+         tap_that_is_down_sees_nothing, tap_numbers_are_those_of_tcp,
+         a_stranger_costs_one_lookup]
 
 
 def attempt(case):
