@@ -355,7 +355,8 @@ static struct xvmc_chan *hook_find_chan(const struct sock *sk,
 		return NULL;
 	/* Every link may have this address: it is never among the peers' */
 	if (ipv6_addr_type(&t->raddr) & IPV6_ADDR_LINKLOCAL) {
-		xvmc_stat_fallback(XENVMC_REASON_LINK_LOCAL);
+		xvmc_fallback(sk, NULL, XENVMC_DOMID_ANY,
+			      XENVMC_REASON_LINK_LOCAL);
 		return NULL;
 	}
 	xvmc_stat_inc(XVMC_STAT_HOOK_LOOKUPS);
