@@ -307,9 +307,11 @@ static void conn_begin(struct xvmc_conn *conn, u8 event, unsigned long timeout)
 {
 	struct xvmc_fsm_step step;
 
-	xvmc_conn_hold(conn);
-	if (!queue_delayed_work(xvmc_wq, &conn->timer, timeout))
-		xvmc_conn_put(conn);
+	if (timeout) {
+		xvmc_conn_hold(conn);
+		if (!queue_delayed_work(xvmc_wq, &conn->timer, timeout))
+			xvmc_conn_put(conn);
+	}
 	step = conn_event(conn, event, 0, 0);
 	/* The channel went before there was a timer that it could cancel */
 	if (step.state == XVMC_CONN_DEAD && cancel_delayed_work(&conn->timer))
@@ -332,7 +334,7 @@ static void conn_timer(struct work_struct *work)
 /**
  * xvmc_conn_ask() - send CONNECT or UPGRADE
  * @conn: connection in state NEW
- * @timeout: jiffies to wait for the answer
+ * @timeout: jiffies to wait for the answer, 0: as long as the channel is there
  *
  * Context: any.
  */

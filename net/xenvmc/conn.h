@@ -244,7 +244,10 @@ void xvmc_conn_put(struct xvmc_conn *conn);		/* any context */
 /* Returns a reference or NULL */
 struct xvmc_conn *xvmc_conn_get_by_id(struct xvmc_chan *chan, u32 id);
 
-/* Life. Any context; callbacks come later from the connection's work */
+/*
+ * Life. Any context; callbacks come later from the connection's work. A
+ * @timeout of 0 is none
+ */
 void xvmc_conn_ask(struct xvmc_conn *conn, unsigned long timeout);
 void xvmc_conn_await(struct xvmc_conn *conn, unsigned long timeout);
 /* A matching request came from @peer_id: UP, and the answer is sent */
@@ -360,5 +363,7 @@ int xvmc_stream_incoming(struct xvmc_chan *chan,
 typedef u32 (*xvmc_upgrade_fn)(struct xvmc_chan *chan,
 			       const struct xvmc_msg_upgrade *msg);
 void xvmc_set_upgrade_handler(xvmc_upgrade_fn fn);
+/* UPGRADE_NO, now or never: -EAGAIN without room. Any context */
+int xvmc_upgrade_refuse(struct xvmc_chan *chan, u32 peer_id, u32 reason);
 
 #endif /* _XVMC_CONN_H */

@@ -34,10 +34,28 @@ void xvmc_set_upgrade_handler(xvmc_upgrade_fn fn)
 }
 EXPORT_SYMBOL_GPL(xvmc_set_upgrade_handler);
 
+/**
+ * xvmc_upgrade_refuse() - answer UPGRADE_NO
+ * @chan: channel on which UPGRADE came
+ * @peer_id: the asking end's id
+ * @reason: &enum xenvmc_reason
+ *
+ * Context: any.
+ * Return: 0, -EAGAIN without room, another negative errno if nobody listens.
+ */
+int xvmc_upgrade_refuse(struct xvmc_chan *chan, u32 peer_id, u32 reason)
+{
+	struct xvmc_ctlmsg msg = { .type = XVMC_MSG_UPGRADE_NO };
+
+	msg.conn.conn = peer_id;
+	msg.conn.arg = reason;
+	return xvmc_chan_send(chan, &msg);
+}
+EXPORT_SYMBOL_GPL(xvmc_upgrade_refuse);
+
 static void control_upgrade(struct xvmc_chan *chan,
 			    const struct xvmc_msg_upgrade *upgrade)
 {
-	struct xvmc_ctlmsg msg = { .type = XVMC_MSG_UPGRADE_NO };
 	u32 reason = XENVMC_REASON_HOOK_OFF;
 
 	down_read(&upgrade_rwsem);
@@ -45,12 +63,8 @@ static void control_upgrade(struct xvmc_chan *chan,
 		reason = upgrade_fn(chan, upgrade);
 	up_read(&upgrade_rwsem);
 	trace_xenvmc_upgrade(chan->peer->domid, upgrade->conn, reason);
-	if (!reason)
-		return;
-	msg.conn.conn = upgrade->conn;
-	msg.conn.arg = reason;
-	/* Without room the asking end finds out by its own timeout */
-	if (xvmc_chan_send(chan, &msg))
+	/* Without room the asking end finds out by its own timeout, if any */
+	if (reason && xvmc_upgrade_refuse(chan, upgrade->conn, reason))
 		xvmc_stat_inc(XVMC_STAT_CTL_DROPPED);
 }
 
