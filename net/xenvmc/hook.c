@@ -6,7 +6,8 @@
  * ESTABLISHED, in softirq context or under the socket lock. If the remote
  * address leads to a connected peer, the socket gets a hook_conn and prepared
  * copies of its proto and proto_ops (hook_tcp.c); otherwise it is never touched
- * again. The passive end asks its peer, the active end awaits that.
+ * again. The passive end asks its peer, the active end awaits that. Connections
+ * that were there before the peer are taken over by hook_late.c.
  *
  * The tables are keyed by socket (every call of a hooked socket looks itself up
  * there) and by tuple (an UPGRADE that came). Both are read under RCU. A
@@ -113,7 +114,7 @@ struct hook_conn *hook_get(const struct sock *sk)
 	return found;
 }
 
-static void hook_insert(struct hook_conn *hc, bool await)
+void hook_insert(struct hook_conn *hc, bool await)
 {
 	spin_lock_bh(&hook_lock);
 	hlist_add_head_rcu(&hc->by_sk, hook_sk_bucket(hc->conn.sk));
@@ -163,6 +164,9 @@ void hook_unhook_locked(struct hook_conn *hc)
 		return;
 	hook_count(hc->conn.sk, hc);
 	hook_tcp_restore(hc->conn.sk, hc);
+	/* Somebody still waits for an answer */
+	if (READ_ONCE(hc->asked))
+		hook_work_later(hc, 0);
 	hook_put(hc);
 }
 
@@ -185,7 +189,7 @@ void hook_unhook(struct hook_conn *hc)
  */
 void hook_fallback(struct hook_conn *hc, u32 reason)
 {
-	if (test_and_set_bit(0, &hc->fell))
+	if (test_and_set_bit(0, &hc->fell) || hc->quiet)
 		return;
 	xvmc_fallback(hc->conn.sk, &hc->conn, hc->conn.chan->peer->domid,
 		      reason);
@@ -221,15 +225,17 @@ static void hook_refused(struct xvmc_conn *conn, u32 why)
 	hook_fallback(hc, why);
 	/* An answer may still come: what is left is the engine's */
 	xvmc_conn_leave(conn, why, false, true);
+	WRITE_ONCE(hc->back, true);
 	hook_unhook(hc);
 	/* Who sleeps in our text must not stay: nobody finds it there again */
 	hook_begin_back(hc, why);
 }
 
 /*
- * The peer let go. The socket stays hooked: its ring may hold bytes, and the
- * functions are the right ones for TCP too. Bytes that the peer's application
- * closed without reading would have brought a RST over TCP; so they do here.
+ * The peer let go. If it ends, the socket stays hooked: its ring may hold
+ * bytes, and the functions are the right ones for TCP too. Bytes that the
+ * peer's application closed without reading would have brought a RST over TCP;
+ * so they do here. Else it goes on by TCP, and is TCP's as soon as they are.
  */
 static void hook_down(struct xvmc_conn *conn, u32 why)
 {
@@ -237,8 +243,10 @@ static void hook_down(struct xvmc_conn *conn, u32 why)
 
 	if (why == XENVMC_REASON_CLOSED && READ_ONCE(conn->tx.unread))
 		tcp_abort(conn->sk, ECONNRESET);
-	else if (why != XENVMC_REASON_CLOSED && why != XENVMC_REASON_TCP_ENDED)
-		hook_fallback(hc, why);
+	if (why == XENVMC_REASON_CLOSED || why == XENVMC_REASON_TCP_ENDED)
+		return;
+	hook_fallback(hc, why);
+	hook_return(hc, why);
 }
 
 static void hook_no_ring(struct xvmc_conn *conn)
@@ -306,8 +314,7 @@ static u32 hook_unfit_options(const struct sock *sk)
 	return 0;
 }
 
-/* What a ring cannot carry, known at this moment. 0: can be moved */
-static u32 hook_unfit(const struct sock *sk)
+u32 hook_unfit(const struct sock *sk)
 {
 	const struct tcp_sock *tp = tcp_sk(sk);
 
@@ -317,8 +324,6 @@ static u32 hook_unfit(const struct sock *sk)
 		return XENVMC_REASON_ULP;
 	if (sk->sk_kern_sock || rcu_access_pointer(__sk_user_data(sk)))
 		return XENVMC_REASON_KERNEL;
-	if (!hook_tcp_fits(sk))
-		return XENVMC_REASON_SOCKMAP;
 	if (tp->repair)
 		return XENVMC_REASON_REPAIR;
 	if (tp->syn_data || tp->syn_fastopen || tp->fastopen_req ||
@@ -335,7 +340,7 @@ static u32 hook_unfit(const struct sock *sk)
 	return hook_unfit_options(sk);
 }
 
-static void hook_read_tuple(const struct sock *sk, struct hook_tuple *t)
+void hook_read_tuple(const struct sock *sk, struct hook_tuple *t)
 {
 	xvmc_sk_addrs(sk, &t->laddr, &t->raddr);
 	t->lport = inet_sk(sk)->inet_sport;
@@ -369,30 +374,43 @@ static struct xvmc_chan *hook_find_chan(const struct sock *sk,
 	return chan;
 }
 
-static int hook_attach(struct sock *sk, struct xvmc_chan *chan,
-		       const struct hook_tuple *t, bool passive)
+/* With one reference, for the table of hooked sockets */
+struct hook_conn *hook_new(struct sock *sk, struct xvmc_chan *chan,
+			   const struct hook_tuple *t, gfp_t gfp)
 {
-	const struct tcp_sock *tp = tcp_sk(sk);
 	struct hook_conn *hc;
 	int err;
 
 	/* The engine frees an orphan whose door is unloaded */
 	static_assert(offsetof(struct hook_conn, conn) == 0);
 	if (xvmc_should_fail(XVMC_FAULT_HOOK_CONN))
-		return -ENOMEM;
-	hc = kzalloc(sizeof(*hc), GFP_ATOMIC);
+		return ERR_PTR(-ENOMEM);
+	hc = kzalloc(sizeof(*hc), gfp);
 	if (!hc)
-		return -ENOMEM;
+		return ERR_PTR(-ENOMEM);
 	hc->tuple = *t;
-	/* No byte has been sent or taken yet in either direction */
-	hc->iss = tp->write_seq - 1;
-	hc->irs = tp->rcv_nxt - 1;
 	hook_rest_init(hc);
+	INIT_DELAYED_WORK(&hc->work, hook_work);
 	err = xvmc_conn_init(&hc->conn, &hook_conn_ops, sk, chan);
 	if (err) {
 		kfree(hc);
-		return err;
+		return ERR_PTR(err);
 	}
+	return hc;
+}
+
+static int hook_attach(struct sock *sk, struct xvmc_chan *chan,
+		       const struct hook_tuple *t, bool passive)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+	struct hook_conn *hc;
+
+	hc = hook_new(sk, chan, t, GFP_ATOMIC);
+	if (IS_ERR(hc))
+		return PTR_ERR(hc);
+	/* No byte has been sent or taken yet in either direction */
+	hc->iss = tp->write_seq - 1;
+	hc->irs = tp->rcv_nxt - 1;
 	xvmc_stat_inc(XVMC_STAT_HOOK_CANDIDATES);
 	hook_insert(hc, !passive);
 	hook_tcp_install(sk, hc);
@@ -415,7 +433,7 @@ static void hook_established(struct sock *sk, bool passive)
 	chan = hook_find_chan(sk, &t, passive);
 	if (!chan)
 		return;
-	reason = hook_unfit(sk);
+	reason = hook_tcp_fits(sk) ? hook_unfit(sk) : XENVMC_REASON_SOCKMAP;
 	if (!reason) {
 		err = hook_attach(sk, chan, &t, passive);
 		if (err)
@@ -483,7 +501,7 @@ static struct hook_conn *hook_find_awaiting(struct xvmc_chan *chan,
 	return found;
 }
 
-/* An UPGRADE came. 0: answered with OK, else the reason for NO */
+/* An UPGRADE came. 0: is or will be answered, else the reason for NO */
 static u32 hook_upgrade(struct xvmc_chan *chan,
 			const struct xvmc_msg_upgrade *msg)
 {
@@ -497,8 +515,8 @@ static u32 hook_upgrade(struct xvmc_chan *chan,
 	t.rport = (__force __be16)msg->sport;
 	hc = hook_find_awaiting(chan, &t);
 	if (!hc)
-		return XENVMC_REASON_NO_MATCH;
-	if (hc->iss != msg->irs || hc->irs != msg->iss)
+		return hook_late_upgrade(chan, &t, msg);
+	if (!hook_proves(hc, msg->iss, msg->irs))
 		reason = XENVMC_REASON_NO_PROOF;
 	else if (xvmc_conn_accept(&hc->conn, msg->conn))
 		reason = XENVMC_REASON_NO_MATCH;
@@ -508,14 +526,23 @@ static u32 hook_upgrade(struct xvmc_chan *chan,
 
 /* ---- life --------------------------------------------------------------- */
 
-/* Connections that exist go on as they are; the switch is for new ones */
+/* Connections that are on rings go on as they are */
 static void hook_changed(struct net *net)
 {
+	if (READ_ONCE(xvmc_net(net)->hook_on))
+		hook_walk(true);
+}
+
+/* Where the peer knows as well, one end asks and not both */
+static void hook_peer_came(bool known)
+{
+	hook_walk(!known);
 }
 
 static const struct xvmc_hook_ops hook_ops = {
 	.owner		= THIS_MODULE,
 	.changed	= hook_changed,
+	.peer_came	= hook_peer_came,
 };
 
 static void hook_find_tp(struct tracepoint *tp, void *data)
@@ -573,7 +600,7 @@ static void hook_drain(void)
 	 * again. Sleepers were woken by going back and restart their call.
 	 */
 	synchronize_rcu_tasks();
-	while (hook_tcp_restoring() || hook_count_inside())
+	while (hook_tcp_restoring() || hook_late_busy() || hook_count_inside())
 		schedule_timeout_uninterruptible(HOOK_UNLOAD_POLL);
 	synchronize_rcu_tasks();
 }
@@ -606,18 +633,30 @@ static int __init hook_init(void)
 	err = hook_tcp_init();
 	if (err)
 		goto free_tables;
-	err = xvmc_hook_register(&hook_ops);
+	err = hook_late_init();
 	if (err)
 		goto free_tables;
+	err = xvmc_hook_register(&hook_ops);
+	if (err)
+		goto exit_late;
 	xvmc_set_upgrade_handler(hook_upgrade);
 	err = tracepoint_probe_register(hook_tp, hook_probe, NULL);
 	if (err)
 		goto unregister;
+	hook_walk(true);
 	return 0;
 
 unregister:
+	/* Some were found already, perhaps */
+	WRITE_ONCE(hook_unloading, true);
 	xvmc_set_upgrade_handler(NULL);
 	xvmc_hook_unregister(&hook_ops);
+	hook_late_stop();
+	hook_drain();
+	xvmc_conn_flush();
+	rcu_barrier();
+exit_late:
+	hook_late_exit();
 free_tables:
 	kvfree(hook_by_sk);
 	kvfree(hook_by_tuple);
@@ -631,7 +670,9 @@ static void __exit hook_exit(void)
 	xvmc_set_upgrade_handler(NULL);
 	tracepoint_probe_unregister(hook_tp, hook_probe, NULL);
 	tracepoint_synchronize_unregister();
+	hook_late_stop();
 	hook_drain();
+	hook_late_exit();
 	/* hook_free() runs from RCU, after the engine's last reference */
 	xvmc_conn_flush();
 	rcu_barrier();

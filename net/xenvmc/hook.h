@@ -53,6 +53,25 @@ struct hook_rest {
 };
 
 /**
+ * enum hook_stage - how far taking over an established connection is
+ * @HOOK_SETTLED: no task is inside TCP but through us. So from the beginning
+ *	if the connection was taken over as it became ESTABLISHED
+ * @HOOK_FOUND: nothing of the socket was touched yet
+ * @HOOK_LOOK: its functions are ours; tasks may be inside TCP's own
+ * @HOOK_LOOKED: none was seen, once
+ * @HOOK_SLEEPER: one sleeps there; the next call of the socket looks again
+ * @HOOK_DROPPED: not taken over
+ */
+enum hook_stage {
+	HOOK_SETTLED,
+	HOOK_FOUND,
+	HOOK_LOOK,
+	HOOK_LOOKED,
+	HOOK_SLEEPER,
+	HOOK_DROPPED,
+};
+
+/**
  * struct hook_conn - a hooked TCP socket
  * @conn: its end of the engine
  * @base: the socket's own struct proto
@@ -69,6 +88,20 @@ struct hook_rest {
  * @fell: a fallback was counted: at most once for a connection
  * @late: to give the socket its proto_ops back
  * @rest: what keeps the TCP connection known on its path
+ * @stage: &enum hook_stage; written under the socket lock
+ * @tries: how often something was in the way
+ * @quiet: a fallback is not counted: it was before
+ * @asked: the peer's id in the UPGRADE that @work has to answer, or 0. Set
+ *	under the socket lock, cleared by @work
+ * @asked_iss: what that UPGRADE says of sequence numbers
+ * @asked_irs: likewise
+ * @taken: bytes that were read from TCP through us; rx.mutex
+ * @mark: copied_seq without @taken, when @stage became HOOK_LOOKED
+ * @grace: until every task has scheduled
+ * @returning: the channel went, @work takes the socket back to TCP
+ * @why: reason for that, or for HOOK_DROPPED
+ * @delay: jiffies until that is tried again
+ * @work: late take-over and return, which never meet; a reference while queued
  */
 struct hook_conn {
 	struct xvmc_conn conn;
@@ -86,6 +119,19 @@ struct hook_conn {
 	unsigned long fell;
 	struct rcu_head late;
 	struct hook_rest rest;
+	u8 stage;
+	u16 tries;
+	bool quiet;
+	u32 asked;
+	u32 asked_iss;
+	u32 asked_irs;
+	u32 taken;
+	u32 mark;
+	struct rcu_head grace;
+	bool returning;
+	u32 why;
+	unsigned long delay;
+	struct delayed_work work;
 };
 
 static inline struct hook_conn *to_hook(struct xvmc_conn *conn)
@@ -99,6 +145,19 @@ struct hook_conn *hook_get(const struct sock *sk);	/* reference or NULL */
 static inline void hook_put(struct hook_conn *hc)
 {
 	xvmc_conn_put(&hc->conn);
+}
+
+/* A new one in no table, or ERR_PTR. Any context */
+struct hook_conn *hook_new(struct sock *sk, struct xvmc_chan *chan,
+			   const struct hook_tuple *t, gfp_t gfp);
+void hook_insert(struct hook_conn *hc, bool await);
+void hook_read_tuple(const struct sock *sk, struct hook_tuple *t);
+/* What a ring cannot carry, known at this moment. 0: can be moved */
+u32 hook_unfit(const struct sock *sk);
+/* The connection went back to TCP while this task was inside */
+static inline bool hook_is_gone(const struct hook_conn *hc)
+{
+	return READ_ONCE(hc->back) && !READ_ONCE(hc->hashed);
 }
 
 /* Counted, traced: the one way by which a connection is on TCP */
@@ -157,5 +216,40 @@ void hook_describe(struct xvmc_conn *conn, struct xvmc_conn_info *info);
 int hook_go_back(struct hook_conn *hc, u32 reason, bool abort);
 /* Begins it and does not wait */
 void hook_begin_back(struct hook_conn *hc, u32 reason);
+/* The peer let go: goes back by itself, as soon as it can. Any context */
+void hook_return(struct hook_conn *hc, u32 reason);
+void hook_return_step(struct hook_conn *hc);
+
+/* hook_late.c: connections that were there before their peer */
+int hook_late_init(void);
+void hook_late_stop(void);	/* nothing is taken over any more */
+bool hook_late_busy(void);	/* work of a hook_conn is under way */
+void hook_late_exit(void);
+void hook_work(struct work_struct *work);
+void hook_work_later(struct hook_conn *hc, unsigned long delay);
+/* Takes @sk over if its peer is there, and asks. Process context */
+void hook_late_try(struct sock *sk, bool quiet);
+bool hook_late_wants(const struct sock *sk, bool all);
+/* An UPGRADE that nobody awaits. 0: will be answered, else the reason for NO */
+u32 hook_late_upgrade(struct xvmc_chan *chan, const struct hook_tuple *t,
+		      const struct xvmc_msg_upgrade *msg);
+/* The sequence numbers of an UPGRADE are those of the connection @hc */
+bool hook_proves(const struct hook_conn *hc, u32 iss, u32 irs);
+/* Wakes as woken_wake_function() does, and tells our sleepers from TCP's */
+int hook_wake(struct wait_queue_entry *entry, unsigned int mode, int sync,
+	      void *key);
+
+/* A call of the socket: the task that slept inside TCP may have left */
+static inline void hook_late_call(struct hook_conn *hc)
+{
+	if (unlikely(READ_ONCE(hc->stage) == HOOK_SLEEPER))
+		hook_work_later(hc, HZ / 50);
+}
+
+/* hook_walk.c: finds them */
+void hook_walk_init(struct workqueue_struct *wq);
+void hook_walk(bool all);		/* from now on. Any context */
+void hook_walk_stop(void);
+struct sock *hook_walk_lookup(const struct hook_tuple *t, bool loopback);
 
 #endif /* _XVMC_HOOK_H */

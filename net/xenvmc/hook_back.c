@@ -17,6 +17,8 @@
 #define BACK_TIMEOUT	(10 * HZ)
 #define BACK_POLL	(HZ / 50)
 #define BACK_SKB	(16 * 1024)
+#define RETURN_DELAY	(HZ / 50)
+#define RETURN_MAX	HZ
 
 /**
  * hook_begin_back() - stop sending by ring, ask the peer to do so
@@ -188,6 +190,9 @@ static int back_rx(struct sock *sk, struct hook_conn *hc)
 	u32 limit;
 	int err;
 
+	/* What is missing would not be missed any more */
+	if (hc->conn.rx.torn)
+		return -ECONNRESET;
 	hook_tcp_view(sk, &view);
 	err = xvmc_rx_view(&hc->conn, &view);
 	if (err)
@@ -222,6 +227,8 @@ static int back_try(struct sock *sk, struct hook_conn *hc, u32 reason)
 	err = hc->hashed ? back_rx(sk, hc) : 0;
 	if (!err) {
 		xvmc_conn_leave(&hc->conn, reason, false, true);
+		/* A task that comes out of TCP reads nothing here any more */
+		WRITE_ONCE(hc->back, true);
 		hook_unhook_locked(hc);
 	}
 	release_sock(sk);
@@ -294,4 +301,55 @@ int hook_go_back(struct hook_conn *hc, u32 reason, bool abort)
 	if (err)
 		back_give_up(hc, reason);
 	return err == -EAGAIN ? -EBUSY : err;
+}
+
+/**
+ * hook_return() - the peer let go: go back without being told to
+ * @hc: hooked socket
+ * @reason: &enum xenvmc_reason
+ *
+ * The sending direction was stopped. Calls go on as they are meanwhile.
+ * Context: any.
+ */
+void hook_return(struct hook_conn *hc, u32 reason)
+{
+	hc->why = reason;
+	hc->delay = RETURN_DELAY;
+	WRITE_ONCE(hc->returning, true);
+	hook_work_later(hc, 0);
+}
+
+/* A new channel may have come before the old one was torn down */
+static void return_again(struct sock *sk, struct hook_conn *hc)
+{
+	if (READ_ONCE(hc->conn.chan->state) != XVMC_CHAN_UP &&
+	    hook_late_wants(sk, false))
+		hook_late_try(sk, false);
+}
+
+/**
+ * hook_return_step() - take the socket back if it can be done now
+ * @hc: hooked socket
+ *
+ * Without a deadline: the ring is stopped or torn when the channel is closed at
+ * the latest, and what TCP owes before S comes, or TCP ends. A torn connection
+ * stays as it is, for its reader is to be told.
+ * Context: process, the work of @hc.
+ */
+void hook_return_step(struct hook_conn *hc)
+{
+	struct sock *sk = hc->conn.sk;
+	int err = back_try(sk, hc, hc->why);
+	unsigned long delay;
+
+	if (!err) {
+		hook_begin_back(hc, hc->why);
+		return_again(sk, hc);
+		return;
+	}
+	if ((err != -EAGAIN && err != -ENOMEM) || hook_is_unloading())
+		return;
+	delay = hc->delay;
+	hc->delay = min_t(unsigned long, 2 * delay, RETURN_MAX);
+	hook_work_later(hc, delay);
 }

@@ -56,8 +56,12 @@ static ssize_t rx_by_tcp(struct sock *sk, struct hook_conn *hc,
 			 struct rx_step *step, size_t len)
 {
 	int flags = (step->flags | MSG_DONTWAIT) & ~MSG_WAITALL;
+	int ret;
 
-	return compat_recvmsg(hc->base, sk, step->msg, len, flags);
+	ret = compat_recvmsg(hc->base, sk, step->msg, len, flags);
+	if (ret > 0 && !(flags & MSG_PEEK))
+		hc->taken += ret;
+	return ret;
 }
 
 /*
@@ -255,7 +259,7 @@ static void rx_spin(struct sock *sk, struct hook_conn *hc, u32 seen)
 static int rx_wait(struct sock *sk, struct hook_conn *hc, u32 seen,
 		   long *timeo)
 {
-	DEFINE_WAIT_FUNC(wait, woken_wake_function);
+	DEFINE_WAIT_FUNC(wait, hook_wake);
 	int err = 0;
 
 	/* TCP reads nothing at an urgent byte before the signal is served */
@@ -299,13 +303,17 @@ static void rx_arm(struct sock *sk, struct hook_conn *hc)
 		READ_ONCE(sk->sk_data_ready)(sk);
 }
 
+/* Nothing by this way once the socket is TCP's again: it may be moved anew */
 static ssize_t rx_locked(struct sock *sk, struct hook_conn *hc,
 			 struct rx_step *step, size_t len)
 {
-	ssize_t ret;
+	ssize_t ret = -EAGAIN;
 
 	mutex_lock(&hc->conn.rx.mutex);
-	ret = rx_some(sk, hc, step, len);
+	if (!hook_is_gone(hc))
+		ret = rx_some(sk, hc, step, len);
+	else if (step->flags & MSG_DONTWAIT)
+		ret = rx_by_tcp(sk, hc, step, len);
 	mutex_unlock(&hc->conn.rx.mutex);
 	return ret;
 }
@@ -386,6 +394,8 @@ static int hook_recv(struct sock *sk, struct msghdr *msg, size_t len, int flags)
 
 	hook_enter();
 	hc = hook_get(sk);
+	if (hc)
+		hook_late_call(hc);
 	if (!hc && !(flags & MSG_DONTWAIT))
 		ret = hook_restart();
 	else if (!hc)

@@ -259,7 +259,7 @@ static void tx_no_space(struct sock *sk)
  */
 static int tx_wait(struct sock *sk, struct hook_conn *hc, long *timeo)
 {
-	DEFINE_WAIT_FUNC(wait, woken_wake_function);
+	DEFINE_WAIT_FUNC(wait, hook_wake);
 	long nap = 0;
 	int err = 0;
 
@@ -315,6 +315,21 @@ int hook_restart(void)
 	return -ERESTARTNOINTR;
 }
 
+/* Nothing by this way once the socket is TCP's again: it may be moved anew */
+static ssize_t tx_step(struct sock *sk, struct hook_conn *hc,
+		       struct msghdr *msg, bool some, bool block)
+{
+	ssize_t ret = -EAGAIN;
+
+	mutex_lock(&hc->conn.tx.mutex);
+	if (!hook_is_gone(hc))
+		ret = tx_some(sk, hc, msg, some);
+	else if (!some && !block)
+		ret = tx_by_tcp(sk, hc, msg, false);
+	mutex_unlock(&hc->conn.tx.mutex);
+	return ret;
+}
+
 static int tx_all(struct sock *sk, struct hook_conn *hc, struct msghdr *msg)
 {
 	long timeo = sock_sndtimeo(sk, msg->msg_flags & MSG_DONTWAIT);
@@ -322,9 +337,7 @@ static int tx_all(struct sock *sk, struct hook_conn *hc, struct msghdr *msg)
 	ssize_t ret;
 
 	do {
-		mutex_lock(&hc->conn.tx.mutex);
-		ret = tx_some(sk, hc, msg, copied);
-		mutex_unlock(&hc->conn.tx.mutex);
+		ret = tx_step(sk, hc, msg, copied, timeo);
 		if (ret > 0) {
 			copied += ret;
 			continue;
@@ -390,6 +403,7 @@ static int hook_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 		      hook_base_of(sk)->sendmsg(sk, msg, size) : hook_restart();
 		goto out;
 	}
+	hook_late_call(hc);
 	reason = tx_unfit(sk, msg);
 	if (reason)
 		hook_tx_back(hc, reason);

@@ -76,3 +76,17 @@ void xvmc_hook_changed(struct net *net)
 		hook_ops->changed(net);
 	mutex_unlock(&hook_mutex);
 }
+
+/**
+ * xvmc_hook_peer_came() - tells the hook that more connections may be moved
+ * @known: the peer knows of it as well, for it is connected now
+ *
+ * Context: Process context; a peer's mutex may be held.
+ */
+void xvmc_hook_peer_came(bool known)
+{
+	mutex_lock(&hook_mutex);
+	if (hook_ops)
+		hook_ops->peer_came(known);
+	mutex_unlock(&hook_mutex);
+}

@@ -257,6 +257,7 @@ static void peer_up(struct xvmc_peer *peer)
 	peer->up_since = jiffies;
 	xvmc_chan_up(peer_chan(peer));
 	pr_info_ratelimited("domain %u: connected\n", peer->domid);
+	xvmc_hook_peer_came(true);
 }
 
 /* Returns CLOSED if there is nothing that has to be torn down */

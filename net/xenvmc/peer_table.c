@@ -17,6 +17,7 @@
 #include "fault.h"
 #include "peer.h"
 #include "peer_table.h"
+#include "xenvmc_priv.h"
 
 #define PEER_ADDR_BITS	10
 
@@ -126,6 +127,7 @@ int xvmc_peer_set_facts(struct xvmc_peer *peer, const char *uuid,
 			const struct in6_addr *addrs, u32 naddrs)
 {
 	struct hlist_head list;
+	bool changed = false;
 	int err;
 
 	naddrs = min_t(u32, naddrs, XVMC_PEER_MAX_ADDRS);
@@ -138,6 +140,8 @@ int xvmc_peer_set_facts(struct xvmc_peer *peer, const char *uuid,
 	if (err)
 		goto unlock;
 	/* Readers see a short gap between the old and the new: a miss */
+	changed = naddrs != peer->naddrs ||
+		  memcmp(peer->addrs, addrs, naddrs * sizeof(*addrs));
 	spin_lock(&peers_lock);
 	peer_addrs_del(peer);
 	memcpy(peer->addrs, addrs, naddrs * sizeof(*addrs));
@@ -147,6 +151,8 @@ int xvmc_peer_set_facts(struct xvmc_peer *peer, const char *uuid,
 	strscpy(peer->uuid, uuid, sizeof(peer->uuid));
 unlock:
 	mutex_unlock(&peer->mutex);
+	if (changed)
+		xvmc_hook_peer_came(false);
 	return err;
 }
 

@@ -251,6 +251,7 @@ static int loop_connect(void)
 	}
 	for (i = 0; i < 2; i++)
 		xvmc_chan_up(chan[i]);
+	xvmc_hook_peer_came(true);
 	return 0;
 }
 

@@ -52,12 +52,14 @@ static inline struct xvmc_net *xvmc_net(const struct net *net)
 struct xvmc_hook_ops {
 	struct module *owner;
 	void (*changed)(struct net *net);
+	void (*peer_came)(bool known);
 };
 
 int xvmc_hook_register(const struct xvmc_hook_ops *ops);
 void xvmc_hook_unregister(const struct xvmc_hook_ops *ops);
 bool xvmc_hook_loaded(void);
 void xvmc_hook_changed(struct net *net);
+void xvmc_hook_peer_came(bool known);
 
 #ifdef CONFIG_SYSCTL
 int xvmc_sysctl_init(struct net *net);

@@ -7,6 +7,8 @@
 #include <linux/sched.h>
 #include <linux/uaccess.h>
 #include <linux/version.h>
+#include <net/inet6_hashtables.h>
+#include <net/inet_hashtables.h>
 #include <net/sock.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
@@ -169,6 +171,35 @@ static inline int compat_recvmsg(const struct proto *base, struct sock *sk,
 #define compat_send_ack(sk, rcv_nxt)	__tcp_send_ack(sk, rcv_nxt, 0)
 #else
 #define compat_send_ack(sk, rcv_nxt)	__tcp_send_ack(sk, rcv_nxt)
+#endif
+
+/* The hash of connections was named, although the namespace says it */
+static inline struct sock *compat_lookup(struct net *net, __be32 raddr,
+					 __be16 rport, __be32 laddr, u16 lport)
+{
+#ifdef XVMC_LOOKUP_IN_HASHINFO
+	return __inet_lookup_established(net, net->ipv4.tcp_death_row.hashinfo,
+					 raddr, rport, laddr, lport, 0, 0);
+#else
+	return __inet_lookup_established(net, raddr, rport, laddr, lport, 0, 0);
+#endif
+}
+
+#if IS_ENABLED(CONFIG_IPV6)
+static inline struct sock *compat_lookup6(struct net *net,
+					  const struct in6_addr *raddr,
+					  __be16 rport,
+					  const struct in6_addr *laddr,
+					  u16 lport)
+{
+#ifdef XVMC_LOOKUP_IN_HASHINFO
+	return __inet6_lookup_established(net, net->ipv4.tcp_death_row.hashinfo,
+					  raddr, rport, laddr, lport, 0, 0);
+#else
+	return __inet6_lookup_established(net, raddr, rport, laddr, lport,
+					  0, 0);
+#endif
+}
 #endif
 
 #endif /* _XVMC_COMPAT_H */

@@ -11,3 +11,8 @@ ifneq ($(shell grep -s '__tcp_send_ack.*rcv_nxt, u16 flags' \
 	 $(srctree)/include/net/tcp.h),)
 ccflags-y += -DXVMC_SEND_ACK_HAS_FLAGS
 endif
+
+ifneq ($(shell grep -s -A 1 '__inet_lookup_established.*net,$$' \
+	 $(srctree)/include/net/inet_hashtables.h | grep hashinfo),)
+ccflags-y += -DXVMC_LOOKUP_IN_HASHINFO
+endif

@@ -1,0 +1,557 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Late: connections that were ESTABLISHED before their peer was there.
+ *
+ * hook_walk.c finds them, here or because the peer asks; each then has work of
+ * its own, which takes the socket over, sees that nobody is inside TCP any more
+ * but through us, and only then asks or answers. Documentation/hook.rst says
+ * what "inside" means and why looking twice is enough.
+ *
+ * Who is inside. A task that has loaded one of TCP's functions before ours were
+ * installed runs, waits for the socket lock or sleeps in TCP. Once every task
+ * has scheduled voluntarily (call_rcu_tasks()), there is none that has not
+ * reached the lock. Who sleeps in TCP for bytes or room, is an entry of the
+ * socket's wait queue from before it gives the lock up until it has it again,
+ * with woken_wake_function(); so is who lingers in close(). Who sleeps with the
+ * lock held, in a page fault, keeps us from looking. Who waits for the lock is
+ * in its queue. Our own sleepers wake by hook_wake() and are told apart; who
+ * polls only looks, and asks our functions when it does.
+ *
+ * Two are not seen: a task that was woken to take the lock and has not run yet,
+ * and one in tcp_splice_read() that gives the lock up for a moment after bytes.
+ * Neither sleeps outside the lock's queue before it leaves, so when every task
+ * has scheduled once more it is out, or has read meanwhile what we did not:
+ * copied_seq tells. So two looks with a grace period between have to agree.
+ * What a ring does to a reader that read on TCP all the same is a violation
+ * of the switch-over and ends the connection.
+ *
+ * Locks: rx.mutex, then the socket lock, both taken by the work alone, so that
+ * a program that sleeps with them holds up its own connection and no other.
+ */
+#include <linux/rcupdate.h>
+#include <linux/wait.h>
+#include "fault.h"
+#include "hook.h"
+#include "peer.h"
+#include "stats.h"
+#include "xenvmc_priv.h"
+
+#define LATE_STATES	(TCPF_ESTABLISHED | TCPF_CLOSE_WAIT | \
+			 TCPF_FIN_WAIT1 | TCPF_FIN_WAIT2)
+/* Requests of peers that have not proved anything yet */
+#define LATE_UNPROVEN	256
+#define LATE_RETRY	(HZ / 20)
+#define LATE_TRIES	600
+#define LATE_LOCKED	100
+
+/* What late_take() and late_meets() say beside a reason */
+#define LATE_WAIT	(-1)
+#define LATE_DROP	(-2)
+
+static struct workqueue_struct *late_wq;
+static atomic_t late_busy = ATOMIC_INIT(0);
+static atomic_t late_unproven = ATOMIC_INIT(0);
+
+/**
+ * hook_wake() - wakes one of our sleepers
+ * @entry: its entry in the wait queue
+ * @mode: as woken_wake_function() has it
+ * @sync: likewise
+ * @key: likewise
+ *
+ * Context: any.
+ * Return: what woken_wake_function() does.
+ */
+int hook_wake(struct wait_queue_entry *entry, unsigned int mode, int sync,
+	      void *key)
+{
+	return woken_wake_function(entry, mode, sync, key);
+}
+
+/**
+ * hook_work_later() - have the work of a hook_conn look at it
+ * @hc: hook_conn
+ * @delay: jiffies
+ *
+ * Context: any.
+ */
+void hook_work_later(struct hook_conn *hc, unsigned long delay)
+{
+	xvmc_conn_hold(&hc->conn);
+	atomic_inc(&late_busy);
+	if (queue_delayed_work(late_wq, &hc->work, delay))
+		return;
+	atomic_dec(&late_busy);
+	hook_put(hc);
+}
+
+/**
+ * hook_proves() - do both ends mean the same connection?
+ * @hc: our end
+ * @iss: the asking end's initial sequence number, as it says
+ * @irs: ours, as it says
+ *
+ * Who asks late knows its own number only to within one: an active end's
+ * bytes_acked includes its SYN, and a socket does not say which end it is. What
+ * it says of ours is exact, and so is what we know of its.
+ * Context: any; the numbers do not change once they are there.
+ */
+bool hook_proves(const struct hook_conn *hc, u32 iss, u32 irs)
+{
+	return iss - hc->irs <= 1 && hc->iss - irs <= 1;
+}
+
+/* The lower end of a connection asks, if both could. Not one with itself */
+static bool late_is_lower(const struct hook_tuple *t)
+{
+	int diff = memcmp(&t->laddr, &t->raddr, sizeof(t->laddr));
+
+	if (!diff)
+		diff = memcmp(&t->lport, &t->rport, sizeof(t->lport));
+	return diff < 0;
+}
+
+/* As when a socket becomes ESTABLISHED, but for what is counted */
+static struct xvmc_chan *late_chan(const struct sock *sk,
+				   const struct hook_tuple *t)
+{
+	const struct xvmc_net *xn = xvmc_net(sock_net(sk));
+	struct xvmc_chan *chan;
+	bool known = false;
+
+	if (!READ_ONCE(xn->hook_on))
+		return NULL;
+	chan = xvmc_peer_chan_by_addr(&t->raddr, &known);
+	if (!chan && !known && READ_ONCE(xn->hook_loopback))
+		chan = xvmc_loop_chan_get(true);
+	return chan;
+}
+
+/**
+ * hook_late_wants() - is a socket worth a closer look?
+ * @sk: socket of the established hash, or with a reference
+ * @all: also the end that need not ask
+ *
+ * Context: any.
+ */
+bool hook_late_wants(const struct sock *sk, bool all)
+{
+	struct xvmc_chan *chan;
+	struct hook_tuple t;
+
+	/* Some in that hash are less than a socket: the state comes first */
+	if (!((1 << inet_sk_state_load(sk)) & LATE_STATES) ||
+	    sock_flag(sk, SOCK_DEAD) || !hook_tcp_fits(sk))
+		return false;
+	hook_read_tuple(sk, &t);
+	if (!all && !late_is_lower(&t))
+		return false;
+	chan = late_chan(sk, &t);
+	if (!chan)
+		return false;
+	xvmc_chan_put(chan);
+	return true;
+}
+
+/*
+ * What a ring cannot carry, and what a program did to go back to TCP, as far as
+ * a socket shows it. Socket lock held.
+ */
+static u32 late_unfit(const struct sock *sk)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+
+	if (!((1 << sk->sk_state) & LATE_STATES) || sk->sk_err ||
+	    sock_flag(sk, SOCK_DEAD))
+		return XENVMC_REASON_TCP_ENDED;
+	if (tp->urg_data || after(tp->snd_up, tp->snd_una))
+		return XENVMC_REASON_URGENT;
+	if (sock_flag(sk, SOCK_ZEROCOPY))
+		return XENVMC_REASON_ZEROCOPY;
+	if (READ_ONCE(sk->sk_mark) || READ_ONCE(sk->sk_bound_dev_if))
+		return XENVMC_REASON_SOCKOPT;
+	return hook_unfit(sk);
+}
+
+/* The peer's UPGRADE is answered with NO, if not now then soon */
+static void late_say_no(struct hook_conn *hc)
+{
+	struct xvmc_chan *chan = hc->conn.chan;
+	u32 why = hc->why ? hc->why : XENVMC_REASON_PEER_LEFT;
+
+	if (!hc->asked)
+		return;
+	if (xvmc_upgrade_refuse(chan, hc->asked, why) == -EAGAIN &&
+	    READ_ONCE(chan->state) == XVMC_CHAN_UP && !hook_is_unloading())
+		hook_work_later(hc, LATE_RETRY);
+	else
+		hc->asked = 0;
+}
+
+/* ---- taking over -------------------------------------------------------- */
+
+/* 0: the socket's functions are ours now. Socket lock held */
+static int late_take(struct hook_conn *hc)
+{
+	struct sock *sk = hc->conn.sk;
+	const struct tcp_sock *tp = tcp_sk(sk);
+	struct hook_tuple now;
+	u32 why;
+
+	hook_read_tuple(sk, &now);
+	if (memcmp(&now, &hc->tuple, sizeof(now)))
+		return XENVMC_REASON_NO_MATCH;
+	why = hook_tcp_fits(sk) ? late_unfit(sk) : XENVMC_REASON_SOCKMAP;
+	if (why)
+		return why;
+	/* Both count what their sequence number has moved by since the SYN */
+	hc->iss = tp->snd_una - (u32)tp->bytes_acked;
+	hc->irs = tp->rcv_nxt - (u32)tp->bytes_received - 1;
+	if (hc->asked && !hook_proves(hc, hc->asked_iss, hc->asked_irs))
+		return XENVMC_REASON_NO_PROOF;
+	/* What TCP has not sent may be held back: nobody knows */
+	hc->tx_more = true;
+	hc->tries = 0;
+	hc->stage = HOOK_LOOK;
+	xvmc_stat_inc(XVMC_STAT_HOOK_CANDIDATES);
+	hook_insert(hc, false);
+	hook_tcp_install(sk, hc);
+	/* The channel went, and hook_refused() did not find it hooked */
+	if (READ_ONCE(hc->conn.left))
+		hook_unhook_locked(hc);
+	return 0;
+}
+
+/* The socket has changed meanwhile. Socket lock held */
+static void late_give_up(struct hook_conn *hc, u32 why)
+{
+	hc->why = why;
+	if (why != XENVMC_REASON_TCP_ENDED)
+		hook_fallback(hc, why);
+	xvmc_conn_leave(&hc->conn, why, false, true);
+	WRITE_ONCE(hc->back, true);
+	hook_unhook_locked(hc);
+}
+
+/*
+ * The socket is hooked already. Both ends may have asked, or be about to: then
+ * the lower one goes on with its own question, and the other drops it for the
+ * peer's. Or it is on its way back from a channel that went. Socket lock held.
+ */
+static int late_meets(struct hook_conn *hc, struct hook_conn *other)
+{
+	u8 state = READ_ONCE(other->conn.state);
+
+	if (!hc->asked)
+		return LATE_DROP;
+	/* The two ends of the loopback have one domain id and two channels */
+	if (other->conn.chan->peer->domid != hc->conn.chan->peer->domid ||
+	    state > XVMC_CONN_UP)
+		return LATE_WAIT;
+	if (late_is_lower(&hc->tuple) || state == XVMC_CONN_UP)
+		return XENVMC_REASON_NO_MATCH;
+	if (other->stage == HOOK_SETTLED || other->asked)
+		return LATE_WAIT;
+	if (!hook_proves(other, hc->asked_iss, hc->asked_irs))
+		return XENVMC_REASON_NO_PROOF;
+	other->quiet = true;
+	late_give_up(other, XENVMC_REASON_NO_MATCH);
+	return late_take(hc);
+}
+
+static void late_grace_over(struct rcu_head *head)
+{
+	struct hook_conn *hc = container_of(head, struct hook_conn, grace);
+
+	hook_work_later(hc, 0);
+	hook_put(hc);
+	atomic_dec(&late_busy);
+}
+
+/* Looks again when every task has scheduled */
+static void late_grace(struct hook_conn *hc)
+{
+	xvmc_conn_hold(&hc->conn);
+	atomic_inc(&late_busy);
+	call_rcu_tasks(&hc->grace, late_grace_over);
+}
+
+/* Nothing of the socket was touched; drops the reference of hook_new() */
+static void late_drop(struct hook_conn *hc, int why)
+{
+	hc->stage = HOOK_DROPPED;
+	hc->why = max(why, 0);
+	if (why > 0 && !hc->asked && why != XENVMC_REASON_TCP_ENDED)
+		hook_fallback(hc, why);
+	late_say_no(hc);
+	xvmc_conn_leave(&hc->conn, hc->why, false, true);
+	hook_put(hc);
+}
+
+static void late_found(struct hook_conn *hc)
+{
+	struct sock *sk = hc->conn.sk;
+	bool unproven = hc->asked;
+	struct hook_conn *other;
+	int ret;
+
+	lock_sock(sk);
+	other = hook_get(sk);
+	if (hook_is_unloading() || READ_ONCE(hc->conn.left))
+		ret = LATE_DROP;
+	else if (other)
+		ret = late_meets(hc, other);
+	else
+		ret = late_take(hc);
+	release_sock(sk);
+	if (other && hook_is_gone(other))
+		hook_begin_back(other, other->why);
+	if (other)
+		hook_put(other);
+	if (ret == LATE_WAIT && hc->tries++ < LATE_TRIES) {
+		hook_work_later(hc, LATE_RETRY);
+		return;
+	}
+	if (unproven)
+		atomic_dec(&late_unproven);
+	if (ret)
+		late_drop(hc, ret);
+	else
+		late_grace(hc);
+}
+
+/* ---- settling ----------------------------------------------------------- */
+
+/* Does a task sleep inside TCP? Socket lock held */
+static bool late_has_sleeper(struct sock *sk)
+{
+	struct wait_queue_entry *entry;
+	struct socket_wq *wq;
+	bool found = false;
+	unsigned long flags;
+
+	rcu_read_lock();
+	wq = rcu_dereference(sk->sk_wq);
+	if (wq) {
+		spin_lock_irqsave(&wq->wait.lock, flags);
+		list_for_each_entry(entry, &wq->wait.head, entry)
+			found |= entry->func == woken_wake_function ||
+				 entry->func == autoremove_wake_function ||
+				 entry->func == default_wake_function;
+		spin_unlock_irqrestore(&wq->wait.lock, flags);
+	}
+	rcu_read_unlock();
+	return found;
+}
+
+/*
+ * One look; the new stage. A task that waits for the lock may be one of ours,
+ * and is gone in a moment. rx.mutex and socket lock held.
+ */
+static u8 late_judge(struct sock *sk, struct hook_conn *hc)
+{
+	u32 mark = tcp_sk(sk)->copied_seq - hc->taken;
+
+	lockdep_assert_held(&hc->conn.rx.mutex);
+	/* No barrier: who comes later finds our functions */
+	if (waitqueue_active(&sk->sk_lock.wq))
+		return hc->tries++ < LATE_LOCKED ? HOOK_LOOK : HOOK_SLEEPER;
+	if (late_has_sleeper(sk))
+		return HOOK_SLEEPER;
+	if (hc->stage == HOOK_LOOKED && hc->mark == mark)
+		return HOOK_SETTLED;
+	hc->mark = mark;
+	return HOOK_LOOKED;
+}
+
+/* Nobody is inside TCP but through us: the connection may move */
+static void late_settled(struct hook_conn *hc)
+{
+	mutex_lock(&hc->conn.tx.mutex);
+	/* From now on shutdown() comes by us */
+	if (READ_ONCE(hc->conn.sk->sk_shutdown) & SEND_SHUTDOWN)
+		hc->conn.tx.closed = true;
+	mutex_unlock(&hc->conn.tx.mutex);
+	if (!hc->asked)
+		xvmc_conn_ask(&hc->conn, 0);
+	else if (xvmc_conn_accept(&hc->conn, hc->asked))
+		late_say_no(hc);
+	else
+		hc->asked = 0;
+}
+
+static void late_look(struct hook_conn *hc)
+{
+	struct sock *sk = hc->conn.sk;
+	u8 stage = HOOK_DROPPED;
+	u32 why = 0;
+
+	mutex_lock(&hc->conn.rx.mutex);
+	lock_sock(sk);
+	if (hc->hashed) {
+		why = late_unfit(sk);
+		if (why) {
+			late_give_up(hc, why);
+		} else {
+			stage = late_judge(sk, hc);
+			WRITE_ONCE(hc->stage, stage);
+		}
+	}
+	release_sock(sk);
+	mutex_unlock(&hc->conn.rx.mutex);
+
+	if (stage == HOOK_SETTLED)
+		late_settled(hc);
+	else if (stage == HOOK_LOOKED)
+		late_grace(hc);
+	else if (stage == HOOK_LOOK)
+		hook_work_later(hc, 1);
+	else if (why)
+		hook_begin_back(hc, why);
+	else if (stage == HOOK_DROPPED)
+		late_say_no(hc);
+}
+
+/* Whatever is next for a hook_conn that is not settled, or answers nobody */
+static void late_step(struct hook_conn *hc)
+{
+	if (hc->stage == HOOK_FOUND)
+		late_found(hc);
+	else if (hc->stage == HOOK_DROPPED || !READ_ONCE(hc->hashed))
+		late_say_no(hc);
+	else if (hc->stage != HOOK_SETTLED)
+		late_look(hc);
+}
+
+/**
+ * hook_work() - the work of a hook_conn
+ * @work: in it
+ *
+ * Context: process.
+ */
+void hook_work(struct work_struct *work)
+{
+	struct hook_conn *hc = container_of(to_delayed_work(work),
+					    struct hook_conn, work);
+
+	if (READ_ONCE(hc->returning))
+		hook_return_step(hc);
+	else
+		late_step(hc);
+	hook_put(hc);
+	atomic_dec(&late_busy);
+}
+
+/* ---- beginnings --------------------------------------------------------- */
+
+/**
+ * hook_late_try() - take a socket over and ask its peer
+ * @sk: socket; the caller has a reference
+ * @quiet: it was tried before, and a fallback was counted
+ *
+ * Context: process, no locks.
+ */
+void hook_late_try(struct sock *sk, bool quiet)
+{
+	struct xvmc_chan *chan;
+	struct hook_conn *hc;
+	struct hook_tuple t;
+
+	hook_read_tuple(sk, &t);
+	chan = late_chan(sk, &t);
+	if (!chan)
+		return;
+	hc = hook_new(sk, chan, &t, GFP_KERNEL);
+	xvmc_chan_put(chan);
+	if (IS_ERR(hc)) {
+		if (!quiet && PTR_ERR(hc) != -ENETDOWN)
+			xvmc_stat_fallback(XENVMC_REASON_NO_MEMORY);
+		return;
+	}
+	hc->stage = HOOK_FOUND;
+	hc->quiet = quiet;
+	hook_work_later(hc, 0);
+}
+
+/**
+ * hook_late_upgrade() - the peer asks for a connection that awaits nothing
+ * @chan: channel
+ * @t: the connection, as we see it
+ * @msg: the question
+ *
+ * Its work proves and answers it: that takes the socket lock, which a program
+ * may hold for long.
+ * Context: process, the channel's work.
+ * Return: 0 if it will be answered, else the reason for NO.
+ */
+u32 hook_late_upgrade(struct xvmc_chan *chan, const struct hook_tuple *t,
+		      const struct xvmc_msg_upgrade *msg)
+{
+	bool loopback = chan->peer->domid == XENVMC_DOMID_SELF;
+	struct hook_conn *hc;
+	struct sock *sk;
+
+	if (atomic_read(&late_unproven) >= LATE_UNPROVEN)
+		return XENVMC_REASON_NO_MEMORY;
+	sk = msg->conn ? hook_walk_lookup(t, loopback) : NULL;
+	if (!sk)
+		return XENVMC_REASON_NO_MATCH;
+	hc = hook_new(sk, chan, t, GFP_KERNEL);
+	sock_put(sk);
+	if (IS_ERR(hc))
+		return XENVMC_REASON_NO_MEMORY;
+	hc->stage = HOOK_FOUND;
+	hc->asked = msg->conn;
+	hc->asked_iss = msg->iss;
+	hc->asked_irs = msg->irs;
+	atomic_inc(&late_unproven);
+	hook_work_later(hc, 0);
+	return 0;
+}
+
+/* ---- life --------------------------------------------------------------- */
+
+/**
+ * hook_late_init() - make the workqueue
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int hook_late_init(void)
+{
+	late_wq = alloc_workqueue("xenvmc_inet", WQ_UNBOUND, 0);
+	if (!late_wq)
+		return -ENOMEM;
+	hook_walk_init(late_wq);
+	return 0;
+}
+
+/**
+ * hook_late_stop() - nothing is taken over any more
+ *
+ * After hook_is_unloading() is true and nobody starts a walk. Work that saw it
+ * false has ended at return.
+ * Context: process.
+ */
+void hook_late_stop(void)
+{
+	hook_walk_stop();
+	flush_workqueue(late_wq);
+}
+
+/**
+ * hook_late_busy() - is work of some hook_conn queued or due?
+ *
+ * Context: any.
+ */
+bool hook_late_busy(void)
+{
+	return atomic_read(&late_busy);
+}
+
+/**
+ * hook_late_exit() - free the workqueue; nothing is queued any more
+ */
+void hook_late_exit(void)
+{
+	destroy_workqueue(late_wq);
+}

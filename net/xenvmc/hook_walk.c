@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Finding TCP connections that exist already.
+ *
+ * A walk goes through the kernel's hash of established connections when there
+ * may be something to gain: a peer was connected or has new addresses, the hook
+ * was loaded or switched on. It looks at a few thousand buckets at a time,
+ * takes up so many sockets and lets others run. Two more walks follow, later
+ * and later, for what was in the way: each connection is asked for three times
+ * at most for one cause.
+ *
+ * The other direction is a lookup by the four-tuple, when a peer asks.
+ */
+#include <net/inet_hashtables.h>
+#include <net/inet6_hashtables.h>
+#include <net/ipv6.h>
+#include <net/tcp.h>
+#include "hook.h"
+#include "peer.h"
+#include "xenvmc_priv.h"
+
+#define WALK_BUCKETS	4096	/* looked at in one step */
+#define WALK_SOCKETS	64	/* taken up in one step */
+
+static const unsigned long walk_delay[] = { 2 * HZ, 10 * HZ };
+
+/**
+ * struct hook_walk - the walk
+ * @lock: protects @wanted and @want_all; BH-safe
+ * @wanted: begin anew when the present one is over
+ * @want_all: with all ends
+ * @running: the members below say how far it is; the work's own, as they are
+ * @all: both ends of a connection ask
+ * @again: how many walks there were for the same cause
+ * @table: number of the hash: the first is shared by most namespaces
+ * @slot: bucket
+ * @skip: entries of the bucket that were looked at
+ */
+struct hook_walk {
+	spinlock_t lock;
+	bool wanted;
+	bool want_all;
+	bool running;
+	bool all;
+	u32 again;
+	u32 table;
+	u32 slot;
+	u32 skip;
+};
+
+static struct hook_walk walk;
+static struct delayed_work walk_work;
+static struct workqueue_struct *walk_wq;
+
+static struct inet_hashinfo *walk_hash(const struct net *net)
+{
+	return net->ipv4.tcp_death_row.hashinfo;
+}
+
+/*
+ * A namespace with hash number @n, with a reference, or NULL if there are not
+ * so many. What moves to another number meanwhile is found by the next walk.
+ */
+static struct net *walk_get_net(u32 n)
+{
+	struct net *net, *found = NULL;
+	u32 i = 0;
+
+	if (!n)
+		return get_net(&init_net);
+	rcu_read_lock();
+	for_each_net_rcu(net) {
+		if (walk_hash(net) == walk_hash(&init_net) || ++i < n)
+			continue;
+		found = maybe_get_net(net);
+		if (found)
+			break;
+	}
+	rcu_read_unlock();
+	return found;
+}
+
+/* References to sockets of one bucket; how many */
+static u32 walk_bucket(struct inet_hashinfo *hash, struct sock **to, u32 room)
+{
+	struct inet_ehash_bucket *bucket = &hash->ehash[walk.slot];
+	spinlock_t *lock = inet_ehash_lockp(hash, walk.slot);
+	const struct hlist_nulls_node *node;
+	u32 n = 0, seen = 0;
+	struct sock *sk;
+
+	if (hlist_nulls_empty(&bucket->chain))
+		return 0;
+	spin_lock_bh(lock);
+	sk_nulls_for_each(sk, node, &bucket->chain) {
+		if (n == room)
+			break;
+		if (seen++ < walk.skip)
+			continue;
+		walk.skip++;
+		if (hook_late_wants(sk, walk.all) &&
+		    refcount_inc_not_zero(&sk->sk_refcnt))
+			to[n++] = sk;
+	}
+	spin_unlock_bh(lock);
+	return n;
+}
+
+/* One step through one hash. True at its end */
+static bool walk_table(struct inet_hashinfo *hash)
+{
+	struct sock *found[WALK_SOCKETS];
+	u32 i, n = 0, buckets = 0;
+
+	while (walk.slot <= hash->ehash_mask && buckets++ < WALK_BUCKETS) {
+		n += walk_bucket(hash, found + n, WALK_SOCKETS - n);
+		if (n == WALK_SOCKETS)
+			break;
+		walk.slot++;
+		walk.skip = 0;
+	}
+	for (i = 0; i < n; i++) {
+		hook_late_try(found[i], walk.again);
+		sock_put(found[i]);
+	}
+	return walk.slot > hash->ehash_mask;
+}
+
+/* Begins a walk if one is due. False: nothing to do */
+static bool walk_begin(void)
+{
+	spin_lock_bh(&walk.lock);
+	if (!walk.running && walk.wanted) {
+		walk.running = true;
+		walk.all = walk.want_all;
+		walk.again = 0;
+		walk.wanted = false;
+		walk.want_all = false;
+	} else if (!walk.running && walk.again < ARRAY_SIZE(walk_delay)) {
+		walk.running = true;
+		/* If both ends asked, they were in each other's way */
+		walk.all = false;
+		walk.again++;
+	}
+	spin_unlock_bh(&walk.lock);
+	return walk.running;
+}
+
+/* The end of a walk: the next one begins at once, later, or not at all */
+static void walk_end(void)
+{
+	bool wanted;
+
+	walk.running = false;
+	walk.table = 0;
+	spin_lock_bh(&walk.lock);
+	wanted = walk.wanted;
+	spin_unlock_bh(&walk.lock);
+	if (wanted)
+		queue_delayed_work(walk_wq, &walk_work, 1);
+	else if (walk.again < ARRAY_SIZE(walk_delay))
+		queue_delayed_work(walk_wq, &walk_work,
+				   walk_delay[walk.again]);
+}
+
+static void walk_step(struct work_struct *work)
+{
+	struct net *net;
+
+	if (hook_is_unloading() || !walk_begin())
+		return;
+	net = walk_get_net(walk.table);
+	if (!net) {
+		walk_end();
+		return;
+	}
+	if (walk_table(walk_hash(net))) {
+		walk.table++;
+		walk.slot = 0;
+		walk.skip = 0;
+	}
+	put_net(net);
+	queue_delayed_work(walk_wq, &walk_work, 1);
+}
+
+/**
+ * hook_walk() - connections that exist may gain from now on
+ * @all: nobody has told the peers: ask for what they would ask, too
+ *
+ * Context: any.
+ */
+void hook_walk(bool all)
+{
+	spin_lock_bh(&walk.lock);
+	walk.wanted = true;
+	walk.want_all |= all;
+	spin_unlock_bh(&walk.lock);
+	mod_delayed_work(walk_wq, &walk_work, 0);
+}
+
+/**
+ * hook_walk_init() - before the first walk
+ * @wq: workqueue for it
+ */
+void hook_walk_init(struct workqueue_struct *wq)
+{
+	spin_lock_init(&walk.lock);
+	INIT_DELAYED_WORK(&walk_work, walk_step);
+	walk.again = ARRAY_SIZE(walk_delay);
+	walk_wq = wq;
+}
+
+/**
+ * hook_walk_stop() - no walk runs any more; nobody starts one
+ *
+ * Context: process.
+ */
+void hook_walk_stop(void)
+{
+	cancel_delayed_work_sync(&walk_work);
+}
+
+/* A socket bound to a device is found with that device's index, not here */
+static struct sock *walk_lookup_net(struct net *net, const struct hook_tuple *t)
+{
+	u16 port = ntohs(t->lport);
+
+	if (ipv6_addr_v4mapped(&t->laddr) != ipv6_addr_v4mapped(&t->raddr))
+		return NULL;
+	if (ipv6_addr_v4mapped(&t->laddr))
+		return compat_lookup(net, t->raddr.s6_addr32[3], t->rport,
+				     t->laddr.s6_addr32[3], port);
+#if IS_ENABLED(CONFIG_IPV6)
+	return compat_lookup6(net, &t->raddr, t->rport, &t->laddr, port);
+#else
+	return NULL;
+#endif
+}
+
+/**
+ * hook_walk_lookup() - the connection that a peer asks for
+ * @t: as we see it
+ * @loopback: the peer is this guest itself
+ *
+ * Any namespace where the hook is on. Two may have the same addresses: then the
+ * proof says whether it is the right one.
+ * Context: any.
+ * Return: a socket with a reference, or NULL.
+ */
+struct sock *hook_walk_lookup(const struct hook_tuple *t, bool loopback)
+{
+	const struct xvmc_net *xn;
+	struct sock *sk = NULL;
+	struct net *net;
+
+	rcu_read_lock();
+	for_each_net_rcu(net) {
+		xn = xvmc_net(net);
+		if (!READ_ONCE(xn->hook_on) ||
+		    (loopback && !READ_ONCE(xn->hook_loopback)))
+			continue;
+		sk = walk_lookup_net(net, t);
+		if (sk)
+			break;
+	}
+	rcu_read_unlock();
+	/* A request or a rest in TIME_WAIT stands in that hash as well */
+	if (sk && !sk_fullsock(sk)) {
+		sock_gen_put(sk);
+		sk = NULL;
+	}
+	return sk;
+}
