@@ -11,6 +11,9 @@
  * switch_bytes is another thing: each reader takes its ring back whenever it
  * has read so many bytes, so that the writer goes to TCP and, with the next
  * lend, to the ring again.
+ *
+ * loopback is the peer that goes and comes: 0 closes the loopback's channel and
+ * waits until nothing is left of it, 1 makes it anew.
  */
 #include <linux/atomic.h>
 #include <linux/export.h>
@@ -18,6 +21,7 @@
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include "fault.h"
+#include "transport.h"
 
 static const char * const fault_names[] = {
 #define X(e, n) [XVMC_FAULT_##e] = n,
@@ -72,12 +76,39 @@ static const struct kernel_param_ops fault_calls_ops = {
 	.get = fault_get_calls,
 };
 
+static bool loopback_up = true;
+
+/* The parameters' lock is held: one at a time */
+static int fault_loopback(const char *value, const struct kernel_param *param)
+{
+	bool up;
+	int err;
+
+	err = kstrtobool(value, &up);
+	if (err || up == loopback_up)
+		return err;
+	if (up)
+		err = xvmc_loop_init();
+	else
+		xvmc_loop_exit();
+	if (!err)
+		loopback_up = up;
+	return err;
+}
+
+static const struct kernel_param_ops fault_loopback_ops = {
+	.set = fault_loopback,
+	.get = param_get_bool,
+};
+
 module_param_string(fault_site, fault_site, sizeof(fault_site), 0600);
 MODULE_PARM_DESC(fault_site, "which site fails; empty: any");
 module_param_cb(fault_nth, &fault_ops, NULL, 0600);
 MODULE_PARM_DESC(fault_nth, "the call that fails; 0: none");
 module_param_cb(fault_calls, &fault_calls_ops, NULL, 0400);
 MODULE_PARM_DESC(fault_calls, "calls of each site since fault_nth was set");
+module_param_cb(loopback, &fault_loopback_ops, &loopback_up, 0600);
+MODULE_PARM_DESC(loopback, "0: the loopback's channel goes; 1: it comes");
 module_param(switch_bytes, uint, 0600);
 MODULE_PARM_DESC(switch_bytes, "a reader recalls its ring so often; 0: never");
 

@@ -43,6 +43,7 @@ TESTS = (
     ("churn", 400, ["churn", "5000"]),
     ("unload", 400, ["unload", *BUSY]),
     ("switch", 900, ["switch"]),
+    ("late", 900, ["late"]),
     ("hostile", 600, ["hostile"]),
     ("faults", 400, ["faults", "load", "netns", "stream"]),
     ("faults-first", 400, ["faults", "--first", "hook", "back", "unload"]),
