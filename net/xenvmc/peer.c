@@ -271,11 +271,17 @@ static u8 peer_close(struct xvmc_peer *peer, u32 reason, bool bye)
 	return PEER_NO_EVENT;
 }
 
-static u32 peer_close_reason(u8 ev)
+static u32 peer_close_reason(u8 ev, const struct xvmc_ctlmsg *msg)
 {
 	switch (ev) {
 	case XVMC_PEV_LEAVE:
 		return XENVMC_REASON_UNLOAD;
+	case XVMC_PEV_SUSPEND:
+		return XENVMC_REASON_SUSPEND;
+	case XVMC_PEV_BYE:
+		/* Of the peer's reasons the only one that is ours as well */
+		return msg && msg->bye.reason == XENVMC_REASON_SUSPEND ?
+		       XENVMC_REASON_SUSPEND : XENVMC_REASON_CHAN_CLOSED;
 	case XVMC_PEV_VIOLATION:
 	case XVMC_PEV_HELLO:
 	case XVMC_PEV_HELLO_ACK:
@@ -360,7 +366,7 @@ static void peer_run(struct xvmc_peer *peer, u8 ev,
 
 	lockdep_assert_held(&peer->mutex);
 	while (ev != PEER_NO_EVENT) {
-		reason = peer_close_reason(ev);
+		reason = peer_close_reason(ev, msg);
 		if (!peer_version_ok(peer, ev, msg)) {
 			ev = peer_violated(peer, "no common version");
 			reason = XENVMC_REASON_VERSION;
@@ -431,6 +437,7 @@ static bool peer_note_listed(struct xvmc_peer *peer, u8 ev)
 		/* Else it is taken up when the last channel is closed */
 		return peer->state == XVMC_PEER_ABSENT && !peer_chan(peer);
 	case XVMC_PEV_LEAVE:
+	case XVMC_PEV_SUSPEND:
 		peer->left = true;
 		fallthrough;
 	case XVMC_PEV_UNLISTED:
@@ -526,6 +533,16 @@ int xvmc_peer_init(void)
 	return 0;
 }
 
+/* The channel of a peer that left is closed: until nothing of it is queued */
+static void peer_wait_settled(struct xvmc_peer *peer)
+{
+	if (cancel_delayed_work_sync(&peer->retry))
+		xvmc_peer_put(peer);
+	/* Who woke us still holds the mutex */
+	mutex_lock(&peer->mutex);
+	mutex_unlock(&peer->mutex);
+}
+
 /**
  * xvmc_peer_wait_left() - waits until nothing of a peer is left but memory
  * @peer: the peer, which got LEAVE; the caller has a reference
@@ -537,19 +554,17 @@ int xvmc_peer_init(void)
 void xvmc_peer_wait_left(struct xvmc_peer *peer)
 {
 	wait_event(peers_wait, !rcu_access_pointer(peer->chan));
-	if (cancel_delayed_work_sync(&peer->retry))
-		xvmc_peer_put(peer);
-	/* Who woke us still holds the mutex */
-	mutex_lock(&peer->mutex);
-	mutex_unlock(&peer->mutex);
+	peer_wait_settled(peer);
 }
 
 /**
  * struct peer_first - the first peer of some kind
- * @unleft: not one that got LEAVE
+ * @ops: of that transport, or of any if NULL
+ * @unleft: not one that left
  * @peer: found, with a reference, or NULL
  */
 struct peer_first {
+	const struct xvmc_transport_ops *ops;
 	bool unleft;
 	struct xvmc_peer *peer;
 };
@@ -558,26 +573,70 @@ static int peer_is_first(struct xvmc_peer *peer, void *arg)
 {
 	struct peer_first *first = arg;
 
-	if ((first->unleft && READ_ONCE(peer->left)) ||
+	if ((first->ops && first->ops != peer->ops) ||
+	    (first->unleft && READ_ONCE(peer->left)) ||
 	    !kref_get_unless_zero(&peer->ref))
 		return 0;
 	first->peer = peer;
 	return 1;
 }
 
-static struct xvmc_peer *peer_get_first(bool unleft)
+static struct xvmc_peer *peer_get_first(const struct xvmc_transport_ops *ops,
+					bool unleft)
 {
-	struct peer_first first = { .unleft = unleft };
+	struct peer_first first = { .ops = ops, .unleft = unleft };
 
 	xvmc_peer_for_each(peer_is_first, &first);
 	return first.peer;
 }
 
-/**
- * xvmc_peer_exit() - every peer leaves and is freed
- *
+/*
  * All are told first and then waited for, so that the deadlines of those that
  * do not answer run side by side. Nobody makes peers any more.
+ */
+static void peer_tell_all(const struct xvmc_transport_ops *ops,
+			  enum xvmc_peer_event ev)
+{
+	struct xvmc_peer *peer;
+
+	while ((peer = peer_get_first(ops, true))) {
+		xvmc_peer_event(peer, ev, NULL);
+		xvmc_peer_put(peer);
+	}
+}
+
+/**
+ * xvmc_peer_suspend() - lets go of every peer of a transport
+ * @ops: the transport; nobody makes peers of it any more
+ * @wait: jiffies after which to give up
+ *
+ * The channels have a shorter deadline of their own for the peers' answers:
+ * what takes longer is own trouble.
+ *
+ * Context: Process context.
+ * Return: true if they are gone and forgotten. Else some are being closed yet,
+ * and are forgotten then.
+ */
+bool xvmc_peer_suspend(const struct xvmc_transport_ops *ops, unsigned long wait)
+{
+	struct xvmc_peer *peer;
+	bool gone = true;
+
+	peer_tell_all(ops, XVMC_PEV_SUSPEND);
+	while (gone && (peer = peer_get_first(ops, false))) {
+		wait = wait_event_timeout(peers_wait,
+					  !rcu_access_pointer(peer->chan),
+					  wait);
+		gone = wait;
+		if (gone)
+			peer_wait_settled(peer);
+		xvmc_peer_put(peer);
+	}
+	return gone;
+}
+
+/**
+ * xvmc_peer_exit() - every peer leaves and is freed
  *
  * Context: Process context.
  */
@@ -585,11 +644,8 @@ void xvmc_peer_exit(void)
 {
 	struct xvmc_peer *peer;
 
-	while ((peer = peer_get_first(true))) {
-		xvmc_peer_event(peer, XVMC_PEV_LEAVE, NULL);
-		xvmc_peer_put(peer);
-	}
-	while ((peer = peer_get_first(false))) {
+	peer_tell_all(NULL, XVMC_PEV_LEAVE);
+	while ((peer = peer_get_first(NULL, false))) {
 		xvmc_peer_wait_left(peer);
 		xvmc_peer_put(peer);
 	}

@@ -32,7 +32,7 @@
  * @listed: the event that listed it, %XVMC_PEER_EVENTS while it is not
  * @watching: the transport looks for its offer
  * @dead: removed from the table for good; nothing happens any more
- * @left: LEAVE came: it is not taken up again
+ * @left: LEAVE or SUSPEND came: it is not taken up again
  * @delay: jiffies until it is tried again; grows from time to time
  * @up_since: jiffies when it was connected last
  * @retry: takes the pair up again; a reference while queued
@@ -104,6 +104,12 @@ void xvmc_peer_event(struct xvmc_peer *peer, enum xvmc_peer_event ev,
 void xvmc_peer_violation(struct xvmc_peer *peer, struct xvmc_chan *chan);
 /* After LEAVE: its channel is closed, nothing is queued. Process context */
 void xvmc_peer_wait_left(struct xvmc_peer *peer);
+/*
+ * Before a suspend: the peers of a transport are told, closed and forgotten.
+ * Process context. False if that took longer than @wait jiffies
+ */
+bool xvmc_peer_suspend(const struct xvmc_transport_ops *ops,
+		       unsigned long wait);
 /* Calls @fn for each peer, under RCU, until it returns non-zero */
 int xvmc_peer_for_each(int (*fn)(struct xvmc_peer *peer, void *arg), void *arg);
 

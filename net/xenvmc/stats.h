@@ -68,7 +68,8 @@
 	X(LINK_LOCAL,		"link_local")			\
 	X(RECLAIM,		"reclaim")			\
 	X(TCP_ENDED,		"tcp_ended")			\
-	X(PATH_CUT,		"path_cut")
+	X(PATH_CUT,		"path_cut")			\
+	X(SUSPEND,		"suspend")
 
 enum xvmc_stat {
 #define X(e, n) XVMC_STAT_##e,

@@ -348,6 +348,7 @@ static void every_peer_pair_is_defined(void **state)
 			assert_false(peer_event_is_the_peers(e));
 			assert_int_not_equal(e, PE(UNLISTED));
 			assert_int_not_equal(e, PE(LEAVE));
+			assert_int_not_equal(e, PE(SUSPEND));
 			assert_int_not_equal(e, PE(FAILED));
 			assert_int_equal(step.state, s);
 			assert_int_equal(step.actions, 0);
@@ -440,7 +441,7 @@ static void no_path_of_a_peer_leaves_something_behind(void **state)
 
 static void leaving_or_unlisting_ends_every_peer(void **state)
 {
-	static const u8 end[] = { PE(LEAVE), PE(UNLISTED) };
+	static const u8 end[] = { PE(LEAVE), PE(SUSPEND), PE(UNLISTED) };
 	u32 s, i;
 
 	(void)state;
@@ -452,6 +453,25 @@ static void leaving_or_unlisting_ends_every_peer(void **state)
 			step = xvmc_peer_step(step.state, PE(CLOSED));
 			assert_int_equal(step.state, P(ABSENT));
 		}
+	}
+}
+
+/* Whatever the state is, the peer must be let go of, as when the module goes */
+static void a_suspend_does_what_leaving_does(void **state)
+{
+	u32 s;
+
+	(void)state;
+	for (s = 0; s < XVMC_PEER_STATES; s++) {
+		struct xvmc_fsm_step left = xvmc_peer_step((u8)s, PE(LEAVE));
+		struct xvmc_fsm_step step = xvmc_peer_step((u8)s, PE(SUSPEND));
+
+		assert_true(step.known);
+		assert_int_equal(step.state, left.state);
+		assert_int_equal(step.actions, left.actions);
+		/* Nothing but the end of a channel is left to wait for */
+		assert_true(step.state == P(ABSENT) ||
+			    step.state == P(CLOSING));
 	}
 }
 
@@ -492,6 +512,9 @@ static void peer_steps_are_as_documented(void **state)
 		  PA(UNWATCH) | PA(BYE) | PA(BREAK) },
 		{ P(CONNECTED), PE(BYE), P(CLOSING),
 		  PA(WITHDRAW) | PA(BYE) | PA(CLOSE) },
+		{ P(CONNECTED), PE(SUSPEND), P(CLOSING),
+		  PA(WITHDRAW) | PA(BYE) | PA(CLOSE) },
+		{ P(WAITING), PE(SUSPEND), P(ABSENT), PA(UNWATCH) | PA(FREE) },
 		{ P(CLOSING), PE(CLOSED), P(ABSENT), PA(FREE) },
 		{ P(BROKEN), PE(LISTED_LOW), P(BROKEN), 0 },
 		{ P(BROKEN), PE(UNLISTED), P(ABSENT), PA(FREE) },
@@ -555,6 +578,7 @@ int main(void)
 		cmocka_unit_test(every_peer_pair_is_defined),
 		cmocka_unit_test(no_path_of_a_peer_leaves_something_behind),
 		cmocka_unit_test(leaving_or_unlisting_ends_every_peer),
+		cmocka_unit_test(a_suspend_does_what_leaving_does),
 		cmocka_unit_test(a_violation_breaks_or_hastens_the_end),
 		cmocka_unit_test(peer_steps_are_as_documented),
 		cmocka_unit_test(numbers_outside_the_tables_change_nothing),

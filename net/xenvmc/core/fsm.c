@@ -46,6 +46,7 @@ static const struct fsm_entry peer_table[XVMC_PEER_STATES][XVMC_PEER_EVENTS] = {
 		[PE(FAILED)]      = GO(P(ABSENT), 0),
 		[PE(CLOSED)]      = GO(P(ABSENT), 0),
 		[PE(LEAVE)]       = GO(P(ABSENT), 0),
+		[PE(SUSPEND)]     = GO(P(ABSENT), 0),
 	},
 	/* No BYE from here: only HELLO tells the peer's control ring */
 	[P(OFFERED)] = {
@@ -58,6 +59,7 @@ static const struct fsm_entry peer_table[XVMC_PEER_STATES][XVMC_PEER_EVENTS] = {
 		[PE(VIOLATION)]   = GO(P(BROKEN), BREAK_OFFER),
 		[PE(FAILED)]      = GO(P(BROKEN), BREAK_OFFER),
 		[PE(LEAVE)]       = GO(P(CLOSING), UNOFFER),
+		[PE(SUSPEND)]     = GO(P(CLOSING), UNOFFER),
 	},
 	[P(WAITING)] = {
 		[PE(LISTED_HIGH)] = GO(P(WAITING), 0),
@@ -75,6 +77,8 @@ static const struct fsm_entry peer_table[XVMC_PEER_STATES][XVMC_PEER_EVENTS] = {
 		[PE(CLOSED)]      = GO(P(WAITING), 0),
 		[PE(LEAVE)]       = GO(P(ABSENT), XVMC_PACT_UNWATCH |
 						  XVMC_PACT_FREE),
+		[PE(SUSPEND)]     = GO(P(ABSENT), XVMC_PACT_UNWATCH |
+						  XVMC_PACT_FREE),
 	},
 	[P(HELLO)] = {
 		[PE(LISTED_HIGH)] = GO(P(HELLO), 0),
@@ -90,6 +94,7 @@ static const struct fsm_entry peer_table[XVMC_PEER_STATES][XVMC_PEER_EVENTS] = {
 		/* Tried again with the next offer, not before: no busy loop */
 		[PE(FAILED)]      = GO(P(WAITING), 0),
 		[PE(LEAVE)]       = GO(P(CLOSING), UNHELLO),
+		[PE(SUSPEND)]     = GO(P(CLOSING), UNHELLO),
 	},
 	[P(CONNECTED)] = {
 		[PE(LISTED_LOW)]  = GO(P(CONNECTED), 0),
@@ -103,6 +108,7 @@ static const struct fsm_entry peer_table[XVMC_PEER_STATES][XVMC_PEER_EVENTS] = {
 		[PE(VIOLATION)]   = GO(P(BROKEN), BREAK_CONNECT),
 		[PE(FAILED)]      = GO(P(BROKEN), BREAK_CONNECT),
 		[PE(LEAVE)]       = GO(P(CLOSING), UNCONNECT),
+		[PE(SUSPEND)]     = GO(P(CLOSING), UNCONNECT),
 	},
 	/*
 	 * Ends with CLOSED and with nothing else, even on a violation: BROKEN
@@ -121,6 +127,7 @@ static const struct fsm_entry peer_table[XVMC_PEER_STATES][XVMC_PEER_EVENTS] = {
 		[PE(FAILED)]      = GO(P(CLOSING), 0),
 		[PE(CLOSED)]      = GO(P(ABSENT), XVMC_PACT_FREE),
 		[PE(LEAVE)]       = GO(P(CLOSING), 0),
+		[PE(SUSPEND)]     = GO(P(CLOSING), 0),
 	},
 	[P(BROKEN)] = {
 		[PE(LISTED_LOW)]  = GO(P(BROKEN), 0),
@@ -135,6 +142,7 @@ static const struct fsm_entry peer_table[XVMC_PEER_STATES][XVMC_PEER_EVENTS] = {
 		[PE(FAILED)]      = GO(P(BROKEN), 0),
 		[PE(CLOSED)]      = GO(P(BROKEN), 0),
 		[PE(LEAVE)]       = GO(P(ABSENT), XVMC_PACT_FREE),
+		[PE(SUSPEND)]     = GO(P(ABSENT), XVMC_PACT_FREE),
 	},
 };
 

@@ -46,7 +46,8 @@ enum xvmc_peer_event {
 	XVMC_PEV_VIOLATION,
 	XVMC_PEV_FAILED,	/* own failure (memory, grant, bind) */
 	XVMC_PEV_CLOSED,	/* the channel is torn down completely */
-	XVMC_PEV_LEAVE,		/* module unload, suspend */
+	XVMC_PEV_LEAVE,		/* module unload */
+	XVMC_PEV_SUSPEND,	/* this guest is about to be suspended */
 	XVMC_PEER_EVENTS
 };
 
