@@ -23,6 +23,7 @@
 #include <linux/slab.h>
 #include <linux/sort.h>
 #include <linux/workqueue.h>
+#include <net/net_debug.h>
 #include <xen/grant_table.h>
 #include <xen/page.h>
 #include "fault.h"
@@ -317,6 +318,30 @@ u32 xvmc_grant_pages_held(u16 domid)
 	pages = grant_retry(domid);
 	mutex_unlock(&grant_mutex);
 	return pages;
+}
+
+/**
+ * xvmc_grant_restored() - this guest goes on as another domain
+ *
+ * The grant table is a new one. The references of rings that a peer kept are
+ * ours still, for the kernel gives none to anybody that was not ended before,
+ * and their entries are empty: no domain of this host maps what they named.
+ * They are ended like any others, and if an entry should say that its page is
+ * mapped, the page stays. So nothing has to be remembered of the old host but
+ * who it was that kept them: a domain that has this id here is another one.
+ *
+ * Context: Process context.
+ */
+void xvmc_grant_restored(void)
+{
+	struct grant_own *own;
+
+	mutex_lock(&grant_mutex);
+	grant_retry(0);
+	DEBUG_NET_WARN_ON_ONCE(!list_empty(&grant_held));
+	list_for_each_entry(own, &grant_held, node)
+		own->domid = DOMID_INVALID;
+	mutex_unlock(&grant_mutex);
 }
 
 /**

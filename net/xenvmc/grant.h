@@ -9,6 +9,8 @@
 int xvmc_grant_ring(u16 domid, struct xvmc_ring_mem *mem, u32 order);
 void xvmc_grant_end(struct xvmc_ring_mem *mem);
 u32 xvmc_grant_pages_held(u16 domid);
+/* After a restore: what peers of the old host kept is nobody's any more */
+void xvmc_grant_restored(void);
 int xvmc_grant_map(u16 domid, struct xvmc_ring_mem *mem, u32 order, u32 gref);
 void xvmc_grant_unmap(struct xvmc_ring_mem *mem);
 
