@@ -37,6 +37,7 @@ static struct {
 	bool directory;		/* xenvmcd has published */
 	bool ready;		/* XenStore answers */
 	bool stopping;		/* module exit */
+	bool frozen;		/* suspend: work that runs does nothing */
 	bool watched;		/* the watch is registered; scan work, exit */
 	char addrs[XVMC_OWN_ADDRS_LEN];	/* announced; announce work */
 	bool announced;
@@ -89,6 +90,8 @@ static void announce_work(struct work_struct *work)
 	char addrs[XVMC_OWN_ADDRS_LEN];
 	int err;
 
+	if (READ_ONCE(disc.frozen))
+		return;
 	if (xvmc_own_addrs(addrs))
 		disc_queue(&disc.announce, DISC_AGAIN);
 	if (disc.announced && !strcmp(addrs, disc.addrs))
@@ -196,6 +199,9 @@ static int disc_tell_listed(struct xvmc_peer *peer,
 		if (err)
 			return err;
 	}
+	/* A suspend was refused while it was let go of, which is not over */
+	if (READ_ONCE(peer->left) && !READ_ONCE(peer->dead))
+		return -EBUSY;
 	xvmc_peer_event(peer, disc.domid < peer->domid ?
 			XVMC_PEV_LISTED_LOW : XVMC_PEV_LISTED_HIGH, NULL);
 	if (READ_ONCE(peer->dead))
@@ -282,6 +288,8 @@ static void scan_work(struct work_struct *work)
 {
 	int err;
 
+	if (READ_ONCE(disc.frozen))
+		return;
 	err = disc_watch();
 	if (!err)
 		err = disc_scan();
@@ -289,6 +297,46 @@ static void scan_work(struct work_struct *work)
 		return;
 	pr_warn_ratelimited("cannot read the directory: error %d\n", err);
 	disc_queue(&disc.scan, DISC_RETRY);
+}
+
+/* ---- suspend ---- */
+
+/**
+ * xvmc_xen_freeze() - leaves the directory alone
+ *
+ * What was queued by somebody who has not seen this yet does nothing. The watch
+ * stays: XenBus registers it again when it finds itself in another domain.
+ *
+ * Context: Process context.
+ */
+void xvmc_xen_freeze(void)
+{
+	WRITE_ONCE(disc.frozen, true);
+	cancel_delayed_work_sync(&disc.announce);
+	cancel_delayed_work_sync(&disc.scan);
+}
+
+/**
+ * xvmc_xen_thaw() - looks at the directory again
+ * @restored: this is another domain now, on this host or on another one
+ *
+ * The id is read here, for programs that are about to run.
+ *
+ * Context: Process context.
+ */
+void xvmc_xen_thaw(bool restored)
+{
+	u16 domid;
+
+	if (restored) {
+		disc.announced = false;
+		WRITE_ONCE(disc.directory, false);
+		WRITE_ONCE(disc.domid, xvmc_store_own_domid(&domid) ?
+			   DISC_NO_DOMID : domid);
+	}
+	WRITE_ONCE(disc.frozen, false);
+	disc_queue(&disc.scan, 0);
+	disc_queue(&disc.announce, 0);
 }
 
 /* ---- module ---- */

@@ -11,13 +11,16 @@
  *
  * A watch is unregistered by that work too and not under peer->mutex, because
  * XenBus waits there for its thread, and a suspend runs in that thread and has
- * to take the peers' mutexes.
+ * to take the peers' mutexes. A suspend does not wait for the work, which may
+ * wait for it, but unregisters what is left by itself.
  *
  * A half-made channel is hung into peer->chan at once: whoever gives up closes
  * it from there like any other.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/list.h>
+#include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include "chan.h"
 #include "evtchn.h"
@@ -41,7 +44,7 @@
  * @peer: the other end; a reference is held
  * @offer: written (lower domid) or bound (higher)
  * @bound: @offer is valid and bound; peer->mutex
- * @over: unwatch came: @work has to unregister @watch
+ * @over_node: in pairs_over, between unwatch and the end of @watch
  * @gone: jiffies when the bound offer was seen to be gone, or 0; @work alone
  * @watch: higher: on the peer's offer
  * @work: higher: looks at the offer
@@ -51,11 +54,17 @@ struct xen_pair {
 	struct xvmc_peer *peer;
 	struct xvmc_offer offer;
 	bool bound;
-	bool over;
+	struct list_head over_node;
 	unsigned long gone;
 	struct xvmc_store_watch watch;
 	struct delayed_work work;
 };
+
+/* Pairs that are over, each with a reference, and @watch still registered */
+static LIST_HEAD(pairs_over);
+static DEFINE_SPINLOCK(pairs_over_lock);
+/* How many are being unregistered now */
+static atomic_t pairs_ending = ATOMIC_INIT(0);
 
 static void pair_work(struct work_struct *work);
 
@@ -70,6 +79,7 @@ static struct xen_pair *pair_new(struct xvmc_peer *peer)
 	kref_init(&pair->ref);
 	xvmc_peer_hold(peer);
 	pair->peer = peer;
+	INIT_LIST_HEAD(&pair->over_node);
 	INIT_DELAYED_WORK(&pair->work, pair_work);
 	return pair;
 }
@@ -284,18 +294,73 @@ static void pair_look(struct xen_pair *pair)
 		pair_queue_later(pair, PAIR_RETRY);
 }
 
+static void pair_set_over(struct xen_pair *pair)
+{
+	spin_lock(&pairs_over_lock);
+	list_add_tail(&pair->over_node, &pairs_over);
+	spin_unlock(&pairs_over_lock);
+}
+
+/* Takes @pair off the list, or the first. True: its watch is the caller's */
+static bool pair_take_over(struct xen_pair **pair)
+{
+	struct xen_pair *first;
+	bool taken;
+
+	spin_lock(&pairs_over_lock);
+	first = *pair ? : list_first_entry_or_null(&pairs_over, struct xen_pair,
+						   over_node);
+	taken = first && !list_empty(&first->over_node);
+	if (taken) {
+		list_del_init(&first->over_node);
+		atomic_inc(&pairs_ending);
+	}
+	spin_unlock(&pairs_over_lock);
+	*pair = first;
+	return taken;
+}
+
+/* The reference that the peer had goes with it */
+static void pair_end(struct xen_pair *pair)
+{
+	xvmc_store_unwatch(&pair->watch);
+	atomic_dec(&pairs_ending);
+	pair_put(pair);
+}
+
 static void pair_work(struct work_struct *work)
 {
 	struct xen_pair *pair = container_of(to_delayed_work(work),
 					     struct xen_pair, work);
 
-	if (xchg(&pair->over, false)) {
-		xvmc_store_unwatch(&pair->watch);
-		pair_put(pair);
-	} else {
+	if (pair_take_over(&pair))
+		pair_end(pair);
+	else
 		pair_look(pair);
-	}
 	pair_put(pair);
+}
+
+/**
+ * xvmc_xen_unwatch_all() - ends what watches of pairs are left over
+ *
+ * For a suspend, when there are no peers any more. Whoever registers or
+ * unregisters a watch holds a lock of XenBus while he sends the request; if the
+ * suspend begins between the two, he waits for its end and it waits for him.
+ * Those that have begun before have sent their request when each task has
+ * slept or waited once: they wait for the answer, or for the XenBus thread.
+ *
+ * Context: Process context, also in the XenBus thread.
+ */
+void xvmc_xen_unwatch_all(void)
+{
+	struct xen_pair *pair = NULL;
+
+	while (pair_take_over(&pair)) {
+		pair_end(pair);
+		pair = NULL;
+	}
+	if (atomic_read(&pairs_ending))
+		synchronize_rcu_tasks();
 }
 
 /* XenBus thread, under a spinlock */
@@ -338,7 +403,7 @@ static void xen_unwatch(struct xvmc_peer *peer)
 		return;
 	peer->tpriv = NULL;
 	/* The reference goes with it; later looks see that the pair is over */
-	WRITE_ONCE(pair->over, true);
+	pair_set_over(pair);
 	pair_queue_now(pair);
 }
 

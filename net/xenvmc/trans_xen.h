@@ -1,11 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What discovery.c and trans_xen.c know of each other. */
+/* What the files of the Xen transport know of each other. */
 #ifndef _XVMC_TRANS_XEN_H
 #define _XVMC_TRANS_XEN_H
+
+#include <linux/types.h>
 
 struct xvmc_peer;
 
 /* Writes an offer again that dom0 has emptied. Process context; 0 or -errno */
 int xvmc_xen_refresh_offer(struct xvmc_peer *peer);
+
+/* Ends every watch of a pair that is over. Process context */
+void xvmc_xen_unwatch_all(void);
+
+/* discovery.c: no peer is made any more, from the return on until thaw */
+void xvmc_xen_freeze(void);
+/* Looks for peers again; @restored: nothing of before counts */
+void xvmc_xen_thaw(bool restored);
 
 #endif /* _XVMC_TRANS_XEN_H */
