@@ -60,11 +60,16 @@ static int __init xvmc_init(void)
 	err = xvmc_xen_init();
 	if (err)
 		goto exit_af;
-	err = xvmc_netlink_init();
+	err = xvmc_migrate_init();
 	if (err)
 		goto exit_xen;
+	err = xvmc_netlink_init();
+	if (err)
+		goto exit_migrate;
 	return 0;
 
+exit_migrate:
+	xvmc_migrate_exit();
 exit_xen:
 	xvmc_xen_exit();
 exit_af:
@@ -90,6 +95,7 @@ exit_stats:
 static void __exit xvmc_exit(void)
 {
 	xvmc_netlink_exit();
+	xvmc_migrate_exit();
 	xvmc_xen_exit();
 	xvmc_af_exit();
 	xvmc_loop_exit();

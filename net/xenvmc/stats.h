@@ -37,7 +37,10 @@
 	X(MONITOR_LOST,		"monitor_lost")			\
 	X(OFFERS,		"offers")			\
 	X(CHANNELS_UP,		"channels_up")			\
-	X(CHANNELS_DOWN,	"channels_down")
+	X(CHANNELS_DOWN,	"channels_down")		\
+	X(SUSPENDS,		"suspends")			\
+	X(SUSPENDS_CANCELLED,	"suspends_cancelled")		\
+	X(RESTORES,		"restores")
 
 /* X(reason, name shown): why a connection is on TCP, enum xenvmc_reason */
 #define XVMC_REASONS(X)						\

@@ -87,6 +87,9 @@ int xvmc_xen_init(void);
 void xvmc_xen_exit(void);
 /* grant.c: when no channel is left */
 void xvmc_grant_exit(void);
+/* migrate.c: hears of suspends */
+int xvmc_migrate_init(void);
+void xvmc_migrate_exit(void);
 bool xvmc_xen_own_domid(u16 *domid);	/* false: not on Xen, or not known */
 bool xvmc_xen_has_directory(void);	/* xenvmcd has published */
 #else
@@ -100,6 +103,15 @@ static inline void xvmc_xen_exit(void)
 }
 
 static inline void xvmc_grant_exit(void)
+{
+}
+
+static inline int xvmc_migrate_init(void)
+{
+	return 0;
+}
+
+static inline void xvmc_migrate_exit(void)
 {
 }
 

@@ -37,7 +37,7 @@ class Rule:
 
 RULES = [
     Rule("xen-headers", KERNEL_C,
-         r"net/xenvmc/(grant|evtchn|xenstore|trans_xen|discovery)\.[ch]",
+         r"net/xenvmc/(grant|evtchn|xenstore|trans_xen|discovery|migrate)\.[ch]",
          r"#\s*include\s*<(asm/)?xen/", "#include <xen/events.h>"),
     Rule("xenstore", KERNEL_C, r"net/xenvmc/xenstore\.c",
          r"\b((un)?register_)?xenbus_\w+\s*\(", "xenbus_scanf(XBT_NIL);"),
