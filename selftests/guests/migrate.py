@@ -1,0 +1,328 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""Save, restore and checkpoint of guests while bytes flow.
+
+Needs a lab with guest1 and guest2, and more if there are, without the modules
+loaded. Both talk over TCP connections that have moved, opened by either, and
+over AF_XENVMC; then one of them, or both, are suspended, and the TCP connections
+go on byte-exact.
+
+  migrate.py [TEST...]
+
+With XENVMC_TEST_RETURN=1 there are tests, too, that a connection is on rings
+again afterwards.
+"""
+import json
+import os
+import re
+import sys
+import unittest
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+sys.path.insert(0, os.path.join(HERE, "../xen"))
+
+import trouble  # noqa: E402
+from trouble import (Flow, OPT, PORT, domid, each, lab, load,  # noqa: E402
+                     run, serve, start_daemon, stats, stop_daemon,
+                     stop_serving, unload_all, until, until_connected)
+from xenlab import leaks, tap  # noqa: E402
+
+GUESTS = ("guest1", "guest2")
+# Milliseconds that a silent peer may add to a suspend, and the most at all:
+# CHAN_CLOSE_WAIT of chan.c, MIGRATE_WAIT of migrate.c
+SILENCE, BOUND = 5000, 10000
+# Whether moved connections return to rings: hook_late.c
+RETURN = os.environ.get("XENVMC_TEST_RETURN") == "1"
+# dom0's disk for a state that does not fit
+SMALL = "/run/small"
+
+
+def forget(*guests):
+    """They are in another domain, or will be."""
+    for guest in guests:
+        trouble.domids.pop(guest, None)
+
+
+def save(guest):
+    lab.guest_save(guest)
+    forget(guest)
+
+
+def restore(guest):
+    lab.guest_restore(guest)
+
+
+def checkpoint(guest):
+    """Its state is written, and it goes on in the same domain."""
+    run("dom0", f"xl save -c {guest} {SMALL}.state; rm -f {SMALL}.state",
+        timeout=60)
+
+
+def fail_to_save(guest):
+    """There is no room for its state, so it goes on in the same domain."""
+    told = run("dom0", f"mkdir -p {SMALL}; mount -t tmpfs -o size=2m t {SMALL}; "
+               f"xl save {guest} {SMALL}/state 2>&1 && echo saved; "
+               f"umount {SMALL}", timeout=60)
+    if "saved" in told.splitlines():
+        raise AssertionError(f"{guest} was saved to a full disk: {told}")
+
+
+def peers(guest):
+    """Domain ids of the others that it knows."""
+    told = json.loads(run(guest, f"{trouble.TOOL} -j peer show"))
+    return [x["domid"] for x in told if x["transport"] == "xen"]
+
+
+def on_rings(guest, other):
+    """How many TCP connections with @other are on rings both ways."""
+    told = json.loads(run(guest, f"{trouble.TOOL} -j conn show"))
+    return sum(x["kind"] == "tcp" and x["peer"] == domid(other) and
+               x["state"] == "up" and x["tx"] == x["rx"] == "ring"
+               for x in told)
+
+
+def stop_programs(guest, signal):
+    """Its ends of all connections neither read nor write from then on, or do
+    so again."""
+    run(guest, f"kill -{signal} $(pidof stamp)")
+
+
+class Migrate(unittest.TestCase):
+    """One test leaves the guests as the next one expects them."""
+
+    left = False        # the modules are unloaded
+
+    @classmethod
+    def setUpClass(cls):
+        stop_daemon()
+        cls.unloaded = leaks.count(lab)
+        start_daemon()
+        each(load, *GUESTS)
+        each(serve, *GUESTS)
+        until_connected(*GUESTS)
+        cls.loaded = leaks.count(lab)
+
+    def setUp(self):
+        self.flows = []
+        self.before = {}
+
+    def tearDown(self):
+        if self.left:
+            return
+        until_connected(*GUESTS)
+        leaks.check(lab, self.loaded)
+
+    # -- helpers
+
+    def start(self, gap=0):
+        """A moved TCP connection in each direction and one of AF_XENVMC."""
+        self.before = {guest: stats(guest) for guest in GUESTS}
+        ends = [("inet", "guest1", "guest2"), ("inet", "guest2", "guest1"),
+                ("xenvmc", "guest1", "guest2")]
+        self.flows = each(lambda x: Flow(*x, gap), *ends)
+        for flow in self.flows:
+            flow.flows()
+        for guest, other in (GUESTS, GUESTS[::-1]):
+            until(lambda g=guest, o=other: on_rings(g, o) == 2,
+                  f"{guest}: the TCP connections have moved")
+
+    @property
+    def inet(self):
+        return self.flows[:2]
+
+    def more(self, guest, counter):
+        """By how much a counter has grown since start()."""
+        return stats(guest)[counter] - self.before[guest].get(counter, 0)
+
+    def go_on(self):
+        """TCP goes on, AF_XENVMC has ended, and no byte was wrong. New
+        connections of both kinds are as before."""
+        for flow in self.inet:
+            flow.flows()
+        self.reset(self.flows[2])
+        self.end_exact()
+        until_connected(*GUESTS)
+        self.new_ones_move()
+
+    def end_exact(self):
+        for flow in self.inet:
+            end = flow.stop()
+            self.assertEqual(end["end"], "exact", f"{flow.client}: {end}")
+            flow.until_theirs(end)
+
+    def reset(self, flow):
+        """The connection has ended with an error, right until then."""
+        end = flow.ended()
+        self.assertEqual(end["end"], "ECONNRESET", f"{flow.family}: {end}")
+
+    def new_ones_move(self):
+        self.start(gap=50)
+        self.end_exact()
+        end = self.flows[2].stop()
+        self.assertEqual(end["end"], "exact", end)
+
+    def let_go(self, guest):
+        """Milliseconds that the last freeze took, as the guest says."""
+        told = re.findall(r"let go of all peers in (\d+) ms",
+                          run(guest, "dmesg"))
+        print(f"# {guest}: {told[-1]} ms", flush=True)
+        return int(told[-1])
+
+    # -- tests
+
+    def test_01_saved_and_restored(self):
+        self.start()
+        old = domid("guest2")
+        save("guest2")
+        until(lambda: old not in peers("guest1"), "guest1 forgets it")
+        restore("guest2")
+        self.assertNotEqual(domid("guest2"), old)
+        self.assertEqual(self.more("guest2", "restores"), 1)
+        for guest in GUESTS:
+            self.assertGreaterEqual(self.more(guest, "fallback_suspend"), 2)
+            self.assertEqual(self.more(guest, "violations"), 0)
+        self.assertLess(self.let_go("guest2"), SILENCE)
+        self.go_on()
+
+    def test_02_the_lower_domain_is_saved(self):
+        self.start()
+        self.assertLess(domid("guest1"), domid("guest2"))
+        save("guest1")
+        restore("guest1")
+        self.assertGreater(domid("guest1"), domid("guest2"))
+        self.go_on()
+
+    def unread(self, who):
+        """guest2 is saved while bytes to one end are unread, and the other one
+        waits for room."""
+        self.start()
+        stop_programs(who, "STOP")
+        writer = self.flows[who == "guest1"]
+        self.assertNotEqual(writer.client, who)
+
+        def blocked():
+            last = writer.program.lines[-3:]
+            return len({x.split()[1] for x in last}) == 1 and len(last) == 3
+        writer.program.until(blocked, "it waits for room")
+        save("guest2")
+        restore("guest2")
+        stop_programs(who, "CONT")
+        self.go_on()
+
+    def test_03_unread_bytes_travel(self):
+        self.unread("guest2")
+
+    def test_04_unread_bytes_stay(self):
+        self.unread("guest1")
+
+    def cancelled(self, suspend):
+        self.start()
+        old = domid("guest2")
+        suspend("guest2")
+        forget("guest2")
+        self.assertEqual(domid("guest2"), old)
+        until(lambda: self.more("guest2", "suspends_cancelled") == 1,
+              "it goes on")
+        self.assertEqual(self.more("guest2", "restores"), 0)
+        self.go_on()
+
+    def test_05_a_checkpoint(self):
+        self.cancelled(checkpoint)
+
+    def test_06_a_save_that_fails(self):
+        self.cancelled(fail_to_save)
+
+    def test_07_a_silent_peer(self):
+        """Nobody knows then how much of the streams has arrived."""
+        self.start()
+        run("dom0", "xl pause guest1")
+        save("guest2")
+        restore("guest2")
+        self.assertGreaterEqual(self.let_go("guest2"), SILENCE)
+        self.assertLess(self.let_go("guest2"), BOUND)
+        run("dom0", "xl unpause guest1")
+        for flow in self.flows:
+            self.reset(flow)
+        until_connected(*GUESTS)
+        self.new_ones_move()
+
+    def test_08_both_at_once(self):
+        self.start()
+        each(save, *GUESTS)
+        each(restore, *GUESTS)
+        self.go_on()
+
+    def test_09_another_device_refuses(self):
+        """The kernel tells nobody that there will be no suspend."""
+        unload_all("guest2")
+        run("guest2", f"insmod {OPT}/refuser.ko")
+        load("guest2")
+        serve("guest2", "xenvmc")
+        until_connected(*GUESTS)
+        self.start()
+        run("dom0", f"xenstore-write /local/domain/{domid('guest2')}/control/"
+            "shutdown suspend")
+        until(lambda: self.more("guest2", "suspends_cancelled") == 1,
+              "it goes on")
+        self.go_on()
+        # Nor does the next suspend pass by
+        run("guest2", "rmmod refuser")
+        self.start()
+        save("guest2")
+        restore("guest2")
+        self.assertEqual(self.more("guest2", "suspends"), 1)
+        self.go_on()
+
+    def test_90_the_peer_ends_meanwhile(self):
+        self.start(gap=50)
+        save("guest2")
+        lab.guest_destroy("guest1")
+        forget("guest1")
+        for family in PORT:
+            trouble.servers.pop(("guest1", family)).drop()
+        restore("guest2")
+        lab.guest_start("guest1")
+        load("guest1")
+        serve("guest1")
+        until_connected(*GUESTS)
+        # The new guest knows nothing of them
+        self.reset(self.flows[1])
+        for flow in self.flows[::2]:
+            flow.program.drop()
+        self.new_ones_move()
+
+    def test_99_nothing_is_left(self):
+        type(self).left = True
+
+        def leave(guest):
+            stop_serving(guest, "inet")
+            unload_all(guest)
+        each(leave, *GUESTS)
+        until(lambda: "/peer/" not in run(
+            "dom0", "xenstore-ls -f /local/domain"),
+              "xenvmcd has seen them leave")
+        stop_daemon()
+        leaks.check(lab, self.unloaded)
+
+
+def return_to_rings(self):
+    """Connections go on on rings, also where they began elsewhere."""
+    self.start(gap=50)
+    for guest in (*GUESTS, "guest2"):
+        save(guest)
+        restore(guest)
+        until_connected(*GUESTS)
+        for flow in self.inet:
+            flow.flows()
+        for one, other in (GUESTS, GUESTS[::-1]):
+            until(lambda g=one, o=other: on_rings(g, o) == 2,
+                  f"{one}: both connections are on rings again")
+    self.end_exact()
+
+
+if RETURN:
+    Migrate.test_10_connections_return_to_rings = return_to_rings
+
+
+if __name__ == "__main__":
+    sys.exit(tap.run([Migrate], sys.argv[1:]))
