@@ -209,11 +209,16 @@ void set_timeout(int fd, int option, long ms)
 	OK(setsockopt(fd, SOL_SOCKET, option, &tv, sizeof(tv)));
 }
 
+/*
+ * As the kernel's timers see it: by the last tick that the processor has had. A
+ * guest that was kept off its processor goes to sleep with a clock that is late,
+ * which then catches up; by a better clock its time-outs come too soon.
+ */
 int64_t now_ms(void)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
