@@ -346,13 +346,16 @@ static bool stream_ended(struct sock *sk)
 /* The end was reached with nothing read: 0 or an errno */
 static int stream_end_result(struct sock *sk, const struct stream_read *rd)
 {
+	/* First: who sees this sees what xvmc_stream_reset() wrote before */
+	bool closed = smp_load_acquire(&sk->sk_state) == TCP_CLOSE;
+
 	if (READ_ONCE(xvmc_sk(sk)->fin_rcvd) || rd->fin)
 		return 0;
 	if (READ_ONCE(sk->sk_err))
 		return sock_error(sk);
 	if (READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN)
 		return 0;
-	return READ_ONCE(sk->sk_state) == TCP_CLOSE ? -ENOTCONN : 0;
+	return closed ? -ENOTCONN : 0;
 }
 
 /* Half of the ring is waited for at most, so that the sender can go on */
