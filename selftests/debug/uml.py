@@ -21,8 +21,8 @@ from xenlab import cache, deadline, tree  # noqa: E402
 SUITE = "trixie"
 SOURCE = "linux-source-6.12"
 PACKAGES = ["bc", "bison", "busybox-static", "flex", "gcc", "iproute2", "kmod",
-            "libc6-dev", "libelf-dev", "libjson-c5", "libmnl0", "make", "perl",
-            "procps", "python3", "xz-utils", SOURCE]
+            "libc6-dev", "libelf-dev", "libjson-c5", "libmnl0", "libssl-dev",
+            "make", "perl", "procps", "python3", "xz-utils", SOURCE]
 KERNEL = "/usr/src/linux"
 # Variables that mean the same inside
 PASSED_ON = ("XENVMC_DEADLINE_FACTOR", "XENVMC_EXPECT_ALL", "XENVMC_TEST_BULK",
