@@ -106,14 +106,35 @@ static int hook_opt_shrunk(struct sock *sk)
 	return err;
 }
 
+/*
+ * No program is given MPTCP's ULP: whoever asks, as a test for it does, is told
+ * so, and the connection need not go back. TCP sees the @name that was looked
+ * at here, whatever stands in the program's memory by then.
+ */
+static bool hook_opt_is_mptcp(int level, int optname, sockptr_t optval,
+			      unsigned int optlen, char *name)
+{
+	unsigned int most = min_t(unsigned int, optlen, TCP_ULP_NAME_MAX - 1);
+
+	return level == SOL_TCP && optname == TCP_ULP &&
+	       strncpy_from_sockptr(name, optval, most) > 0 &&
+	       !strcmp(name, "mptcp");
+}
+
 /* Process context, no locks; options of SOL_SOCKET as well */
 int hook_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 		    unsigned int optlen)
 {
-	int ret;
+	char name[TCP_ULP_NAME_MAX] = "";
+	int ret = 0;
 
 	hook_enter();
-	ret = hook_opt_back(sk, level, optname);
+	if (hook_opt_is_mptcp(level, optname, optval, optlen, name)) {
+		optval = KERNEL_SOCKPTR(name);
+		optlen = strlen(name);
+	} else {
+		ret = hook_opt_back(sk, level, optname);
+	}
 	if (ret)
 		goto out;
 	if (level == SOL_SOCKET)
