@@ -11,11 +11,12 @@ import concurrent.futures
 import filecmp
 import os
 import shutil
+import subprocess
 import sys
 
 import uml
 from uml import TOP
-from xenlab import artifacts, console
+from xenlab import artifacts, console, tree
 from xenlab.lab import build_folder
 
 FOLDER = os.path.join(build_folder(), "debug")
@@ -45,6 +46,7 @@ TESTS = (
     ("switch", 900, ["switch"]),
     ("late", 900, ["late"]),
     ("hostile", 600, ["hostile"]),
+    ("kernel", 900, ["kernel"]),
     ("faults", 400, ["faults", "load", "netns", "stream"]),
     ("faults-first", 400, ["faults", "--first", "hook", "back", "unload"]),
 )
@@ -54,6 +56,8 @@ NAMED = (
     ("soak-hostile", 0, ["hostile"]),
     ("faults-hook", 1500, ["faults", "hook", "back", "unload"]),
 )
+# The kernel's own tests
+KERNEL_TESTS = os.path.join(TOP, "selftests/kernel")
 # The far end that is linked into a copy of the module
 FAR_END = os.path.join(TOP, "selftests/hostile/end")
 
@@ -94,6 +98,16 @@ def build_played(kernel, out):
     uml.build_modules(kernel, sources, "net/xenvmc", out)
 
 
+def build_kernel_tests(kernel):
+    """The kernel's own tests, in the tree that they will run in."""
+    out = os.path.join(FOLDER, "kernel-tests")
+    os.makedirs(out, exist_ok=True)
+    argv = ["make", "-s", f"-j{os.cpu_count() or 1}", "-C", KERNEL_TESTS,
+            f"O={out}", f"KERNEL={uml.KERNEL}"]
+    subprocess.run(tree.enter(kernel.path, argv, "/", [TOP, out]),
+                   stdin=subprocess.DEVNULL, check=True)
+
+
 def build():
     """The kernel's entry, the folder of the modules for it, that of the
     tools."""
@@ -108,6 +122,7 @@ def build():
         uml.build_modules(kernel, sources, name, modules)
     build_faulty(kernel, os.path.join(modules, "faulty"))
     build_played(kernel, os.path.join(modules, "played"))
+    build_kernel_tests(kernel)
     tools = artifacts.build_tools(TOP, build_folder(), uml.SUITE, say)
     return kernel, modules, tools
 
