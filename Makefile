@@ -27,6 +27,7 @@ help:
 #= make test-debug the tests without Xen, on a kernel with sanitizers
 #= make test-debug-xen the tests in Xen, in guests with sanitizers (2 hours)
 #= make test-faults every call that can fail does, in turn, in Xen too (an hour)
+#= make soak       random calls on sockets until SECONDS have passed, or for ever
 #= make soak-hostile a lying peer until SECONDS have passed, or for ever
 #= make soak-leaks modules load and unload 100 times, 10,000 connections
 #= make check      rules of the source only, and the kernel's checkpatch
@@ -79,6 +80,9 @@ soak-leaks: packages
 		selftests/guests/trouble.py test_04_modules_go_and_come \
 		test_09_many_connections_leave_nothing \
 		test_99_nothing_is_left
+
+soak: packages
+	@XENVMC_SOAK=$(or $(SECONDS),0) selftests/debug/debug.py soak
 
 soak-hostile: packages
 	@XENVMC_SOAK=$(or $(SECONDS),0) selftests/debug/debug.py soak-hostile
@@ -134,6 +138,7 @@ clean:
 	rm -rf $(BUILD)
 
 .PHONY: all help packages demo test test-matrix test-debug \
-	test-debug-xen test-faults soak-hostile soak-leaks bench bench-smp \
-	bench-tax bench-check check unit fuzz bench-core modules modules-all tools \
+	test-debug-xen test-faults soak soak-hostile soak-leaks bench \
+	bench-smp bench-tax bench-check check unit fuzz bench-core modules \
+	modules-all tools \
 	install install-modules install-tools install-headers clean

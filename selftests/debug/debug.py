@@ -47,6 +47,7 @@ TESTS = (
     ("late", 900, ["late"]),
     ("hostile", 600, ["hostile"]),
     ("kernel", 900, ["kernel"]),
+    ("model", 600, ["model", "20"]),
     ("faults", 400, ["faults", "load", "netns", "stream"]),
     ("faults-first", 400, ["faults", "--first", "hook", "back", "unload"]),
 )
@@ -54,6 +55,7 @@ TESTS = (
 # not 0
 NAMED = (
     ("soak-hostile", 0, ["hostile"]),
+    ("soak", 0, ["soak"]),
     ("faults-hook", 1500, ["faults", "hook", "back", "unload"]),
 )
 # The kernel's own tests

@@ -21,7 +21,7 @@ SOURCES = ("net", "include", "selftests/hostile")
 # More of both, for the sanitizer kernel only: bugs that it has to see
 PLANTED = ("selftests/debug",)
 # Folders with a Makefile that takes O=; their programs go to all domains.
-TOOLS = ("userspace", "selftests/loop", "selftests/stamp",
+TOOLS = ("userspace", "selftests/loop", "selftests/model", "selftests/stamp",
          "selftests/census", "selftests/bench")
 
 
