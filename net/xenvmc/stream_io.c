@@ -526,7 +526,7 @@ int xvmc_stream_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 	if (copied > 0)
 		stream_peeked(sk, flags, copied);
 	/* What a broken sender writes from now on is not part of the stream */
-	if (copied <= 0 && READ_ONCE(sk->sk_state) == TCP_CLOSE)
+	if (len && copied <= 0 && READ_ONCE(sk->sk_state) == TCP_CLOSE)
 		WRITE_ONCE(xvmc_sk(sk)->rx_over, true);
 	if (conn) {
 		stream_arm_data(sk, conn);
