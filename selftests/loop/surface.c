@@ -470,7 +470,10 @@ START_TEST(info_counts_all_bytes)
 }
 END_TEST
 
-/* State and inode of a connection in /proc/net/tcp or tcp6; false if not there */
+/* Ports, state and inode of a line of /proc/net/tcp or tcp6 */
+#define PROC_LINE "%*s %*[^:]:%x %*[^:]:%x %x %*s %*s %*s %*s %*s %lu"
+
+/* State and inode of a connection; false if it is not there */
 static bool proc_finds(int fd, unsigned int *state, unsigned long *inode)
 {
 	bool v4 = variant->family == AF_INET;
@@ -485,8 +488,8 @@ static bool proc_finds(int fd, unsigned int *state, unsigned long *inode)
 	file = fopen(v4 ? "/proc/net/tcp" : "/proc/net/tcp6", "r");
 	ck_assert_ptr_nonnull(file);
 	while (fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "%*s %*[^:]:%x %*[^:]:%x %x %*s %*s %*s %*s "
-			   "%*s %lu", &sport, &dport, state, inode) == 4 &&
+		if (sscanf(line, PROC_LINE, &sport, &dport, state,
+			   inode) == 4 &&
 		    sport == addr_port(&near) && dport == addr_port(&far)) {
 			fclose(file);
 			return true;
