@@ -154,6 +154,15 @@ void hook_insert(struct hook_conn *hc, bool await);
 void hook_read_tuple(const struct sock *sk, struct hook_tuple *t);
 /* What a ring cannot carry, known at this moment. 0: can be moved */
 u32 hook_unfit(const struct sock *sk);
+/* Longest wait of a call whose socket is not hooked any more */
+#define HOOK_NAP	(HZ / 20)
+
+/* It has no system call that could begin anew */
+static inline bool hook_is_kernel_task(void)
+{
+	return current->flags & (PF_KTHREAD | PF_USER_WORKER);
+}
+
 /* The connection went back to TCP while this task was inside */
 static inline bool hook_is_gone(const struct hook_conn *hc)
 {
@@ -179,6 +188,9 @@ void hook_tcp_restore(struct sock *sk, struct hook_conn *hc);
 bool hook_tcp_restoring(void);
 const struct proto *hook_base_of(const struct sock *sk);
 int hook_restart(void);
+bool hook_goes_on(size_t done);
+int hook_nap(struct sock *sk, struct wait_queue_entry *wait, long *timeo);
+bool hook_taken_again(struct sock *sk, struct hook_conn **at);
 void hook_tx_back(struct hook_conn *hc, u32 reason);
 
 /* hook_opt.c: options and ioctl, as struct proto and proto_ops have them */

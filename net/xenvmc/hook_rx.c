@@ -346,11 +346,37 @@ static int rx_peek_all(struct sock *sk, struct hook_conn *hc,
 	}
 }
 
-static int rx_all(struct sock *sk, struct hook_conn *hc, struct rx_step *step,
+/* As tx_go_on() */
+static ssize_t rx_go_on(struct sock *sk, struct hook_conn **at,
+			struct rx_step *step, size_t len, long *timeo)
+{
+	DEFINE_WAIT_FUNC(wait, hook_wake);
+	bool gone = hook_is_gone(*at);
+	ssize_t ret = -EAGAIN;
+	int err = 0;
+
+	if (gone && hook_taken_again(sk, at))
+		return ret;
+	if (gone)
+		ret = rx_by_tcp(sk, *at, step, len);
+	if (ret != -EAGAIN)
+		return ret;
+	add_wait_queue(sk_sleep(sk), &wait);
+	sk_set_bit(SOCKWQ_ASYNC_WAITDATA, sk);
+	if (!gone || !tcp_inq(sk))
+		err = hook_nap(sk, &wait, timeo);
+	sk_clear_bit(SOCKWQ_ASYNC_WAITDATA, sk);
+	remove_wait_queue(sk_sleep(sk), &wait);
+	return err ? err : -EAGAIN;
+}
+
+/* @at: the hook_conn, with a reference; another one if the socket has it */
+static int rx_all(struct sock *sk, struct hook_conn **at, struct rx_step *step,
 		  size_t len)
 {
 	long timeo = sock_rcvtimeo(sk, step->flags & MSG_DONTWAIT);
 	size_t target = sock_rcvlowat(sk, step->flags & MSG_WAITALL, len);
+	struct hook_conn *hc = *at;
 	size_t copied = 0;
 	bool drained = false;
 	ssize_t ret;
@@ -370,6 +396,16 @@ static int rx_all(struct sock *sk, struct hook_conn *hc, struct rx_step *step,
 		}
 		if (ret != -EAGAIN || copied >= target || !timeo)
 			break;
+		if (READ_ONCE(hc->back) && hook_goes_on(copied)) {
+			ret = rx_go_on(sk, at, step, len - copied, &timeo);
+			hc = *at;
+			copied += max_t(ssize_t, ret, 0);
+			step->some = copied;
+			if ((ret <= 0 && ret != -EAGAIN) || copied == len ||
+			    rx_at_mark(sk))
+				break;
+			continue;
+		}
 		if (READ_ONCE(hc->back)) {
 			ret = hook_restart();
 			break;
@@ -404,7 +440,7 @@ static int hook_recv(struct sock *sk, struct msghdr *msg, size_t len, int flags)
 		ret = compat_recvmsg(hc->base, sk, msg, len,
 				     flags | MSG_DONTWAIT);
 	else
-		ret = rx_all(sk, hc, &step, len);
+		ret = rx_all(sk, &hc, &step, len);
 	if (hc)
 		hook_put(hc);
 	hook_leave();

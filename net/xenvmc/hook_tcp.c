@@ -309,7 +309,7 @@ static void tx_arm(struct sock *sk, struct hook_conn *hc)
  */
 int hook_restart(void)
 {
-	if (current->flags & (PF_KTHREAD | PF_USER_WORKER))
+	if (hook_is_kernel_task())
 		return -EINTR;
 	set_thread_flag(TIF_NOTIFY_SIGNAL);
 	return -ERESTARTNOINTR;
@@ -330,9 +330,92 @@ static ssize_t tx_step(struct sock *sk, struct hook_conn *hc,
 	return ret;
 }
 
-static int tx_all(struct sock *sk, struct hook_conn *hc, struct msghdr *msg)
+/**
+ * hook_goes_on() - does a call go on although its socket went back to TCP?
+ * @done: bytes that it has moved
+ *
+ * TCP would not have ended it. A task of the kernel cannot begin anew, either.
+ * Context: process.
+ * Return: false if it is to leave our text, by hook_restart() or with @done.
+ */
+bool hook_goes_on(size_t done)
+{
+	return !hook_is_unloading() && (done || hook_is_kernel_task());
+}
+
+/**
+ * hook_nap() - wait for a wake-up of the socket, but not for long
+ * @sk: socket that is not hooked, or not for much longer
+ * @wait: entry in its wait queue
+ * @timeo: jiffies that are left
+ *
+ * Nobody wakes us when the module is to go, or the socket was taken over again.
+ * Context: process, no locks.
+ * Return: 0 or what a signal makes of the call.
+ */
+int hook_nap(struct sock *sk, struct wait_queue_entry *wait, long *timeo)
+{
+	long nap = min_t(long, *timeo, HOOK_NAP);
+	long left;
+
+	if (signal_pending(current))
+		return sock_intr_errno(*timeo);
+	left = wait_woken(wait, TASK_INTERRUPTIBLE, nap);
+	if (*timeo != MAX_SCHEDULE_TIMEOUT)
+		*timeo -= nap - left;
+	return 0;
+}
+
+/**
+ * hook_taken_again() - the hook_conn of a socket that went back to TCP
+ * @sk: socket
+ * @at: the former one, of which the caller has a reference; the new one then
+ *
+ * Context: process.
+ * Return: true if there is a new one.
+ */
+bool hook_taken_again(struct sock *sk, struct hook_conn **at)
+{
+	struct hook_conn *next = hook_get(sk);
+
+	if (!next)
+		return false;
+	hook_put(*at);
+	*at = next;
+	return true;
+}
+
+/*
+ * One step of what is left of a call when its socket went back to TCP. Waiting
+ * is ours here, too, for the socket may be taken over again.
+ */
+static ssize_t tx_go_on(struct sock *sk, struct hook_conn **at,
+			struct msghdr *msg, bool some, long *timeo)
+{
+	DEFINE_WAIT_FUNC(wait, hook_wake);
+	bool gone = hook_is_gone(*at);
+	ssize_t ret = -EAGAIN;
+	int err = 0;
+
+	if (gone && hook_taken_again(sk, at))
+		return ret;
+	if (gone)
+		ret = tx_by_tcp(sk, *at, msg, some);
+	if (ret != -EAGAIN)
+		return ret;
+	add_wait_queue(sk_sleep(sk), &wait);
+	tx_no_space(sk);
+	if (!gone || !sk_stream_memory_free(sk))
+		err = hook_nap(sk, &wait, timeo);
+	remove_wait_queue(sk_sleep(sk), &wait);
+	return err ? err : -EAGAIN;
+}
+
+/* @at: the hook_conn, with a reference; another one if the socket has it */
+static int tx_all(struct sock *sk, struct hook_conn **at, struct msghdr *msg)
 {
 	long timeo = sock_sndtimeo(sk, msg->msg_flags & MSG_DONTWAIT);
+	struct hook_conn *hc = *at;
 	size_t copied = 0;
 	ssize_t ret;
 
@@ -344,6 +427,14 @@ static int tx_all(struct sock *sk, struct hook_conn *hc, struct msghdr *msg)
 		}
 		if (ret != -EAGAIN)
 			break;
+		if (timeo && READ_ONCE(hc->back) && hook_goes_on(copied)) {
+			ret = tx_go_on(sk, at, msg, copied, &timeo);
+			hc = *at;
+			copied += max_t(ssize_t, ret, 0);
+			if (ret < 0 && ret != -EAGAIN)
+				break;
+			continue;
+		}
 		if (timeo && READ_ONCE(hc->back)) {
 			ret = hook_restart();
 			break;
@@ -407,7 +498,7 @@ static int hook_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 	reason = tx_unfit(sk, msg);
 	if (reason)
 		hook_tx_back(hc, reason);
-	ret = tx_all(sk, hc, msg);
+	ret = tx_all(sk, &hc, msg);
 	if (ret > 0)
 		hook_rest(sk, hc);
 	hook_put(hc);
