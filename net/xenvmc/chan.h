@@ -113,6 +113,7 @@ enum xvmc_chan_state {
  * @next_id: cyclic allocation of ids
  * @nr_conns: connections in @conns
  * @nr_left: of them, those whose local end is over
+ * @unproven: late requests of the peer that have proved nothing yet; the hook's
  * @borrowed: lent rings of both ends that somebody here may still touch
  * @idle: woken when @borrowed falls to 0
  * @bells: takes doorbells in softirq context
@@ -159,6 +160,7 @@ struct xvmc_chan {
 	u32 next_id;
 	atomic_t nr_conns;
 	atomic_t nr_left;
+	atomic_t unproven;
 	atomic_t borrowed;
 	wait_queue_head_t idle;
 

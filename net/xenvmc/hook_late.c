@@ -38,8 +38,8 @@
 
 #define LATE_STATES	(TCPF_ESTABLISHED | TCPF_CLOSE_WAIT | \
 			 TCPF_FIN_WAIT1 | TCPF_FIN_WAIT2)
-/* Requests of peers that have not proved anything yet */
-#define LATE_UNPROVEN	256
+/* Requests of a peer that have not proved anything yet */
+#define LATE_UNPROVEN	64
 #define LATE_RETRY	(HZ / 20)
 #define LATE_TRIES	600
 #define LATE_LOCKED	100
@@ -50,7 +50,6 @@
 
 static struct workqueue_struct *late_wq;
 static atomic_t late_busy = ATOMIC_INIT(0);
-static atomic_t late_unproven = ATOMIC_INIT(0);
 
 /**
  * hook_wake() - wakes one of our sleepers
@@ -201,14 +200,15 @@ static int late_take(struct hook_conn *hc)
 	hook_read_tuple(sk, &now);
 	if (memcmp(&now, &hc->tuple, sizeof(now)))
 		return XENVMC_REASON_NO_MATCH;
-	why = hook_tcp_fits(sk) ? late_unfit(sk) : XENVMC_REASON_SOCKMAP;
-	if (why)
-		return why;
 	/* Both count what their sequence number has moved by since the SYN */
 	hc->iss = tp->snd_una - (u32)tp->bytes_acked;
 	hc->irs = tp->rcv_nxt - (u32)tp->bytes_received - 1;
+	/* First: who cannot prove anything learns nothing of the socket */
 	if (hc->asked && !hook_proves(hc, hc->asked_iss, hc->asked_irs))
 		return XENVMC_REASON_NO_PROOF;
+	why = hook_tcp_fits(sk) ? late_unfit(sk) : XENVMC_REASON_SOCKMAP;
+	if (why)
+		return why;
 	/* What TCP has not sent may be held back: nobody knows */
 	hc->tx_more = true;
 	hc->tries = 0;
@@ -313,7 +313,7 @@ static void late_found(struct hook_conn *hc)
 		return;
 	}
 	if (unproven)
-		atomic_dec(&late_unproven);
+		atomic_dec(&hc->conn.chan->unproven);
 	if (ret)
 		late_drop(hc, ret);
 	else
@@ -473,6 +473,18 @@ void hook_late_try(struct sock *sk, bool quiet)
 	hook_work_later(hc, 0);
 }
 
+/* A peer is told nothing of connections with others */
+static bool late_leads(const struct in6_addr *addr, struct xvmc_chan *chan)
+{
+	struct xvmc_chan *to;
+	bool known;
+
+	to = xvmc_peer_chan_by_addr(addr, &known);
+	if (to)
+		xvmc_chan_put(to);
+	return to == chan;
+}
+
 /**
  * hook_late_upgrade() - the peer asks for a connection that awaits nothing
  * @chan: channel
@@ -491,8 +503,10 @@ u32 hook_late_upgrade(struct xvmc_chan *chan, const struct hook_tuple *t,
 	struct hook_conn *hc;
 	struct sock *sk;
 
-	if (atomic_read(&late_unproven) >= LATE_UNPROVEN)
+	if (atomic_read(&chan->unproven) >= LATE_UNPROVEN)
 		return XENVMC_REASON_NO_MEMORY;
+	if (!loopback && !late_leads(&t->raddr, chan))
+		return XENVMC_REASON_NO_MATCH;
 	sk = msg->conn ? hook_walk_lookup(t, loopback) : NULL;
 	if (!sk)
 		return XENVMC_REASON_NO_MATCH;
@@ -504,7 +518,7 @@ u32 hook_late_upgrade(struct xvmc_chan *chan, const struct hook_tuple *t,
 	hc->asked = msg->conn;
 	hc->asked_iss = msg->iss;
 	hc->asked_irs = msg->irs;
-	atomic_inc(&late_unproven);
+	atomic_inc(&chan->unproven);
 	hook_work_later(hc, 0);
 	return 0;
 }
