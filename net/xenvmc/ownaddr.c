@@ -9,6 +9,7 @@
  * If there are too many, IPv4 comes first and what is deprecated last. The
  * notifiers run under RTNL, that of IPv6 in atomic context.
  */
+#include <linux/inet.h>
 #include <linux/inetdevice.h>
 #include <linux/kernel.h>
 #include <linux/mutex.h>
@@ -63,12 +64,16 @@ static bool own_is_announced(const struct net_device *dev)
 static void own_append(struct own_list *list, const char *format,
 		       const void *addr)
 {
-	if (list->n == XVMC_PEER_MAX_ADDRS)
+	char one[INET6_ADDRSTRLEN];
+	int len = scnprintf(one, sizeof(one), format, addr);
+
+	if (list->n == XVMC_PEER_MAX_ADDRS ||
+	    list->len + 1 + len >= XVMC_OWN_ADDRS_LEN)
 		return;
 	if (list->n++)
 		list->buf[list->len++] = ' ';
-	list->len += scnprintf(list->buf + list->len,
-			       XVMC_OWN_ADDRS_LEN - list->len, format, addr);
+	strscpy(list->buf + list->len, one, XVMC_OWN_ADDRS_LEN - list->len);
+	list->len += len;
 }
 
 static void own_ipv4(const struct net_device *dev, struct own_list *list)

@@ -8,8 +8,8 @@
 
 struct in6_addr;
 
-/* The longest IPv6 address has 39 characters; a space or the end follows */
-#define XVMC_OWN_ADDRS_LEN	(XVMC_PEER_MAX_ADDRS * 40)
+/* The longest has 45 characters; a space or the end follows */
+#define XVMC_OWN_ADDRS_LEN	(XVMC_PEER_MAX_ADDRS * 46)
 
 /* Can it be somebody's, from wherever it is seen? Any context */
 bool xvmc_addr6_leads(const struct in6_addr *addr);
