@@ -42,10 +42,12 @@ void hook_count(struct sock *sk, struct hook_conn *hc)
 {
 	struct tcp_sock *tp = tcp_sk(sk);
 	u64 sent = READ_ONCE(hc->conn.tx.bytes) - hc->rest.sent_bytes;
-	s64 received = READ_ONCE(hc->conn.rx.bytes) +
-		       xvmc_rx_queued(&hc->conn) - hc->rest.received_bytes;
+	s64 received = READ_ONCE(hc->conn.rx.bytes);
 
 	sock_owned_by_me(sk);
+	/* Pairs with rx_consume(): bytes read meanwhile are in neither count */
+	smp_rmb();
+	received += xvmc_rx_queued(&hc->conn) - hc->rest.received_bytes;
 	WRITE_ONCE(tp->bytes_sent, tp->bytes_sent + sent);
 	WRITE_ONCE(tp->bytes_acked, tp->bytes_acked + sent);
 	hc->rest.sent_bytes += sent;

@@ -483,7 +483,8 @@ static void rx_consume(struct xvmc_conn *conn, struct xvmc_rx_ring *ring, u32 n)
 		xvmc_tap_rx(conn, ring, n);
 	if (xvmc_ring_consume(&ring->cons, n))
 		xvmc_chan_ring_bell(conn->chan, XVMC_BELL_SPACE, ring->id);
-	/* For a moment in neither count rather than in both */
+	/* For a moment in neither count rather than in both: hook_count() */
+	smp_wmb();
 	WRITE_ONCE(conn->rx.bytes, conn->rx.bytes + n);
 }
 
@@ -493,8 +494,10 @@ static void rx_consume_spill(struct xvmc_conn *conn, u32 n)
 		rx_on(conn, &conn->rx.spill_mark);
 	if (xvmc_tap_is_up())
 		xvmc_tap_spill(conn, conn->rx.spill + conn->rx.spill_off, n);
+	WRITE_ONCE(conn->rx.spill_off, conn->rx.spill_off + n);
+	/* As in rx_consume(), pairs with hook_count() */
+	smp_wmb();
 	WRITE_ONCE(conn->rx.bytes, conn->rx.bytes + n);
-	conn->rx.spill_off += n;
 }
 
 static ssize_t rx_read_spill(struct xvmc_conn *conn, struct iov_iter *to,
