@@ -386,6 +386,19 @@ class PartsTest(Folder):
         deadline.icount_room(True)
         self.assertEqual(deadline.scaled(2), deadline.ICOUNT_ROOM * before)
 
+    def test_kernels_are_as_patient_as_the_lab(self):
+        for factor, words in (("1", ()), ("2", (
+                "watchdog_thresh=20 ", "hung_task_timeout_secs=240 ")), ("50", (
+                    "watchdog_thresh=60 ", "rcu_cpu_stall_timeout=300 "))):
+            with mock.patch.dict(os.environ, XENVMC_DEADLINE_FACTOR=factor):
+                for line in (self.command(dom0_options="last"),
+                             domains.config("guest1", Params(
+                                 guest_options="last"))):
+                    for word in words:
+                        self.assertIn(word, line)
+                    self.assertEqual("watchdog_thresh" in line, bool(words))
+                    self.assertIn(" last", line)
+
     def test_guests_are_pinned_apart(self):
         pins = {line for name in ("guest1", "guest2")
                 for line in domains.config(name, Params()).splitlines()

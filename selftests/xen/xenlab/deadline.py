@@ -41,6 +41,19 @@ def scaled(seconds):
     return seconds * factor() * _room[0]
 
 
+def watchdogs():
+    """Words on a kernel's command line, each with a space behind it: its own
+    watches on what hangs are as patient as we are. Nothing if all are as they
+    were built. What the kernel allows is the most."""
+    times = factor()
+    if times <= 1:
+        return ""
+    return (f"watchdog_thresh={min(60, round(10 * times))} "
+            f"rcupdate.rcu_cpu_stall_timeout={min(300, round(30 * times))} "
+            "sysctl.kernel.hung_task_timeout_secs="
+            f"{min(1000, round(120 * times))} ")
+
+
 class Deadline:
     """A moment after which waiting is a failure."""
 

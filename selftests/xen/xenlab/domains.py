@@ -2,6 +2,7 @@
 """Names, addresses and xl configuration of the domains of a lab."""
 import re
 
+from . import deadline
 from .errors import LabError
 
 NETWORK = "10.77.0.0/24"
@@ -94,7 +95,8 @@ def config(name, parameters):
              'cryptomgr.notests rcupdate.rcu_expedited=1 '
              'rcupdate.rcu_normal_after_boot=1 '
              f'lab.name={name} lab.ip={address(name)} '
-             f'lab.ip6={address6(name)} {parameters.guest_options}"']
+             f'lab.ip6={address6(name)} {deadline.watchdogs()}'
+             f'{parameters.guest_options}"']
     if parameters.guest_cpus == 1:
         lines.append(f'cpus = "{_pin(number, pvh, parameters.cpus)}"')
     return "\n".join(lines) + "\n"

@@ -87,7 +87,8 @@ def command(root, folder, images, parameters, network, ports):
                         f"max:{parameters.dom0_memory}M "
                         f"{parameters.xen_options}".strip(),
              "-initrd", f"{images['kernel']} console=hvc0 loglevel=5 "
-                        f"rdinit=/init net.ifnames=0 {dom0}".strip()
+                        f"rdinit=/init net.ifnames=0 {deadline.watchdogs()}"
+                        f"{dom0}".strip()
                         + f",{images['initrd']}",
              "-virtfs", f"local,path={folder}/share,mount_tag=lab,"
                         "security_model=none,id=lab,multidevs=remap",
