@@ -8,9 +8,6 @@ over AF_XENVMC; then one of them, or both, are suspended, and the TCP connection
 go on byte-exact.
 
   migrate.py [TEST...]
-
-With XENVMC_TEST_RETURN=1 there are tests, too, that a connection is on rings
-again afterwards.
 """
 import json
 import os
@@ -31,8 +28,6 @@ GUESTS = ("guest1", "guest2")
 # Milliseconds that a silent peer may add to a suspend, and the most at all:
 # CHAN_CLOSE_WAIT of chan.c, MIGRATE_WAIT of migrate.c
 SILENCE, BOUND = 5000, 10000
-# Whether moved connections return to rings: hook_late.c
-RETURN = os.environ.get("XENVMC_TEST_RETURN") == "1"
 # dom0's disk for a state that does not fit
 SMALL = "/run/small"
 
@@ -273,6 +268,20 @@ class Migrate(unittest.TestCase):
         self.assertEqual(self.more("guest2", "suspends"), 1)
         self.go_on()
 
+    def test_10_connections_return_to_rings(self):
+        """Connections go on on rings, also where they began elsewhere."""
+        self.start(gap=50)
+        for guest in (*GUESTS, "guest2"):
+            save(guest)
+            restore(guest)
+            until_connected(*GUESTS)
+            for flow in self.inet:
+                flow.flows()
+            for one, other in (GUESTS, GUESTS[::-1]):
+                until(lambda g=one, o=other: on_rings(g, o) == 2,
+                      f"{one}: both connections are on rings again")
+        self.end_exact()
+
     def test_90_the_peer_ends_meanwhile(self):
         self.start(gap=50)
         save("guest2")
@@ -303,25 +312,6 @@ class Migrate(unittest.TestCase):
               "xenvmcd has seen them leave")
         stop_daemon()
         leaks.check(lab, self.unloaded)
-
-
-def return_to_rings(self):
-    """Connections go on on rings, also where they began elsewhere."""
-    self.start(gap=50)
-    for guest in (*GUESTS, "guest2"):
-        save(guest)
-        restore(guest)
-        until_connected(*GUESTS)
-        for flow in self.inet:
-            flow.flows()
-        for one, other in (GUESTS, GUESTS[::-1]):
-            until(lambda g=one, o=other: on_rings(g, o) == 2,
-                  f"{one}: both connections are on rings again")
-    self.end_exact()
-
-
-if RETURN:
-    Migrate.test_10_connections_return_to_rings = return_to_rings
 
 
 if __name__ == "__main__":
