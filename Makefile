@@ -26,6 +26,7 @@ help:
 #= make test-matrix the tests in Xen, on each kernel and Xen that we know
 #= make test-debug the tests without Xen, on a kernel with sanitizers
 #= make test-debug-xen the tests in Xen, in guests with sanitizers (2 hours)
+#= make test-migrate guests are saved and restored while bytes flow
 #= make test-faults every call that can fail does, in turn, in Xen too (an hour)
 #= make soak       random calls on sockets until SECONDS have passed, or for ever
 #= make soak-hostile a lying peer until SECONDS have passed, or for ever
@@ -66,6 +67,11 @@ test-debug: packages
 test-debug-xen: packages
 	@unset MAKEFLAGS MAKELEVEL; exec selftests/run \
 		-f selftests/guests/debug $(SUITES)
+
+test-migrate: packages
+	@unset MAKEFLAGS MAKELEVEL; \
+	selftests/xen/lab --name migrate build && \
+	selftests/xen/lab --name migrate run selftests/guests/migrate.py
 
 test-faults: packages
 	@unset MAKEFLAGS MAKELEVEL; exec selftests/run \
@@ -138,7 +144,7 @@ clean:
 	rm -rf $(BUILD)
 
 .PHONY: all help packages demo test test-matrix test-debug \
-	test-debug-xen test-faults soak soak-hostile soak-leaks bench \
+	test-debug-xen test-migrate test-faults soak soak-hostile soak-leaks bench \
 	bench-smp bench-tax bench-check check unit fuzz bench-core modules \
 	modules-all tools \
 	install install-modules install-tools install-headers clean
