@@ -620,6 +620,14 @@ static void own_network(void)
 		ck_assert_int_eq(system("xenvmc hook on loopback"), 0);
 }
 
+/* Without its device IPv6 has no route, and TCP says that instead */
+static int dead_path_error(void)
+{
+	bool v6 = variant->family == AF_INET6 && !variant->mapped;
+
+	return v6 ? ENETUNREACH : ETIMEDOUT;
+}
+
 START_TEST(keepalive_notices_a_dead_path)
 {
 	char byte;
@@ -635,7 +643,7 @@ START_TEST(keepalive_notices_a_dead_path)
 	/* The path is there: nothing happens in more than both together */
 	ck_assert_int_eq(poll_for(fd[0], POLLIN, 2500), 0);
 	lo_up(false);
-	FAILS(recv(fd[0], &byte, 1, 0), ETIMEDOUT);
+	FAILS(recv(fd[0], &byte, 1, 0), dead_path_error());
 	FAILS(send(fd[0], "x", 1, MSG_NOSIGNAL), EPIPE);
 }
 END_TEST
@@ -651,7 +659,7 @@ START_TEST(user_timeout_notices_a_dead_path)
 	flows(fd);
 	lo_up(false);
 	write_all(fd[0], "x", 1);
-	FAILS(recv(fd[0], &byte, 1, 0), ETIMEDOUT);
+	FAILS(recv(fd[0], &byte, 1, 0), dead_path_error());
 	FAILS(send(fd[0], "x", 1, MSG_NOSIGNAL), EPIPE);
 }
 END_TEST
