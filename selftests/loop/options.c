@@ -168,8 +168,9 @@ static const struct option options[] = {
 	{ SOCK(SO_RCVBUFFORCE), VOLATILE | BACK, .value = { INT(100000), INT(-1) } },
 	{ SOCK(SO_RCVLOWAT), .value = { INT(0), INT(100), INT(-1), INT(1) } },
 	{ SOCK(SO_RCVMARK), SWITCH },
+	/* None that is negative: that is not to wait, and bytes may be underway */
 	{ SOCK(SO_RCVTIMEO), 0, sizeof(struct timeval),
-	  { TIME(3, 250000), TIME(-1, 0), TIME(0, 1000000), TIME(0, 0) } },
+	  { TIME(3, 250000), TIME(0, 1000000), TIME(0, 0) } },
 	{ SOCK(SO_RESERVE_MEM), .value = { INT(-1), INT(0) } },
 	{ SOCK(SO_REUSEADDR), SWITCH },
 	{ SOCK(SO_REUSEPORT), SWITCH },
