@@ -30,6 +30,7 @@
  */
 #include <linux/rcupdate.h>
 #include <linux/wait.h>
+#include "event.h"
 #include "fault.h"
 #include "hook.h"
 #include "peer.h"
@@ -462,12 +463,12 @@ void hook_late_try(struct sock *sk, bool quiet)
 	if (!chan)
 		return;
 	hc = hook_new(sk, chan, &t, GFP_KERNEL);
+	if (IS_ERR(hc) && !quiet && PTR_ERR(hc) != -ENETDOWN)
+		xvmc_fallback(sk, NULL, chan->peer->domid,
+			      XENVMC_REASON_NO_MEMORY);
 	xvmc_chan_put(chan);
-	if (IS_ERR(hc)) {
-		if (!quiet && PTR_ERR(hc) != -ENETDOWN)
-			xvmc_stat_fallback(XENVMC_REASON_NO_MEMORY);
+	if (IS_ERR(hc))
 		return;
-	}
 	hc->stage = HOOK_FOUND;
 	hc->quiet = quiet;
 	hook_work_later(hc, 0);
