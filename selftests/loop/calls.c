@@ -343,20 +343,36 @@ END_TEST
 
 /* ---- vectors and flags -------------------------------------------------- */
 
+/* Of an empty socket of another family: Linux before 6.4 knows it of none */
+static int nowait_error(void)
+{
+	struct iovec in = { (char[1]){}, 1 };
+	int fd[2], err;
+
+	OK(socketpair(AF_UNIX, SOCK_STREAM, 0, fd));
+	err = preadv2(fd[0], &in, 1, -1, RWF_NOWAIT) < 0 ? errno : 0;
+	OK(close(fd[0]));
+	OK(close(fd[1]));
+	return err;
+}
+
 START_TEST(vectors_without_a_place)
 {
+	int flags, err = nowait_error();
 	char a[3], b[4];
 	struct iovec out[2] = { { "abc", 3 }, { "defg", 4 } };
 	struct iovec in[2] = { { a, 3 }, { b, 4 } };
 	int fd[2];
 
+	ck_assert_msg(err == EAGAIN || err == EOPNOTSUPP, "RWF_NOWAIT: %d", err);
+	flags = err == EAGAIN ? RWF_NOWAIT : 0;
 	sock_pair(fd);
 	ck_assert_int_eq(OK(pwritev2(fd[0], out, 2, -1, 0)), 7);
 	wait_for(fd[1], POLLIN);
-	ck_assert_int_eq(OK(preadv2(fd[1], in, 2, -1, RWF_NOWAIT)), 7);
+	ck_assert_int_eq(OK(preadv2(fd[1], in, 2, -1, flags)), 7);
 	ck_assert_mem_eq(a, "abc", 3);
 	ck_assert_mem_eq(b, "defg", 4);
-	FAILS(preadv2(fd[1], in, 2, -1, RWF_NOWAIT), EAGAIN);
+	FAILS(preadv2(fd[1], in, 2, -1, RWF_NOWAIT), err);
 }
 END_TEST
 
