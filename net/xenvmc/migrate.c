@@ -19,9 +19,11 @@
  *
  * There is no lock. The callbacks run one after another, and the work, which is
  * queued before a suspend and on a freezable queue, when all of them are over.
- * It is there for a suspend that another device refuses: the kernel then calls
- * neither thaw nor restore of those that were frozen, and does not freeze them
- * again the next time either, unless they are new.
+ * It is there for a suspend that another device refuses. Kernels before 6.17
+ * then call neither thaw nor restore of those that were frozen, and do not
+ * freeze them again the next time either, unless they are new. Later ones, and
+ * stable ones since then, call one of the two, and do not know which: both have
+ * to be right in the domain that was never left.
  *
  * Documentation/migration.rst has the time lines.
  */
