@@ -6,6 +6,7 @@ with --boot also those that need a machine (uses or boots the lab of $XENVMC_LAB
 import io
 import multiprocessing
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -385,6 +386,23 @@ class PartsTest(Folder):
         before = deadline.scaled(2)
         deadline.icount_room(True)
         self.assertEqual(deadline.scaled(2), deadline.ICOUNT_ROOM * before)
+
+    def test_two_hosts_share_nothing_but_the_segment(self):
+        one, two = (self.command(host=host, link=link)
+                    for host, link in ((1, (7, 8)), (2, (8, 7))))
+        self.assertIn("local.port=7,remote.type=inet", one)
+        self.assertIn("remote.host=127.0.0.1,remote.port=7", two)
+        unique = [set(re.findall(r"mac=\S+|host=10[^,]+|dns=10\S+", line))
+                  for line in (one, two)]
+        self.assertEqual([len(found) for found in unique], [4, 4])
+        self.assertFalse(unique[0] & unique[1])
+        self.assertNotEqual(*(domains.address("dom0", host)
+                              for host in (1, 2)))
+        params = Params(host=2, link=(8, 7))
+        self.assertEqual(Params(**params.as_dict()), params)
+
+    def test_one_host_has_no_segment(self):
+        self.assertNotIn("dgram", self.command())
 
     def test_kernels_are_as_patient_as_the_lab(self):
         for factor, words in (("1", ()), ("2", (

@@ -17,6 +17,7 @@ import sys
 from . import console, domains, leaks
 from .errors import ConsoleFailure, LabError, Timeout
 from .lab import Lab
+from .pair import Pair
 from .params import Params
 
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -83,8 +84,10 @@ def parser():
 
     verb("prepare", "make the trees and images; boot nothing", True)
     verb("build", "build modules and tools for the guests", True)
-    verb("up", "boot Xen, dom0 and the guests", True)
-    verb("down", "end the machine")
+    sub = verb("up", "boot Xen, dom0 and the guests", True)
+    sub.add_argument("--hosts", type=int, choices=[1, 2], default=1,
+                     help="with 2, labs NAME-1 and NAME-2 on one segment")
+    verb("down", "end the machine, or both")
     verb("status", "say what runs")
     verb("check", "look for failures in all consoles")
     sub = verb("leaks", "count what the guests hold")
@@ -111,9 +114,11 @@ def parser():
                      help="follow it")
     sub.add_argument("-i", dest="interactive", action="store_true",
                      help="a guest's console to type on (leave with Ctrl-])")
-    sub = verb("guest", "start, stop, destroy, save or restore a guest")
+    sub = verb("guest", "start, stop, destroy, save, restore or migrate a guest")
     sub.add_argument("action", choices=["start", "stop", "destroy", "save",
-                                        "restore"])
+                                        "restore", "migrate"])
+    sub.add_argument("--to", type=int, choices=[1, 2],
+                     help="migrate: the host (the other one)")
     sub.add_argument("guests", nargs="+", metavar="K")
     sub = verb("run", "boot if needed, run a script that may use $LAB, "
                "tear down", True)
@@ -202,7 +207,10 @@ def _console(lab, arguments):
 
 def _guest(lab, arguments):
     names = [domains.place(name) for name in arguments.guests]
-    if arguments.action in ("start", "destroy"):
+    if arguments.action == "migrate":
+        for name in names:
+            Pair(lab.name, lab.quiet).migrate(name, arguments.to)
+    elif arguments.action in ("start", "destroy"):
         getattr(lab, "guest_" + arguments.action)(*names)
     else:
         for name in names:
@@ -231,8 +239,10 @@ def _run(lab, arguments):
 
 
 def _dispatch(lab, arguments):
-    simple = {"down": lab.down, "reload": lab.reload,
-              "up": lambda: lab.up(_params(arguments)),
+    two = Pair(lab.name, lab.quiet)
+    simple = {"down": lambda: (lab.down(), two.down()), "reload": lab.reload,
+              "up": lambda: (two if arguments.hosts == 2 else lab).up(
+                  _params(arguments)),
               "prepare": lambda: lab.prepare(_params(arguments)),
               "build": lambda: lab.build(_params(arguments))}
     if arguments.verb in simple:

@@ -23,10 +23,10 @@ def place(name):
     return name if name == "dom0" else f"guest{guest_number(name)}"
 
 
-def address(name):
-    """The fixed IPv4 address of a domain."""
+def address(name, host=1):
+    """The fixed IPv4 address of a domain. @host: of two, dom0's."""
     if name == "dom0":
-        return "10.77.0.10"
+        return f"10.77.0.{9 + host}"
     return f"10.77.0.{100 + guest_number(name)}"
 
 
@@ -40,11 +40,11 @@ def mac(name):
     return f"00:16:3e:77:00:{guest_number(name):02x}"
 
 
-def hosts(count):
+def hosts(count, host=1):
     """/etc/hosts of every domain."""
     names = ["dom0"] + [f"guest{k}" for k in range(1, count + 1)]
     return "127.0.0.1 localhost\n" + "".join(
-        f"{address(name)} {name}\n" for name in names)
+        f"{address(name, host)} {name}\n" for name in names)
 
 
 def kernel_disk(number):

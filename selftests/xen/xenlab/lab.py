@@ -160,7 +160,7 @@ class Lab:
         shutil.copy(os.path.join(self.folder, "key.pub"), self.share)
         with open(os.path.join(self.share, "hosts"), "w",
                   encoding="utf-8") as handle:
-            handle.write(domains.hosts(max(params.guests, 8)))
+            handle.write(domains.hosts(max(params.guests, 8), params.host))
         self._dom0_initramfs(parts)
 
     def _dom0_initramfs(self, parts):
@@ -255,7 +255,8 @@ class Lab:
                       + [linux.file("modules.ext4")
                          for _, linux in parts["kernels"]]},
             params, domains.NETWORK,
-            {domains.address(name): port for name, port in ports.items()})
+            {domains.address(name, params.host): port
+             for name, port in ports.items()})
         log = os.path.join(self.folder, "qemu.log")
         open(log, "w", encoding="utf-8").close()
         self.say("starting the machine")
@@ -437,7 +438,8 @@ class Lab:
                          check=True)
         return int(done.stdout)
 
-    def _guestctl(self, verb, names, seconds):
+    def guestctl(self, verb, names, seconds):
+        """Have dom0's script do something to guests, see there."""
         done = self.exec("dom0", ["/lab/bin/guestctl", verb] + names,
                          timeout=seconds)
         if done.returncode:
@@ -447,7 +449,7 @@ class Lab:
     def _start_guests(self, names):
         if not names:
             return
-        self._guestctl("start", names, 60 + 30 * len(names))
+        self.guestctl("start", names, 60 + 30 * len(names))
         for name in names:
             self._connect(name)
         self.say("ready: " + ", ".join(names))
@@ -465,7 +467,7 @@ class Lab:
     def guest_stop(self, name):
         """Ask a guest to power off and wait until it is gone."""
         with self._locked():
-            self._guestctl("stop", [domains.place(name)], 60)
+            self.guestctl("stop", [domains.place(name)], 60)
             self._channel(name).close()
 
     def guest_destroy(self, *names):
@@ -477,26 +479,30 @@ class Lab:
         for name in names:
             self._channel(name).close()
         if names:
-            self._guestctl("destroy", names, 60)
+            self.guestctl("destroy", names, 60)
 
     def guest_save(self, name):
         """Save a guest to dom0's disk; it does not run any more then."""
         with self._locked():
-            self._guestctl("save", [domains.place(name)], 60)
+            self.guestctl("save", [domains.place(name)], 60)
 
     def guest_restore(self, name):
         """Bring a saved guest back and wait until it answers."""
         with self._locked():
-            self._guestctl("restore", [domains.place(name)], 90)
-            if not self._answers(name):
-                self._channel(name).close()
-            self._connect(name)
+            self.guestctl("restore", [domains.place(name)], 90)
+            self.await_answer(name)
 
-    def _answers(self, name):
+    def await_answer(self, name, seconds=10):
+        """Wait for a guest that was away. The command channel goes on with it,
+        or is made anew, which ends all that was started through it: @seconds
+        should do for TCP to find out that it is back."""
         try:
-            return self.exec(name, ["true"], timeout=10).returncode == 0
+            if self.exec(name, ["true"], timeout=seconds).returncode == 0:
+                return
         except Timeout:
-            return False
+            pass
+        self._channel(name).close()
+        self._connect(name)
 
     def reload(self):
         """Rebuild modules and tools; have the guests as they are after their
@@ -514,7 +520,7 @@ class Lab:
             if state.get("kept") == names:
                 self._destroy(names)
                 with concurrent.futures.ThreadPoolExecutor(1) as pool:
-                    revived = pool.submit(self._guestctl, "revive", names,
+                    revived = pool.submit(self.guestctl, "revive", names,
                                           30 * len(names))
                     self._rebuild(params)
                 revived.result()
@@ -538,7 +544,7 @@ class Lab:
         """Keep guests without what is built: none comes back with the old."""
         for name in names:
             self.exec(name, "rm -rf /opt/xenvmc", check=True)
-        self._guestctl("keep", names, 30 * len(names))
+        self.guestctl("keep", names, 30 * len(names))
         self._furnish(names)
 
     def _furnish(self, names):

@@ -23,12 +23,15 @@ class Params:  # pylint: disable=too-many-instance-attributes
     dom0_options: str = ""
     dom0_memory: int = 768
     packages: tuple = ()        # more Debian packages in the guests
+    host: int = 1               # which of two, whose bridges are one
+    link: tuple = ()            # local UDP ports of it: (own, the other's)
     icount: bool = False        # a clock that counts instructions
     cpus: int = 0               # of the emulated machine; 0: 2, 1 if icount
     memory: int = 0             # of the emulated machine, MiB; 0: as needed
 
     def __post_init__(self):
         self.packages = tuple(sorted(set(self.packages)))
+        self.link = tuple(self.link)
         self.guest_kernels = {domains.place(name): kernel for name, kernel
                               in self.guest_kernels.items()}
         if not 0 <= self.guests <= domains.MAX_GUESTS:
@@ -64,4 +67,5 @@ class Params:  # pylint: disable=too-many-instance-attributes
 
     def as_dict(self):
         """The same as plain JSON types."""
-        return dict(dataclasses.asdict(self), packages=list(self.packages))
+        return dict(dataclasses.asdict(self), packages=list(self.packages),
+                    link=list(self.link))

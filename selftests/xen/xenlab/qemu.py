@@ -23,9 +23,9 @@ ICOUNT_CPU = CPU + ",-x2apic"
 ICOUNT_XEN = "x2apic=0"
 
 
-def free_ports(count):
+def free_ports(count, kind=socket.SOCK_STREAM):
     """@count local ports that were free a moment ago."""
-    held = [socket.socket() for _ in range(count)]
+    held = [socket.socket(type=kind) for _ in range(count)]
     try:
         for item in held:
             item.bind(("127.0.0.1", 0))
@@ -92,9 +92,29 @@ def command(root, folder, images, parameters, network, ports):
                         + f",{images['initrd']}",
              "-virtfs", f"local,path={folder}/share,mount_tag=lab,"
                         "security_model=none,id=lab,multidevs=remap",
-             "-netdev", f"user,id=n0,restrict=on,net={network}{forwards}",
-             "-device", "virtio-net-pci,netdev=n0,romfile="]
-    return argv
+             "-netdev", f"user,id=n0,restrict=on,net={network},"
+                        f"{_own_addresses(parameters.host)}{forwards}",
+             "-device", "virtio-net-pci,netdev=n0,romfile=,"
+                        f"mac=52:54:00:77:00:{parameters.host:02x}"]
+    return argv + _link(parameters)
+
+
+def _own_addresses(host):
+    """What the emulator answers for itself: all hosts share one segment."""
+    return f"host=10.77.0.{2 * host},dns=10.77.0.{2 * host + 1}"
+
+
+def _link(parameters):
+    """The segment that two hosts share."""
+    if not parameters.link:
+        return []
+    own, other = parameters.link
+    ends = (("local", own), ("remote", other))
+    return ["-netdev", "dgram,id=n1," + ",".join(
+                f"{end}.type=inet,{end}.host=127.0.0.1,{end}.port={port}"
+                for end, port in ends),
+            "-device", "virtio-net-pci,netdev=n1,romfile=,"
+                       f"mac=52:54:00:77:01:{parameters.host:02x}"]
 
 
 class Process:
