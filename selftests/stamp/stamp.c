@@ -3,7 +3,7 @@
  * stamp: a connection whose bytes say where they belong.
  *
  *	stamp serve inet|xenvmc PORT
- *	stamp run inet|xenvmc ADDRESS PORT [BYTES [GAP]]
+ *	stamp run inet|xenvmc ADDRESS PORT [BYTES [GAP [CONNS]]]
  *
  * "serve" says "listens" when it does, and takes connections until its standard
  * input ends. Both ends send all the time, and check each byte they get against
@@ -17,7 +17,9 @@
  *
  * "run" exits with 0, 3 and 1 for these, and 2 if it could not connect. Five times
  * a second it prints "at sent=N received=N". GAP is a pause in milliseconds after
- * each write of both ends. AF_XENVMC addresses are domain ids.
+ * each write of both ends. AF_XENVMC addresses are domain ids. CONNS is a number of
+ * connections, each with a process and a last line of its own; one says where it is
+ * meanwhile, and exits when all have, with the highest status of any.
  */
 #include <err.h>
 #include <errno.h>
@@ -29,6 +31,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -237,7 +240,7 @@ static int serve_one(int fd)
 	return report_end(&s);
 }
 
-static int run(int fd, const struct hello *hello, uint64_t limit)
+static int run(int fd, const struct hello *hello, uint64_t limit, bool tell)
 {
 	struct stream s = {
 		.fd = fd, .tx_seed = hello->seed, .rx_seed = ~hello->seed,
@@ -250,7 +253,7 @@ static int run(int fd, const struct hello *hello, uint64_t limit)
 		step(&s);
 		if (!s.tx_done && !s.err && s.sent == s.limit)
 			finish_tx(&s);
-		if (now_ms() - told >= REPORT) {
+		if (tell && now_ms() - told >= REPORT) {
 			report(&s, "at");
 			told = now_ms();
 		}
@@ -295,24 +298,48 @@ static int serve(char **argv)
 	}
 }
 
-static int start(int argc, char **argv)
+static int start(char **argv, uint64_t limit, uint64_t gap, bool tell)
 {
-	struct hello hello = { .seed = now_ms() << 20 ^ getpid() };
-	uint64_t limit = argc > 5 ? strtoull(argv[5], NULL, 0) : 0;
+	struct hello hello = {
+		.seed = now_ms() << 20 ^ getpid(), .gap = gap,
+	};
 	int fd = ends_connect(argv[2], argv[3], argv[4]);
 
-	hello.gap = argc > 6 ? strtoull(argv[6], NULL, 0) : 0;
 	if (send(fd, &hello, sizeof(hello), 0) != sizeof(hello))
 		err(2, "cannot say hello");
-	return run(fd, &hello, limit);
+	return run(fd, &hello, limit, tell);
+}
+
+static int start_all(int argc, char **argv)
+{
+	uint64_t limit = argc > 5 ? strtoull(argv[5], NULL, 0) : 0;
+	uint64_t gap = argc > 6 ? strtoull(argv[6], NULL, 0) : 0;
+	uint64_t conns = argc > 7 ? strtoull(argv[7], NULL, 0) : 1;
+	int worst, status;
+
+	while (conns-- > 1) {
+		switch (fork()) {
+		case -1:
+			err(2, "fork");
+		case 0:
+			return start(argv, limit, gap, false);
+		}
+	}
+	worst = start(argv, limit, gap, true);
+	while (wait(&status) > 0) {
+		status = WIFEXITED(status) ? WEXITSTATUS(status) : 2;
+		if (status > worst)
+			worst = status;
+	}
+	return worst;
 }
 
 int main(int argc, char **argv)
 {
 	if (argc == 4 && !strcmp(argv[1], "serve"))
 		return serve(argv);
-	if (argc >= 5 && argc <= 7 && !strcmp(argv[1], "run"))
-		return start(argc, argv);
+	if (argc >= 5 && argc <= 8 && !strcmp(argv[1], "run"))
+		return start_all(argc, argv);
 	errx(2, "usage: stamp serve FAMILY PORT | "
-	     "stamp run FAMILY ADDRESS PORT [BYTES [GAP]]");
+	     "stamp run FAMILY ADDRESS PORT [BYTES [GAP [CONNS]]]");
 }

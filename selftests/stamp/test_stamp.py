@@ -109,6 +109,16 @@ class StampTest(unittest.TestCase):
         self.assertRegex(ours, rf"^end=exact sent={BYTES} received=\d+$")
         self.assertRegex(theirs, rf"^end=exact sent=\d+ received={BYTES}$")
 
+    def test_each_of_many_has_its_line(self):
+        done = subprocess.run(
+            [STAMP, "run", "inet", "127.0.0.1", str(self.port), str(BYTES),
+             "0", "3"], stdout=subprocess.PIPE, text=True, check=False,
+            timeout=60)
+        self.assertEqual(done.returncode, 0)
+        ends = [line for line in done.stdout.splitlines() if "end=" in line]
+        ends += [self.server.stdout.readline() for _ in range(3)]
+        self.assertEqual([line.split()[0] for line in ends], ["end=exact"] * 6)
+
     def test_input_that_ends_is_a_request_to_end(self):
         argv = [STAMP, "run", "inet", "127.0.0.1", str(self.port)]
         with subprocess.Popen(argv, stdin=subprocess.PIPE, text=True,
