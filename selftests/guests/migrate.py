@@ -18,10 +18,10 @@ import unittest
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../xen"))
 
-import trouble  # noqa: E402
-from trouble import (Flow, OPT, PORT, domid, each, lab, load,  # noqa: E402
-                     run, serve, start_daemon, stats, stop_daemon,
-                     stop_serving, unload_all, until, until_connected)
+import system  # noqa: E402
+from system import (Flow, OPT, PORT, domid, each, lab, load,  # noqa: E402
+                    run, serve, start_daemon, stats, stop_daemon,
+                    stop_serving, unload_all, until, until_connected)
 from xenlab import leaks, tap  # noqa: E402
 
 GUESTS = ("guest1", "guest2")
@@ -35,7 +35,7 @@ SMALL = "/run/small"
 def forget(*guests):
     """They are in another domain, or will be."""
     for guest in guests:
-        trouble.domids.pop(guest, None)
+        system.domids.pop(guest, None)
 
 
 def save(guest):
@@ -64,13 +64,13 @@ def fail_to_save(guest):
 
 def peers(guest):
     """Domain ids of the others that it knows."""
-    told = json.loads(run(guest, f"{trouble.TOOL} -j peer show"))
+    told = json.loads(run(guest, f"{system.TOOL} -j peer show"))
     return [x["domid"] for x in told if x["transport"] == "xen"]
 
 
 def on_rings(guest, other):
     """How many TCP connections with @other are on rings both ways."""
-    told = json.loads(run(guest, f"{trouble.TOOL} -j conn show"))
+    told = json.loads(run(guest, f"{system.TOOL} -j conn show"))
     return sum(x["kind"] == "tcp" and x["peer"] == domid(other) and
                x["state"] == "up" and x["tx"] == x["rx"] == "ring"
                for x in told)
@@ -289,7 +289,7 @@ class Migrate(unittest.TestCase):
         lab.guest_destroy("guest1")
         forget("guest1")
         for family in PORT:
-            trouble.servers.pop(("guest1", family)).drop()
+            system.servers.pop(("guest1", family)).drop()
         restore("guest2")
         lab.guest_start("guest1")
         load("guest1")
