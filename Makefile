@@ -26,7 +26,7 @@ help:
 #= make test-matrix the tests in Xen, on each kernel and Xen that we know
 #= make test-debug the tests without Xen, on a kernel with sanitizers
 #= make test-debug-xen the tests in Xen, in guests with sanitizers (2 hours)
-#= make test-migrate guests are saved and restored while bytes flow
+#= make test-migrate guests are saved, restored and migrated while bytes flow
 #= make test-faults every call that can fail does, in turn, in Xen too (an hour)
 #= make soak       random calls on sockets until SECONDS have passed, or for ever
 #= make soak-hostile a lying peer until SECONDS have passed, or for ever
@@ -69,9 +69,8 @@ test-debug-xen: packages
 		-f selftests/guests/debug $(SUITES)
 
 test-migrate: packages
-	@unset MAKEFLAGS MAKELEVEL; \
-	selftests/xen/lab --name migrate build && \
-	selftests/xen/lab --name migrate run selftests/guests/migrate.py
+	@unset MAKEFLAGS MAKELEVEL; exec selftests/run \
+		-f selftests/guests/migration $(SUITES)
 
 test-faults: packages
 	@unset MAKEFLAGS MAKELEVEL; exec selftests/run \

@@ -1,0 +1,211 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""Guests go from one host to another while bytes flow.
+
+Boots two hosts on one Ethernet segment, each with Xen, dom0 and xenvmcd, and
+guest1 and guest2 on the first. Their TCP connections, opened by either, are on
+rings while both are on one host, and go on byte-exact when they are not.
+
+  hosts.py pv|pvh [TEST...]
+
+XENVMC_TEST_HOPS says how often a guest goes there and back in a row.
+"""
+import json
+import os
+import sys
+import unittest
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+sys.path.insert(0, os.path.join(HERE, "../xen"))
+
+import system  # noqa: E402
+from system import (Flow, domid, each, load, run, serve,  # noqa: E402
+                    start_daemon, stats, stop_daemon, stop_serving, unload,
+                    until, until_connected)
+from xenlab import leaks, tap  # noqa: E402
+from xenlab.pair import Pair  # noqa: E402
+from xenlab.params import Params  # noqa: E402
+
+GUESTS = ("guest1", "guest2")
+DOM0S = ("dom0", "dom0-2")
+ENDS = (GUESTS, GUESTS[::-1])
+HOPS = int(os.environ.get("XENVMC_TEST_HOPS", "2"))
+
+pair = Pair(os.environ.get("XENVMC_LAB", "hosts"), quiet=True)
+system.lab = pair
+
+
+def conns(guest):
+    """Of TCP, all that the module of a guest knows."""
+    told = json.loads(run(guest, f"{system.TOOL} -j conn show") or "[]")
+    return [x for x in told if x["kind"] == "tcp"]
+
+
+def on_rings(guest, other):
+    """How many with @other are on rings both ways."""
+    return sum(x["peer"] == domid(other) and x["state"] == "up" and
+               x["tx"] == x["rx"] == "ring" for x in conns(guest))
+
+
+def migrate(guest):
+    """To the other host."""
+    pair.migrate(guest)
+    system.domids.clear()
+
+
+class Hosts(unittest.TestCase):
+    """One test leaves both guests on the first host."""
+
+    left = False        # the modules are unloaded
+
+    @classmethod
+    def setUpClass(cls):
+        cls.unloaded = cls.count()
+        for dom0 in DOM0S:
+            start_daemon(dom0)
+        each(load, *GUESTS)
+        for guest in GUESTS:
+            serve(guest, "inet")
+        until_connected(*GUESTS)
+        cls.loaded = cls.count()
+
+    @staticmethod
+    def count():
+        """What is held, on each host."""
+        return [leaks.count(host) for host in pair.hosts]
+
+    @staticmethod
+    def nothing_left(before):
+        for host, counts in zip(pair.hosts, before):
+            leaks.check(host, counts)
+
+    def setUp(self):
+        self.before = {guest: stats(guest) for guest in GUESTS}
+        self.flows = []
+
+    def tearDown(self):
+        if not self.left:
+            until_connected(*GUESTS)
+            self.nothing_left(self.loaded)
+
+    # -- helpers
+
+    def start(self, gap=20):
+        """A moved connection in each direction."""
+        self.flows = each(lambda ends: Flow("inet", *ends, gap), *ENDS)
+        self.flow_on_rings()
+
+    def flow(self):
+        """Bytes go both ways in all."""
+        for flow in self.flows:
+            flow.flows()
+
+    def flow_on_rings(self):
+        self.flow()
+        for one, other in ENDS:
+            until(lambda g=one, o=other: on_rings(g, o) == len(self.flows),
+                  f"{one}: all connections are on rings")
+
+    def flow_apart(self):
+        """Nothing of the other guest is left where it was, but bytes flow."""
+        self.flow()
+        for guest in GUESTS:
+            until(lambda g=guest: not conns(g), f"{guest}: all are TCP's")
+            self.assertEqual(self.more(guest, "violations"), 0)
+
+    def more(self, guest, counter):
+        """By how much a counter has grown."""
+        return stats(guest)[counter] - self.before[guest].get(counter, 0)
+
+    def end_exact(self):
+        for flow in self.flows:
+            end = flow.stop()
+            self.assertEqual(end["end"], "exact", f"{flow.client}: {end}")
+            flow.until_theirs(end)
+
+    # -- tests
+
+    def test_01_away_and_back(self):
+        self.start()
+        migrate("guest2")
+        self.assertEqual(pair.where("guest2").number, 2)
+        self.flow_apart()
+        for guest in GUESTS:
+            self.assertEqual(self.more(guest, "fallback_suspend"), 2)
+        migrate("guest2")
+        self.flow_on_rings()
+        self.end_exact()
+
+    def test_02_opened_apart(self):
+        """Connections that never were on rings move where the two meet."""
+        migrate("guest2")
+        self.flows = each(lambda ends: Flow("inet", *ends, 20), *ENDS)
+        self.flow_apart()
+        migrate("guest2")
+        self.flow_on_rings()
+        self.end_exact()
+
+    def test_03_one_after_the_other(self):
+        self.start()
+        migrate("guest2")
+        migrate("guest1")
+        self.flow_on_rings()
+        migrate("guest2")
+        migrate("guest1")
+        self.flow_on_rings()
+        self.end_exact()
+
+    def test_04_both_at_once(self):
+        self.start()
+        for _ in DOM0S:
+            each(migrate, *GUESTS)
+            self.flow_on_rings()
+        self.end_exact()
+
+    def test_05_there_and_back(self):
+        self.start()
+        for _ in range(HOPS):
+            migrate("guest2")
+            self.flow()
+            migrate("guest2")
+            self.flow_on_rings()
+        self.end_exact()
+
+    def test_06_at_full_speed(self):
+        self.start(gap=0)
+        migrate("guest2")
+        self.flow()
+        migrate("guest2")
+        self.flow_on_rings()
+        self.end_exact()
+
+    def test_99_nothing_is_left(self):
+        type(self).left = True
+
+        def leave(guest):
+            stop_serving(guest, "inet")
+            unload(guest)
+        each(leave, *GUESTS)
+        for dom0 in DOM0S:
+            until(lambda d=dom0: "/peer/" not in run(
+                d, "xenstore-ls -f /local/domain"),
+                  f"{dom0}: xenvmcd has seen them leave")
+            stop_daemon(dom0)
+        self.nothing_left(self.unloaded)
+
+
+def main(kind, *names):
+    """Boot, test, end."""
+    pair.up(Params(guests=2, guest_memory=192, guest_type=kind))
+    try:
+        status = tap.run([Hosts], names)
+        pair.check()
+        return status
+    finally:
+        pair.down()
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] not in (["pv"], ["pvh"]):
+        sys.exit("hosts.py: expected pv or pvh, and names of tests")
+    sys.exit(main(*sys.argv[1:]))
