@@ -314,6 +314,26 @@ static u32 hook_unfit_options(const struct sock *sk)
 	return 0;
 }
 
+/*
+ * Does IPsec protect what is sent, by a policy of the socket or of the system?
+ * Either end will do: a policy for one direction alone keeps both on TCP.
+ */
+static bool hook_has_ipsec(const struct sock *sk)
+{
+#ifdef CONFIG_XFRM
+	const struct dst_entry *dst;
+
+	if (rcu_access_pointer(sk->sk_policy[0]) ||
+	    rcu_access_pointer(sk->sk_policy[1]))
+		return true;
+	dst = rcu_dereference_check(sk->sk_dst_cache,
+				    lockdep_sock_is_held(sk));
+	return dst && dst_xfrm(dst);
+#else
+	return false;
+#endif
+}
+
 u32 hook_unfit(const struct sock *sk)
 {
 	const struct tcp_sock *tp = tcp_sk(sk);
@@ -324,6 +344,8 @@ u32 hook_unfit(const struct sock *sk)
 		return XENVMC_REASON_ULP;
 	if (sk->sk_kern_sock || rcu_access_pointer(__sk_user_data(sk)))
 		return XENVMC_REASON_KERNEL;
+	if (hook_has_ipsec(sk))
+		return XENVMC_REASON_IPSEC;
 	if (tp->repair)
 		return XENVMC_REASON_REPAIR;
 	if (tp->syn_data || tp->syn_fastopen || tp->fastopen_req ||

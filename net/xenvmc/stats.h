@@ -72,7 +72,8 @@
 	X(RECLAIM,		"reclaim")			\
 	X(TCP_ENDED,		"tcp_ended")			\
 	X(PATH_CUT,		"path_cut")			\
-	X(SUSPEND,		"suspend")
+	X(SUSPEND,		"suspend")			\
+	X(IPSEC,		"ipsec")
 
 enum xvmc_stat {
 #define X(e, n) XVMC_STAT_##e,

@@ -78,6 +78,7 @@ enum xenvmc_reason {
 	XENVMC_REASON_TCP_ENDED		= 26,	/* TCP closed (not a fallback) */
 	XENVMC_REASON_PATH_CUT		= 27,	/* no packet comes any more */
 	XENVMC_REASON_SUSPEND		= 28,	/* this guest or the peer's is */
+	XENVMC_REASON_IPSEC		= 29,	/* segments are protected */
 	__XENVMC_REASON_MAX
 };
 #define XENVMC_REASON_MAX (__XENVMC_REASON_MAX - 1)
