@@ -13,6 +13,7 @@ import json
 import os
 import re
 import sys
+import time
 import unittest
 
 HERE = os.path.dirname(os.path.realpath(__file__))
@@ -22,12 +23,15 @@ import system  # noqa: E402
 from system import (Flow, OPT, PORT, domid, each, lab, load,  # noqa: E402
                     run, serve, start_daemon, stats, stop_daemon,
                     stop_serving, unload_all, until, until_connected)
-from xenlab import leaks, tap  # noqa: E402
+from xenlab import domains, leaks, tap  # noqa: E402
 
 GUESTS = ("guest1", "guest2")
 # Milliseconds that a silent peer may add to a suspend, and the most at all:
 # CHAN_CLOSE_WAIT of chan.c, MIGRATE_WAIT of migrate.c
 SILENCE, BOUND = 5000, 10000
+# What guest1 does while guest2 leaves (selftests/hostile/farewell.c)
+LIES = ("prod_jumps", "writes_on", "prod_shrinks", "stop_is_taken_back",
+        "anything", "cons_jumps")
 # dom0's disk for a state that does not fit
 SMALL = "/run/small"
 
@@ -283,6 +287,62 @@ class Migrate(unittest.TestCase):
                       f"{one}: both connections are on rings again")
         self.end_exact()
 
+    def many(self, count):
+        """Of TCP and all busy, but for a pause after each write."""
+        self.before = {guest: stats(guest) for guest in GUESTS}
+        ends = [(one, other, Flow("inet", one, other, gap=20 * count,
+                                  conns=count // 2))
+                for one, other in (GUESTS, GUESTS[::-1])]
+        for one, other, _ in ends:
+            until(lambda g=one, o=other: on_rings(g, o) == count,
+                  f"{one}: {count} connections are on rings", 300)
+        begin = time.monotonic()
+        save("guest2")
+        restore("guest2")
+        print(f"# {count}: {time.monotonic() - begin:.0f} s", flush=True)
+        self.assertLess(self.let_go("guest2"), SILENCE)
+        for one, other, _ in ends:
+            until(lambda g=one, o=other: on_rings(g, o) == count,
+                  f"{one}: {count} are on rings again", 300)
+        for one, _, flow in ends:
+            flow.program.end_input()
+            for end in flow.ends(count // 2):
+                self.assertEqual(end["end"], "exact", f"{one}: {end}")
+
+    def test_11_fifty_connections(self):
+        self.many(50)
+
+    def test_12_a_thousand_connections(self):
+        self.many(1000)
+
+    def lied_to(self, lie):
+        """guest1 lies from the moment at which guest2 wants to leave. What that
+        brings to their connections is guest1's fault; guest2 leaves, arrives,
+        and has lost nothing."""
+        self.start()
+        run("guest1", f"insmod {OPT}/farewell.ko "
+            f"addr={domains.address('guest2')} lie={lie}")
+        try:
+            save("guest2")
+            restore("guest2")
+        finally:
+            told = run("guest1", f"rmmod farewell; dmesg | grep -w {lie}:")
+            self.start_over("guest1")
+        self.assertLess(self.let_go("guest2"), BOUND)
+        self.assertRegex(told, r"told [1-9]\d* times")
+        until_connected(*GUESTS)
+        self.new_ones_move()
+
+    def start_over(self, guest):
+        """No connection that was is there any more, and the modules are new."""
+        for flow in self.flows:
+            flow.program.drop()
+        stop_serving(guest, "inet")
+        run(guest, "kill -KILL $(pidof stamp); true")
+        unload_all(guest)
+        load(guest)
+        serve(guest)
+
     def test_90_the_peer_ends_meanwhile(self):
         self.start(gap=50)
         save("guest2")
@@ -315,5 +375,14 @@ class Migrate(unittest.TestCase):
         leaks.check(lab, self.unloaded)
 
 
+def add_lies():
+    """A test for each, see selftests/hostile/farewell.c."""
+    for lie in LIES:
+        def test(self, lie=lie):
+            self.lied_to(lie)
+        setattr(Migrate, f"test_20_{lie}", test)
+
+
+add_lies()
 if __name__ == "__main__":
     sys.exit(tap.run([Migrate], sys.argv[1:]))
