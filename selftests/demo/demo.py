@@ -15,20 +15,19 @@ import csv
 import dataclasses
 import json
 import os
-import platform
-import statistics
 import sys
 import time
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../xen"))
 
+from xenlab import results  # noqa: E402
 from xenlab.errors import LabError  # noqa: E402
-from xenlab.lab import Lab, build_folder  # noqa: E402
+from xenlab.lab import Lab  # noqa: E402
+from xenlab.moving import Moving, ring_bytes  # noqa: E402
 from xenlab.params import Params  # noqa: E402
 
 CLIENT, SERVER = "guest1", "guest2"
-TOOL = "/opt/xenvmc/tools/xenvmc"
 BLOB, BLOB_MIB = "/srv/blob", 64
 NGINX = """
 worker_processes 1; error_log /dev/null; pid /run/demo-nginx.pid;
@@ -49,6 +48,7 @@ class Demo:
 
     def __init__(self, lab):
         self.lab = lab
+        self.moving = Moving(lab, CLIENT, SERVER)
         self.blob = None    # checksum of the file
 
     def run(self, where, command, timeout=120):
@@ -56,34 +56,16 @@ class Demo:
         return self.lab.exec(where, command, timeout=timeout,
                              check=True).stdout
 
-    def both(self, command):
-        for where in (CLIENT, SERVER):
-            self.run(where, command)
-
     def server(self, command, port):
         self.lab.start_server(SERVER, command, port)
 
     def ring_bytes(self, state=None):
         """Bytes that each guest has read from and written to rings so far.
         @state: then turn the hook off or on."""
-        then = f"; {TOOL} hook {state}" if state else ""
-        ask = f"{TOOL} -j stat show zero{then}"
-        found = [json.loads(self.run(where, ask))
-                 for where in (CLIENT, SERVER)]
-        return [stat(x, "rx_bytes") + stat(x, "tx_bytes") for x in found]
+        return [ring_bytes(x) for x in self.moving.counters(state)]
 
     def checksum(self, where, path):
         return self.run(where, f"sha256sum < {path}").split()[0]
-
-
-def stat(stats, name):
-    """A counter out of the tool's JSON: an object, or objects in a list."""
-    for entry in stats if isinstance(stats, list) else [stats]:
-        if entry.get("name") == name:
-            return int(entry["value"])
-        if name in entry:
-            return int(entry[name])
-    return 0
 
 
 # ---- cases: each returns a Measure -----------------------------------------
@@ -161,13 +143,7 @@ def prepare(demo):
     """dom0's daemon, the modules, the servers; returns when all is there."""
     lab = demo.lab
     lab.say("starting xenvmcd, loading the modules")
-    demo.run("dom0", "setsid /opt/xenvmc/tools/xenvmcd </dev/null "
-             ">/run/xenvmcd.log 2>&1 &")
-    demo.both("insmod /opt/xenvmc/xenvmc.ko && "
-              "insmod /opt/xenvmc/xenvmc_inet.ko")
-    for where in (CLIENT, SERVER):
-        demo.run(where, f"timeout 60 sh -c 'until {TOOL} peer show | grep -q "
-                 "\"state connected transport xen\"; do sleep 0.2; done'")
+    demo.moving.start()
     lab.say("the guests have found each other; starting the servers")
     lab.exec(SERVER, "cat > /root/nginx.conf", input=NGINX, check=True)
     demo.run(SERVER, f"dd if=/dev/urandom of={BLOB} bs=1M count={BLOB_MIB} "
@@ -196,13 +172,10 @@ def measure(demo, case, rounds):
                 moved[state][i] += after[i] - before[i]
             values[state].append(got.value)
             intact = intact and got.intact
-    off, on = (statistics.median(values[s]) for s in ("off", "on"))
-    return {"name": case.name, "unit": case.unit, "off": round(off, 2),
-            "on": round(on, 2),
-            "ratio": round(off / on if case.less else on / off, 2),
-            "ring_bytes": moved["on"], "intact": intact,
-            "spread": {s: [min(values[s]), max(values[s])] for s in values},
-            "floor": case.floor, "ring_bytes_off": moved["off"]}
+    return {"name": case.name, "unit": case.unit,
+            **results.row(values, case.less), "ring_bytes": moved["on"],
+            "intact": intact, "floor": case.floor,
+            "ring_bytes_off": moved["off"]}
 
 
 def proven(row):
@@ -226,24 +199,8 @@ def table(rows, out=sys.stdout):
           "alternately; medians.", file=out)
 
 
-def results(demo, rows):
-    return {
-        "xen": demo.run("dom0", "xl info xen_version").strip(),
-        "kernel": demo.run(CLIENT, "uname -r").strip(),
-        "machine": f"{platform.machine()}, {os.cpu_count()} CPUs, emulated",
-        "cases": rows,
-        "verdict": "pass" if rows and all(map(proven, rows)) else "fail",
-    }
-
-
-def write(found):
-    folder = os.path.join(build_folder(), "demo")
-    os.makedirs(folder, exist_ok=True)
-    path = os.path.join(folder, "results.json")
-    with open(path, "w", encoding="utf-8") as handle:
-        json.dump(found, handle, indent=1)
-        handle.write("\n")
-    return path
+def verdict(rows):
+    return "pass" if rows and all(map(proven, rows)) else "fail"
 
 
 def course(lab, args):
@@ -258,7 +215,8 @@ def course(lab, args):
         lab.say(f"{case.name}: {rows[-1]['off']} -> {rows[-1]['on']} "
                 f"{case.unit}")
     lab.check()
-    return results(demo, rows)
+    return {**results.about(lab, CLIENT), "cases": rows,
+            "verdict": verdict(rows)}
 
 
 def main():
@@ -275,12 +233,13 @@ def main():
         found = course(lab, args)
     except LabError as err:
         print(f"demo: {err}", file=sys.stderr)
-        write({"cases": [], "verdict": "fail", "error": str(err)})
+        results.write("demo", {"cases": [], "verdict": "fail",
+                               "error": str(err)})
         return 1
     finally:
         if not args.keep:
             lab.down()
-    path = write(found)
+    path = results.write("demo", found)
     print(f"\nXen {found['xen']}, Linux {found['kernel']}, "
           f"{found['machine']}; {time.monotonic() - begin:.0f} s\n")
     table(found["cases"])
