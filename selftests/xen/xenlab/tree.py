@@ -57,6 +57,8 @@ def bootstrap(folder, suite, packages, log):
             "--dpkgopt=force-unsafe-io",
             "--dpkgopt=path-exclude=/usr/share/man/*",
             "--dpkgopt=path-exclude=/usr/share/locale/*",
+            # Java's packages fail without the folder
+            "--essential-hook=mkdir -p \"$1/usr/share/man/man1\"",
             "--include=" + ",".join(packages)]
     if suite != base:
         make.append(f"--aptopt=APT::Default-Release \"{suite}\"")
