@@ -28,6 +28,7 @@ help:
 #= make test-debug-xen the tests in Xen, in guests with sanitizers (2 hours)
 #= make test-migrate guests are saved, restored and migrated while bytes flow
 #= make test-faults every call that can fail does, in turn, in Xen too (an hour)
+#= make test-applications Debian's programs, hook off and on (an hour)
 #= make soak       random calls on sockets until SECONDS have passed, or for ever
 #= make soak-hostile a lying peer until SECONDS have passed, or for ever
 #= make soak-leaks modules load and unload 100 times, 10,000 connections
@@ -75,6 +76,9 @@ test-migrate: packages
 test-faults: packages
 	@unset MAKEFLAGS MAKELEVEL; exec selftests/run \
 		-f selftests/faults/suites $(SUITES)
+
+test-applications: packages
+	@unset MAKEFLAGS MAKELEVEL; exec selftests/applications/applications.py
 
 # Half an hour: what is left each time is told from what is there for later
 soak-leaks: packages
@@ -143,7 +147,7 @@ clean:
 	rm -rf $(BUILD)
 
 .PHONY: all help packages demo test test-matrix test-debug \
-	test-debug-xen test-migrate test-faults soak soak-hostile soak-leaks bench \
-	bench-smp bench-tax bench-check check unit fuzz bench-core modules \
+	test-debug-xen test-migrate test-faults test-applications soak \
+	soak-hostile soak-leaks bench bench-smp bench-tax bench-check check unit fuzz bench-core modules \
 	modules-all tools \
 	install install-modules install-tools install-headers clean

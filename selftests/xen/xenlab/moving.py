@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""XenVMC between guests of a lab: there and gone, on and off, and how much moved.
+"""XenVMC between guests of a lab: there and gone, on and off, what has moved.
 
 For programs that compare the two. Who tests what happens on the way has
 functions of its own.

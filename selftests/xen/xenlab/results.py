@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Results of programs that were run with the hook off and on: figures, a file."""
+"""Results of programs that were run with the hook off and on: figures, file."""
 import json
 import os
 import platform
