@@ -346,7 +346,8 @@ END_TEST
 /* Of an empty socket of another family: Linux before 6.4 knows it of none */
 static int nowait_error(void)
 {
-	struct iovec in = { (char[1]){}, 1 };
+	char byte;
+	struct iovec in = { &byte, 1 };
 	int fd[2], err;
 
 	OK(socketpair(AF_UNIX, SOCK_STREAM, 0, fd));
