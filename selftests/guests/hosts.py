@@ -10,7 +10,6 @@ rings while both are on one host, and go on byte-exact when they are not.
 
 XENVMC_TEST_HOPS says how often a guest goes there and back in a row.
 """
-import json
 import os
 import sys
 import unittest
@@ -19,9 +18,9 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../xen"))
 
 import system  # noqa: E402
-from system import (Flow, domid, each, load, run, serve,  # noqa: E402
-                    start_daemon, stats, stop_daemon, stop_serving, unload,
-                    until, until_connected)
+from system import (Flow, each, load, ring_conns, run, serve,  # noqa: E402
+                    start_daemon, stats, stop_daemon, stop_serving,
+                    tcp_conns, unload, until, until_connected)
 from xenlab import leaks, tap  # noqa: E402
 from xenlab.pair import Pair  # noqa: E402
 from xenlab.params import Params  # noqa: E402
@@ -33,18 +32,6 @@ HOPS = int(os.environ.get("XENVMC_TEST_HOPS", "2"))
 
 pair = Pair(os.environ.get("XENVMC_LAB", "hosts"), quiet=True)
 system.lab = pair
-
-
-def conns(guest):
-    """Of TCP, all that the module of a guest knows."""
-    told = json.loads(run(guest, f"{system.TOOL} -j conn show") or "[]")
-    return [x for x in told if x["kind"] == "tcp"]
-
-
-def on_rings(guest, other):
-    """How many with @other are on rings both ways."""
-    return sum(x["peer"] == domid(other) and x["state"] == "up" and
-               x["tx"] == x["rx"] == "ring" for x in conns(guest))
 
 
 def migrate(guest):
@@ -103,14 +90,14 @@ class Hosts(unittest.TestCase):
     def flow_on_rings(self):
         self.flow()
         for one, other in ENDS:
-            until(lambda g=one, o=other: on_rings(g, o) == len(self.flows),
+            until(lambda g=one, o=other: ring_conns(g, o) == len(self.flows),
                   f"{one}: all connections are on rings")
 
     def flow_apart(self):
         """Nothing of the other guest is left where it was, but bytes flow."""
         self.flow()
         for guest in GUESTS:
-            until(lambda g=guest: not conns(g), f"{guest}: all are TCP's")
+            until(lambda g=guest: not tcp_conns(g), f"{guest}: all are TCP's")
             self.assertEqual(self.more(guest, "violations"), 0)
 
     def more(self, guest, counter):

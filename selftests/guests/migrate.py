@@ -21,7 +21,7 @@ sys.path.insert(0, os.path.join(HERE, "../xen"))
 
 import system  # noqa: E402
 from system import (Flow, OPT, PORT, domid, each, lab, load,  # noqa: E402
-                    run, serve, start_daemon, stats, stop_daemon,
+                    ring_conns, run, serve, start_daemon, stats, stop_daemon,
                     stop_serving, unload_all, until, until_connected)
 from xenlab import domains, leaks, tap  # noqa: E402
 
@@ -72,14 +72,6 @@ def peers(guest):
     return [x["domid"] for x in told if x["transport"] == "xen"]
 
 
-def on_rings(guest, other):
-    """How many TCP connections with @other are on rings both ways."""
-    told = json.loads(run(guest, f"{system.TOOL} -j conn show"))
-    return sum(x["kind"] == "tcp" and x["peer"] == domid(other) and
-               x["state"] == "up" and x["tx"] == x["rx"] == "ring"
-               for x in told)
-
-
 def stop_programs(guest, signal):
     """Its ends of all connections neither read nor write from then on, or do
     so again."""
@@ -122,7 +114,7 @@ class Migrate(unittest.TestCase):
         for flow in self.flows:
             flow.flows()
         for guest, other in (GUESTS, GUESTS[::-1]):
-            until(lambda g=guest, o=other: on_rings(g, o) == 2,
+            until(lambda g=guest, o=other: ring_conns(g, o) == 2,
                   f"{guest}: the TCP connections have moved")
 
     @property
@@ -283,7 +275,7 @@ class Migrate(unittest.TestCase):
             for flow in self.inet:
                 flow.flows()
             for one, other in (GUESTS, GUESTS[::-1]):
-                until(lambda g=one, o=other: on_rings(g, o) == 2,
+                until(lambda g=one, o=other: ring_conns(g, o) == 2,
                       f"{one}: both connections are on rings again")
         self.end_exact()
 
@@ -294,7 +286,7 @@ class Migrate(unittest.TestCase):
                                   conns=count // 2))
                 for one, other in (GUESTS, GUESTS[::-1])]
         for one, other, _ in ends:
-            until(lambda g=one, o=other: on_rings(g, o) == count,
+            until(lambda g=one, o=other: ring_conns(g, o) == count,
                   f"{one}: {count} connections are on rings", 300)
         begin = time.monotonic()
         save("guest2")
@@ -302,12 +294,13 @@ class Migrate(unittest.TestCase):
         print(f"# {count}: {time.monotonic() - begin:.0f} s", flush=True)
         self.assertLess(self.let_go("guest2"), SILENCE)
         for one, other, _ in ends:
-            until(lambda g=one, o=other: on_rings(g, o) == count,
+            until(lambda g=one, o=other: ring_conns(g, o) == count,
                   f"{one}: {count} are on rings again", 300)
         for one, _, flow in ends:
             flow.program.end_input()
             for end in flow.ends(count // 2):
                 self.assertEqual(end["end"], "exact", f"{one}: {end}")
+                flow.until_theirs(end)
 
     def test_11_fifty_connections(self):
         self.many(50)

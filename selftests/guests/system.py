@@ -137,6 +137,18 @@ def on_rings(where, whom):
     return all(c["rx"] == c["tx"] == "ring" for c in conns) and len(conns)
 
 
+def tcp_conns(where):
+    """Its TCP connections that its module knows."""
+    told = json.loads(run(where, f"{TOOL} -j conn show") or "[]")
+    return [x for x in told if x["kind"] == "tcp"]
+
+
+def ring_conns(where, whom):
+    """How many of them, with @whom, are on rings both ways."""
+    return sum(x["peer"] == domid(whom) and x["state"] == "up" and
+               x["tx"] == x["rx"] == "ring" for x in tcp_conns(where))
+
+
 def fallbacks(counters):
     """How often there was a reason to be on TCP."""
     return sum(value for name, value in counters.items()
