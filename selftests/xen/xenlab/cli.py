@@ -239,9 +239,11 @@ def _run(lab, arguments):
 
 
 def _dispatch(lab, arguments):
-    two = Pair(lab.name, lab.quiet)
-    simple = {"down": lambda: (lab.down(), two.down()), "reload": lab.reload,
-              "up": lambda: (two if arguments.hosts == 2 else lab).up(
+    def two():
+        return Pair(lab.name, lab.quiet)
+    simple = {"down": lambda: (lab.down(), two().down()),
+              "reload": lab.reload,
+              "up": lambda: (two() if arguments.hosts == 2 else lab).up(
                   _params(arguments)),
               "prepare": lambda: lab.prepare(_params(arguments)),
               "build": lambda: lab.build(_params(arguments))}

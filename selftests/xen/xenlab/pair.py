@@ -50,12 +50,10 @@ class Pair:
         """Boot both; the guests are on the first."""
         params = params or Params()
         ports = qemu.free_ports(2, socket.SOCK_DGRAM)
-        room = max(params.guests, 2)
-        memory = params.memory or 512 + params.dom0_memory + \
-            (room + 1) * (params.guest_memory + 32)
-        hosts = [dataclasses.replace(params, link=ports, memory=memory),
-                 dataclasses.replace(params, link=ports[::-1], memory=memory,
-                                     host=2, guests=0)]
+        # With as much memory: all guests may come
+        hosts = [dataclasses.replace(params, link=ports),
+                 dataclasses.replace(params, link=ports[::-1], host=2,
+                                     guests=0)]
         try:
             with concurrent.futures.ThreadPoolExecutor(2) as pool:
                 list(pool.map(Lab.up, self.labs, hosts))
