@@ -6,6 +6,7 @@ import random
 import re
 
 from pair import CLIENT, SERVER, Program, Run, same
+from xenlab import deadline
 
 
 class Redis(Program):
@@ -191,7 +192,8 @@ END""", timeout=600)
         pair.serve(SERVER, f"{self.USER} {self.BIN}/postgres "
                    f"-D {self.FOLDER}/data", 5432)
         ask = self.psql(pair, "psql") + " -X -A -t -q"
-        pair.sh(CLIENT, f"timeout 60 sh -c \"until {ask} -c 'select 1' "
+        limit = f"timeout {deadline.scaled(60):.0f}"
+        pair.sh(CLIENT, f"{limit} sh -c \"until {ask} -c 'select 1' "
                 ">/dev/null 2>&1; do sleep 0.2; done\"")
         pair.sh(CLIENT, self.psql(pair, "pgbench") + " -i -s 1 -q 2>&1")
         figure = self.bench(pair, "simple")

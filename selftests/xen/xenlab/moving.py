@@ -6,6 +6,8 @@ functions of its own.
 """
 import json
 
+from . import deadline
+
 OPT = "/opt/xenvmc"
 TOOL = f"{OPT}/tools/xenvmc"
 
@@ -32,14 +34,16 @@ class Moving:
         self._run("dom0", f"setsid {OPT}/tools/xenvmcd </dev/null "
                   ">/run/xenvmcd.log 2>&1 &")
         self._each(f"insmod {OPT}/xenvmc.ko && insmod {OPT}/xenvmc_inet.ko")
-        self._each(f"timeout 60 sh -c 'until {TOOL} peer show | grep -q "
+        limit = f"timeout {deadline.scaled(60):.0f}"
+        self._each(f"{limit} sh -c 'until {TOOL} peer show | grep -q "
                    "\"state connected transport xen\"; do sleep 0.2; done'")
 
     def stop(self):
         """Unload the modules and end the daemon, in this order: it takes back
         what it wrote for them."""
         self._each("rmmod xenvmc_inet && rmmod xenvmc")
-        self._run("dom0", "timeout 60 sh -c 'while xenstore-ls -f "
+        limit = f"timeout {deadline.scaled(60):.0f}"
+        self._run("dom0", f"{limit} sh -c 'while xenstore-ls -f "
                   "/local/domain | grep -q /peer/; do sleep 0.2; done'; "
                   "pid=$(pidof xenvmcd) && kill $pid && "
                   "while kill -0 $pid 2>/dev/null; do sleep 0.1; done")
