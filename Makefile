@@ -148,6 +148,6 @@ clean:
 
 .PHONY: all help packages demo test test-matrix test-debug \
 	test-debug-xen test-migrate test-faults test-applications soak \
-	soak-hostile soak-leaks bench bench-smp bench-tax bench-check check unit fuzz bench-core modules \
-	modules-all tools \
-	install install-modules install-tools install-headers clean
+	soak-hostile soak-leaks bench bench-smp bench-tax bench-check check \
+	unit fuzz bench-core modules modules-all tools install \
+	install-modules install-tools install-headers clean

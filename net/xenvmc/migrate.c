@@ -19,11 +19,11 @@
  *
  * There is no lock. The callbacks run one after another, and the work, which is
  * queued before a suspend and on a freezable queue, when all of them are over.
- * It is there for a suspend that another device refuses. Kernels before 6.17
+ * It is there for a suspend that another device refuses. Older kernels
  * then call neither thaw nor restore of those that were frozen, and do not
- * freeze them again the next time either, unless they are new. Later ones, and
- * stable ones since then, call one of the two, and do not know which: both have
- * to be right in the domain that was never left.
+ * freeze them again the next time either, unless they are new. Those
+ * since the autumn of 2025 call one of the two, and restore has been seen: both
+ * have to be right in the domain that was never left.
  *
  * Documentation/migration.rst has the time lines.
  */
