@@ -145,10 +145,21 @@ static void transmit(struct stream *s)
 	s->next = now_ms() + s->gap;
 }
 
+/* Why a connection that is there no more has ended */
+static int end_reason(int fd)
+{
+	socklen_t len = sizeof(int);
+	int reason;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &reason, &len))
+		return errno;
+	return reason ? reason : ENOTCONN;
+}
+
 static void finish_tx(struct stream *s)
 {
 	if (shutdown(s->fd, SHUT_WR))
-		s->err = errno;
+		s->err = errno == ENOTCONN ? end_reason(s->fd) : errno;
 	s->tx_done = true;
 }
 
