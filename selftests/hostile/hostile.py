@@ -120,9 +120,11 @@ def add_up(total, said):
 
 
 def lacking(total):
-    """Types that never were accepted, or never refused."""
+    """Types that never were accepted, or never refused. Nothing is cut there
+    that could go on."""
     return [name for name, (_, accepted, refused) in total.items()
-            if name != "unknown" and not (accepted and refused)]
+            if name != "unknown" and
+            not (refused and (accepted or name == "RESUME"))]
 
 
 def show(total):

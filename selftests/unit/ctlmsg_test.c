@@ -3,7 +3,7 @@
 #include "unit.h"
 #include "../../net/xenvmc/core/ctlmsg.h"
 
-#define TYPES	(XVMC_MSG_DETACH + 1)
+#define TYPES	(XVMC_MSG_RESUME + 1)
 
 /* The table of Documentation/protocol.rst, by hand */
 static const struct {
@@ -14,10 +14,16 @@ static const struct {
 	{ "HELLO", 12 }, { "HELLO_ACK", 12 }, { "BYE", 4 },
 	{ "RING_ADD", 12 }, { "RING_DEL", 8 }, { "RING_GONE", 8 },
 	{ "LEND", 16 }, { "RECALL", 16 },
-	{ "CONNECT", 16 }, { "ACCEPT", 8 }, { "REFUSE", 8 }, { "RESET", 8 },
+	{ "CONNECT", 32 }, { "ACCEPT", 8 }, { "REFUSE", 8 }, { "RESET", 8 },
 	{ "UPGRADE", 48 }, { "UPGRADE_OK", 8 }, { "UPGRADE_NO", 8 },
-	{ "DETACH", 8 },
+	{ "DETACH", 8 }, { "RESUME", 40 },
 };
+
+/* Bodies that have grown may be as short as they were */
+static u16 least_len(u16 type)
+{
+	return type == XVMC_MSG_CONNECT ? 16 : doc[type].len;
+}
 
 /* A body whose fields are all different, and all valid for @type */
 static void valid_body(u16 type, u8 *body)
@@ -36,6 +42,9 @@ static void valid_body(u16 type, u8 *body)
 		break;
 	case XVMC_MSG_LEND:
 		words[3] = 0;
+		break;
+	case XVMC_MSG_RESUME:
+		words[1] = 0;
 		break;
 	}
 	memcpy(body, words, sizeof(words));
@@ -113,10 +122,23 @@ static void fields_are_where_they_are_documented(void **state)
 			   .ctl_gref = 0x0c0b0a09 },
 	};
 	const u8 hello_want[] = { 1, 2, 0, 0, 5, 6, 7, 8, 9, 10, 11, 12 };
+	const struct xvmc_ctlmsg resume = {
+		.type = XVMC_MSG_RESUME,
+		.resume = {
+			.conn = 0x04030201, .zero = 0x08070605,
+			.token = { 0x0c0b0a09, 0x100f0e0d, 0x14131211,
+				   0x18171615 },
+			.sent = 0x201f1e1d1c1b1a19ULL,
+			.received = 0x2827262524232221ULL,
+		},
+	};
 	u8 body[XVMC_CTL_MAX_BODY];
 	u32 i;
 
 	(void)state;
+	assert_int_equal(xvmc_ctlmsg_encode(&resume, body), 40);
+	for (i = 0; i < 40; i++)
+		assert_int_equal(body[i], i + 1);
 	assert_int_equal(xvmc_ctlmsg_encode(&msg, body), 48);
 	for (i = 0; i < 48; i++)
 		assert_int_equal(body[i], i + 1);
@@ -135,7 +157,7 @@ static void short_bodies_fail(void **state)
 	(void)state;
 	for (type = 1; type < TYPES; type++) {
 		valid_body(type, full);
-		for (len = 0; len < doc[type].len; len++) {
+		for (len = 0; len < least_len(type); len++) {
 			body = malloc(len ? len : 1);
 			assert_non_null(body);
 			memcpy(body, full, len);
@@ -143,6 +165,29 @@ static void short_bodies_fail(void **state)
 							    &msg), -EPROTO);
 			free(body);
 		}
+	}
+}
+
+/* As former versions send it, or cut in the middle of what they lack */
+static void what_a_former_version_lacks_is_zero(void **state)
+{
+	static const u32 none[XVMC_TOKEN_WORDS];
+	u8 full[XVMC_CTL_MAX_BODY];
+	struct xvmc_ctlmsg msg;
+	u16 len;
+	u8 *body;
+
+	(void)state;
+	valid_body(XVMC_MSG_CONNECT, full);
+	for (len = 16; len < 32; len++) {
+		body = malloc(len);
+		assert_non_null(body);
+		memcpy(body, full, len);
+		assert_int_equal(xvmc_ctlmsg_decode(XVMC_MSG_CONNECT, body,
+						    len, &msg), 0);
+		assert_memory_equal(&msg.connect, full, 16);
+		assert_memory_equal(msg.connect.token, none, sizeof(none));
+		free(body);
 	}
 }
 
@@ -194,6 +239,7 @@ static void fields_out_of_range_fail(void **state)
 	assert_range(XVMC_MSG_LEND, 0, 255, 256);
 	assert_range(XVMC_MSG_LEND, 3, 0, 1);
 	assert_range(XVMC_MSG_RECALL, 0, 255, 256);
+	assert_range(XVMC_MSG_RESUME, 1, 0, 1);
 	assert_int_equal(decode_with(XVMC_MSG_LEND, 1, 0, &msg), -EPROTO);
 	assert_int_equal(decode_with(XVMC_MSG_RECALL, 1, 0, &msg), -EPROTO);
 	assert_int_equal(decode_with(XVMC_MSG_LEND, 1, 0xffffffff, &msg), 0);
@@ -250,6 +296,7 @@ int main(void)
 		cmocka_unit_test(every_message_survives_the_way),
 		cmocka_unit_test(fields_are_where_they_are_documented),
 		cmocka_unit_test(short_bodies_fail),
+		cmocka_unit_test(what_a_former_version_lacks_is_zero),
 		cmocka_unit_test(longer_bodies_pass_and_the_tail_is_ignored),
 		cmocka_unit_test(unknown_types_are_to_be_skipped),
 		cmocka_unit_test(fields_out_of_range_fail),

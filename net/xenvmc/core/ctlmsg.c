@@ -12,11 +12,17 @@
 #define CTLMSG_MAX_ERRNO	133
 
 #define KIND(type, body) \
-	[XVMC_MSG_##type] = { #type, sizeof(struct xvmc_msg_##body) }
+	[XVMC_MSG_##type] = { #type, sizeof(struct xvmc_msg_##body), \
+			      sizeof(struct xvmc_msg_##body) }
+/* A body that ended before @field in former versions */
+#define GROWN(type, body, field) \
+	[XVMC_MSG_##type] = { #type, sizeof(struct xvmc_msg_##body), \
+			      offsetof(struct xvmc_msg_##body, field) }
 
 static const struct ctlmsg_kind {
 	const char *name;
 	u16 len;
+	u16 least;
 } ctlmsg_kinds[] = {
 	KIND(HELLO, hello),
 	KIND(HELLO_ACK, hello),
@@ -26,7 +32,7 @@ static const struct ctlmsg_kind {
 	KIND(RING_GONE, ring),
 	KIND(LEND, lend),
 	KIND(RECALL, lend),
-	KIND(CONNECT, connect),
+	GROWN(CONNECT, connect, token),
 	KIND(ACCEPT, conn),
 	KIND(REFUSE, conn),
 	KIND(RESET, conn),
@@ -34,12 +40,14 @@ static const struct ctlmsg_kind {
 	KIND(UPGRADE_OK, conn),
 	KIND(UPGRADE_NO, conn),
 	KIND(DETACH, conn),
+	KIND(RESUME, resume),
 };
 
 /* @raw overlays all bodies, and bodies have no holes that would leak */
 xvmc_static_assert(sizeof(struct xvmc_msg_upgrade) == 48);
 xvmc_static_assert(sizeof(struct xvmc_msg_upgrade) <= XVMC_CTL_MAX_BODY);
 xvmc_static_assert(sizeof(struct xvmc_msg_hello) == 12);
+xvmc_static_assert(sizeof(struct xvmc_msg_resume) == 40);
 xvmc_static_assert(sizeof(((struct xvmc_ctlmsg *)0)->raw) == 48);
 
 /**
@@ -125,6 +133,8 @@ static bool ctlmsg_is_valid(const struct xvmc_ctlmsg *msg)
 		return lend_is_valid(&msg->lend, false);
 	case XVMC_MSG_RECALL:
 		return lend_is_valid(&msg->lend, true);
+	case XVMC_MSG_RESUME:
+		return !msg->resume.zero;
 	default:
 		return true;
 	}
@@ -150,12 +160,12 @@ int xvmc_ctlmsg_decode(u16 type, const void *buf, u16 len,
 
 	if (!want)
 		return -EOPNOTSUPP;
-	if (len < want)
+	if (len < ctlmsg_kinds[type].least)
 		return -EPROTO;
 
 	memset(msg, 0, sizeof(*msg));
 	msg->type = type;
-	memcpy(msg->raw, buf, want);
+	memcpy(msg->raw, buf, len < want ? ctlmsg_kinds[type].least : want);
 	if (!ctlmsg_is_valid(msg))
 		return -EPROTO;
 

@@ -14,6 +14,7 @@
  * @ring: body of RING_DEL and RING_GONE
  * @lend: body of LEND and RECALL
  * @connect: body of CONNECT
+ * @resume: body of RESUME
  * @conn: body of what else concerns a connection
  * @upgrade: body of UPGRADE
  * @raw: the body, whichever it is; as long as the longest of them
@@ -27,13 +28,14 @@ struct xvmc_ctlmsg {
 		struct xvmc_msg_ring ring;
 		struct xvmc_msg_lend lend;
 		struct xvmc_msg_connect connect;
+		struct xvmc_msg_resume resume;
 		struct xvmc_msg_conn conn;
 		struct xvmc_msg_upgrade upgrade;
 		u8 raw[sizeof(struct xvmc_msg_upgrade)];
 	};
 };
 
-/* Bytes of the body of @type, 0 if the type is not known */
+/* Bytes of the whole body of @type, 0 if the type is not known */
 u16 xvmc_ctlmsg_len(u16 type);
 /*
  * Writes the body to @buf (XVMC_CTL_MAX_BODY bytes). Returns its length, or
@@ -42,7 +44,8 @@ u16 xvmc_ctlmsg_len(u16 type);
 int xvmc_ctlmsg_encode(const struct xvmc_ctlmsg *msg, void *buf);
 /*
  * Reads and checks a body that was copied to private memory. A longer body
- * than this version knows is accepted and its tail ignored. Returns 0,
+ * than this version knows is accepted and its tail ignored; fields that a
+ * former one lacked are zero if they are missing. Returns 0,
  * -EOPNOTSUPP for an unknown type (to be skipped and counted), -EPROTO for a
  * body that breaks the protocol (short, or a field out of its range). Errors
  * in REFUSE, RESET and RING_GONE come out as errno values of userspace.

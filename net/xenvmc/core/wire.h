@@ -13,6 +13,8 @@
 #include "env.h"
 
 #define XVMC_VERSION		1
+#define XVMC_FEATURE_RESUME	0x1	/* tokens in CONNECT, RESUME */
+#define XVMC_FEATURES		XVMC_FEATURE_RESUME	/* of this version */
 #define XVMC_PAGE_SIZE		4096
 #define XVMC_RING_MAGIC		0x31434d56	/* "VMC1" */
 #define XVMC_RING_MAX_ORDER	9		/* 512 data pages, 2 MiB */
@@ -113,6 +115,7 @@ enum xvmc_msg_type {
 	XVMC_MSG_UPGRADE_OK	= 14,
 	XVMC_MSG_UPGRADE_NO	= 15,
 	XVMC_MSG_DETACH		= 16,
+	XVMC_MSG_RESUME		= 17,
 };
 
 /* HELLO and HELLO_ACK; @ctl_gref is 0 in HELLO_ACK and on the loopback */
@@ -148,12 +151,31 @@ struct xvmc_msg_lend {
 	u32 reason;
 };
 
-/* CONNECT; @conn is the id given by the one who asks */
+#define XVMC_TOKEN_WORDS	4
+
+/*
+ * CONNECT; @conn is the id given by the one who asks. Without the feature
+ * RESUME it may end before @token
+ */
 struct xvmc_msg_connect {
 	u32 conn;
 	u32 sport;
 	u32 dport;
 	u32 type;			/* SOCK_STREAM */
+	u32 token[XVMC_TOKEN_WORDS];	/* drawn by the one who asks */
+};
+
+/*
+ * RESUME: a connection that was cut goes on. @conn is its new id, given by the
+ * sender, @token that of its CONNECT; @sent and @received count the bytes of
+ * both directions and the end of a stream as one more.
+ */
+struct xvmc_msg_resume {
+	u32 conn;
+	u32 zero;
+	u32 token[XVMC_TOKEN_WORDS];
+	u64 sent;
+	u64 received;
 };
 
 /*

@@ -37,6 +37,8 @@ static struct far_msg honest(const struct far *far, u16 type)
 		return made(type, 0, far->own[0].epoch, stream, 0);
 	case XVMC_MSG_CONNECT:
 		return made(type, 5, 9, NEAR_PORT, SOCK_STREAM);
+	case XVMC_MSG_RESUME:
+		return made(type, 5, 0, 1, 2);
 	case XVMC_MSG_UPGRADE:
 		msg = made(type, 6, htons(NEAR_TCP_PORT) << 16, 0, 0);
 		return msg;

@@ -230,6 +230,10 @@ static struct far_msg make(struct play *play, u16 type)
 	case XVMC_MSG_RESET:
 	case XVMC_MSG_DETACH:
 		return make_end(play, type);
+	case XVMC_MSG_RESUME:
+		/* Of no connection of ours, that nobody has cut */
+		return far_msg(type, FAR_CONNS + 1, 0, below(play, 2),
+			       below(play, 2));
 	default:
 		far_greeting(play->far, &msg);
 		msg.type = type;
@@ -500,7 +504,9 @@ static const char *lacking(const struct play *play)
 	if (play->slowest > HOSTILE_SLOW_US)
 		return "the victim was busy for too long,";
 	for (type = 1; type < FAR_TYPES; type++)
-		if (!play->accepted[type] || !play->refused[type])
+		/* Nothing is cut here that could go on */
+		if ((!play->accepted[type] && type != XVMC_MSG_RESUME) ||
+		    !play->refused[type])
 			return "few";
 	return "ok";
 }

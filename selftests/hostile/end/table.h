@@ -175,7 +175,7 @@ static const struct hostile_case hostile_cases[] = {
 
 	/* Bodies and frames */
 	LEN("type_0", NO_TYPE, 0, 0),
-	LEN("type_17", NO_TYPE, XVMC_MSG_DETACH + 1, 8),
+	LEN("type_18", NO_TYPE, XVMC_MSG_RESUME + 1, 8),
 	LEN("type_max", NO_TYPE, U16_MAX, XVMC_CTL_MAX_BODY),
 	LEN("empty_body", BREAKS, XVMC_MSG_RING_ADD, 0),
 	LEN("short_body", BREAKS, XVMC_MSG_CONNECT, 15),
