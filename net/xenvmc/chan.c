@@ -81,6 +81,7 @@ struct xvmc_chan *xvmc_chan_new(struct xvmc_peer *peer)
 	kref_get(&peer->ref);
 	chan->peer = peer;
 	chan->ops = peer->ops;
+	strscpy(chan->uuid, peer->uuid, sizeof(chan->uuid));
 	chan->state = XVMC_CHAN_SETUP;
 	spin_lock_init(&chan->lock);
 	mutex_init(&chan->grow_mutex);
@@ -352,6 +353,18 @@ int xvmc_chan_init(void)
 	xvmc_wq = alloc_workqueue("xenvmc", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 	return xvmc_wq ? 0 : -ENOMEM;
 }
+
+/**
+ * xvmc_conn_flush() - wait for callbacks that run now
+ *
+ * Context: process.
+ */
+void xvmc_conn_flush(void)
+{
+	flush_workqueue(xvmc_wq);
+	synchronize_rcu();
+}
+EXPORT_SYMBOL_GPL(xvmc_conn_flush);
 
 /**
  * xvmc_chan_exit() - free the workqueue; every channel is gone

@@ -85,6 +85,9 @@ enum xvmc_chan_state {
  * @peer: the other end; a reference is held
  * @ops: the peer's transport
  * @tpriv: the transport's own (event channel)
+ * @uuid: the peer's when the channel was made: connections that are cut go on
+ *	only with that guest
+ * @features: agreed with the peer, set before the channel is up
  * @lock: protects all below up to @conns; BH-safe, innermost but the rings'
  * @state: &enum xvmc_chan_state
  * @reason: why it is closing, &enum xenvmc_reason
@@ -129,6 +132,8 @@ struct xvmc_chan {
 	struct xvmc_peer *peer;
 	const struct xvmc_transport_ops *ops;
 	void *tpriv;
+	char uuid[40];
+	u32 features;
 
 	spinlock_t lock;
 	u8 state;
@@ -237,6 +242,8 @@ void xvmc_chan_bye_seen(struct xvmc_chan *chan);
 void xvmc_chan_borrow(struct xvmc_chan *chan);
 void xvmc_chan_unborrow(struct xvmc_chan *chan);
 
+/* stream_park.c: a channel to that guest is up. Any context */
+void xvmc_park_met(struct xvmc_chan *chan);
 /* control.c: one message, from the channel's work */
 void xvmc_control_rx(struct xvmc_chan *chan, const struct xvmc_ctlmsg *msg);
 /* conn.c: what a doorbell of a ring means to its borrower. Softirq, RCU */

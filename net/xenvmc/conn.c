@@ -40,6 +40,7 @@ enum conn_todo {
 	TODO_DETACH,		/* after TODO_STOP: stopped first, said then */
 	TODO_NO,
 	TODO_DOWN,
+	TODO_MEET,
 };
 
 static void conn_work(struct work_struct *work);
@@ -274,6 +275,20 @@ static void conn_note(struct xvmc_conn *conn, u8 old,
 }
 
 /*
+ * Can another channel take it over? The peer may not have heard that it is
+ * LEFT; if it has, it will say that it knows of no such connection.
+ */
+static bool conn_is_cut(struct xvmc_conn *conn, u8 old, u8 event)
+{
+	lockdep_assert_held(&conn->lock);
+	if (event != XVMC_CEV_CHAN_DOWN || !conn->ops->cut ||
+	    conn->chan->reason != XENVMC_REASON_SUSPEND)
+		return false;
+	return old == XVMC_CONN_UP ||
+	       (old == XVMC_CONN_LEFT && conn->has_peer_id && !conn->reset);
+}
+
+/*
  * Runs the state table. @why is kept if this event is the first to end the
  * connection. @peer_id is taken with REQUEST and YES.
  */
@@ -281,11 +296,15 @@ static struct xvmc_fsm_step conn_event(struct xvmc_conn *conn, u8 event,
 				       u32 why, u32 peer_id)
 {
 	struct xvmc_fsm_step step;
+	bool cut;
 	u8 old;
 
 	spin_lock_bh(&conn->lock);
 	old = conn->state;
 	step = xvmc_conn_step(old, event);
+	cut = conn_is_cut(conn, old, event);
+	if (cut)
+		WRITE_ONCE(conn->cut, true);
 	WRITE_ONCE(conn->state, step.state);
 	conn_say(conn, step.actions);
 	if ((step.actions & XVMC_CACT_SEND_YES ||
@@ -298,6 +317,10 @@ static struct xvmc_fsm_step conn_event(struct xvmc_conn *conn, u8 event,
 		conn->why = why;
 	spin_unlock_bh(&conn->lock);
 
+	if (cut)
+		conn->ops->cut(conn);
+	if (old == XVMC_CONN_ASKED && step.state != old)
+		conn_do(conn, TODO_TAKE);
 	conn_note(conn, old, &step, why);
 	conn_act(conn, step.actions);
 	return step;
@@ -395,8 +418,10 @@ void xvmc_conn_leave(struct xvmc_conn *conn, u32 why, bool reset, bool orphan)
 	nudge = conn->nudge && cancel_delayed_work(&conn->timer);
 	if (conn->state <= XVMC_CONN_UP)
 		conn->reset = reset;
-	unasked = conn->send & asks;
-	conn->send &= ~asks;
+	/* An answer can be there before the question is sent: both RESUME */
+	unasked = conn->state < XVMC_CONN_UP && conn->send & asks;
+	if (unasked)
+		conn->send &= ~asks;
 	if (orphan && conn->ops->tcp)
 		WRITE_ONCE(conn->ops, &xvmc_orphan_ops);
 	spin_unlock_bh(&conn->lock);
@@ -442,9 +467,12 @@ void xvmc_conn_detached(struct xvmc_conn *conn, u32 why)
 int xvmc_conn_lent(struct xvmc_conn *conn, struct xvmc_tx_ring *ring)
 {
 	int err = 0;
+	u8 state;
 
 	spin_lock_bh(&conn->lock);
-	if (conn->state != XVMC_CONN_UP)
+	state = conn->state;
+	/* It may come before an answer that is there is acted on: RESUME */
+	if (state != XVMC_CONN_UP && state != XVMC_CONN_ASKED)
 		err = -ENOENT;
 	else if (conn->tx.offered || rcu_access_pointer(conn->tx.ring))
 		err = -EPROTO;
@@ -454,7 +482,8 @@ int xvmc_conn_lent(struct xvmc_conn *conn, struct xvmc_tx_ring *ring)
 	if (!err) {
 		trace_xenvmc_lend(conn->chan->peer->domid, conn->id,
 				  XVMC_TRACE_LENT, ring->id, ring->epoch);
-		conn_do(conn, TODO_TAKE);
+		if (state == XVMC_CONN_UP)
+			conn_do(conn, TODO_TAKE);
 	}
 	return err;
 }
@@ -482,6 +511,19 @@ void xvmc_conn_suspect(struct xvmc_conn *conn)
 	xvmc_conn_put(conn);
 }
 
+/* Something may let a cut connection go on. Any context */
+void xvmc_conn_meet(struct xvmc_conn *conn)
+{
+	if (conn->ops->meet)
+		conn_do(conn, TODO_MEET);
+}
+
+/* Bytes are missing behind those that a stream has saved. Any context */
+void xvmc_conn_torn(struct xvmc_conn *conn)
+{
+	conn_do(conn, TODO_DOWN);
+}
+
 /* The peer could not map the ring that is lent to it. Any context */
 void xvmc_conn_gone(struct xvmc_conn *conn)
 {
@@ -491,6 +533,8 @@ void xvmc_conn_gone(struct xvmc_conn *conn)
 /* Every connection of a closing channel. Process context */
 void xvmc_conn_chan_down(struct xvmc_chan *chan, u32 reason)
 {
+	/* Who may ask again does so */
+	u32 err = reason == XENVMC_REASON_SUSPEND ? EAGAIN : ECONNRESET;
 	struct xvmc_conn *conn;
 	unsigned long id;
 
@@ -499,7 +543,7 @@ void xvmc_conn_chan_down(struct xvmc_chan *chan, u32 reason)
 		if (!conn)
 			continue;
 		conn_event(conn, XVMC_CEV_CHAN_DOWN,
-			   conn->ops->tcp ? reason : ECONNRESET, 0);
+			   conn->ops->tcp ? reason : err, 0);
 		xvmc_conn_put(conn);
 	}
 }
@@ -605,8 +649,10 @@ static void conn_lend(struct xvmc_conn *conn)
 	struct xvmc_rx_ring *ring;
 	bool ok;
 
+	/* What was saved from another channel is read first: rx_renew() */
 	if (READ_ONCE(conn->state) != XVMC_CONN_UP ||
-	    READ_ONCE(conn->rx.orphan) || rcu_access_pointer(conn->rx.ring))
+	    READ_ONCE(conn->rx.orphan) || READ_ONCE(conn->rx.spill) ||
+	    rcu_access_pointer(conn->rx.ring))
 		return;
 	ring = xvmc_chan_take_rx(conn->chan);
 	if (!ring) {
@@ -683,6 +729,8 @@ static void conn_work(struct work_struct *work)
 		conn_send(conn, conn->reset && !conn->ops->tcp ?
 			  XVMC_MSG_RESET : XVMC_MSG_DETACH);
 	conn_tell(conn, todo);
+	if (todo & BIT(TODO_MEET))
+		conn->ops->meet(conn);
 	xvmc_conn_put(conn);
 }
 
@@ -722,18 +770,6 @@ void xvmc_conn_no_lend(struct xvmc_conn *conn)
 	conn_unstarve(conn);
 }
 EXPORT_SYMBOL_GPL(xvmc_conn_no_lend);
-
-/**
- * xvmc_conn_flush() - wait for callbacks that run now
- *
- * Context: process.
- */
-void xvmc_conn_flush(void)
-{
-	flush_workqueue(xvmc_wq);
-	synchronize_rcu();
-}
-EXPORT_SYMBOL_GPL(xvmc_conn_flush);
 
 /**
  * xvmc_conn_lend_again() - a lend is over and another may follow

@@ -33,6 +33,7 @@ struct xvmc_conn;
  * @sport: own port, host byte order
  * @dport: the peer's port, host byte order
  * @ino: inode of the socket, 0 if none
+ * @parked: it was cut and waits for the peer
  * @has_tcp: the bytes by TCP are set
  * @tx_tcp: bytes that were written to TCP, sent already or not
  * @rx_tcp: bytes that TCP has received, read already or not
@@ -44,6 +45,7 @@ struct xvmc_conn_info {
 	u32 sport;
 	u32 dport;
 	u64 ino;
+	bool parked;
 	bool has_tcp;
 	u64 tx_tcp;
 	u64 rx_tcp;
@@ -64,6 +66,11 @@ struct xvmc_conn_info {
  * @tx_lent: a ring may be written from now on. Process context
  * @recalled: optional: the peer took the tx ring back and it was stopped.
  *	Process context
+ * @cut: optional: the channel goes for a suspend, under a connection that is UP
+ *	or that the peer may not know to be LEFT. down() follows if it was
+ *	UP, with EAGAIN. Process context, nothing held
+ * @meet: optional: xvmc_conn_meet() was called, or a cut connection has given
+ *	its ring back. Process context, also after the door has left
  * @no_ring: optional: there is no ring for the receiving direction now; one
  *	will be lent when one becomes free. Process context
  * @data_ready: bytes or a stop mark came. Softirq or process context, RCU
@@ -83,6 +90,8 @@ struct xvmc_conn_ops {
 	void (*down)(struct xvmc_conn *conn, u32 why);
 	void (*tx_lent)(struct xvmc_conn *conn);
 	void (*recalled)(struct xvmc_conn *conn, u32 why);
+	void (*cut)(struct xvmc_conn *conn);
+	void (*meet)(struct xvmc_conn *conn);
 	void (*no_ring)(struct xvmc_conn *conn);
 	void (*data_ready)(struct xvmc_conn *conn);
 	void (*write_space)(struct xvmc_conn *conn);
@@ -104,6 +113,7 @@ extern const struct xvmc_conn_ops xvmc_orphan_ops;
  * @switches: how often the direction went onto a ring or off it; @mutex
  * @stalls: how often a write found no room at all; @mutex
  * @bytes: written to rings; @mutex
+ * @fin: without TCP: the end of the stream was marked; @mutex
  * @unread: bytes in the ring when the end of the connection stopped it
  * @offered: a ring that was lent and is not yet in @ring; conn lock
  */
@@ -117,6 +127,7 @@ struct xvmc_conn_tx {
 	u32 switches;
 	u64 stalls;
 	u64 bytes;
+	bool fin;
 	u32 unread;
 	struct xvmc_tx_ring *offered;
 };
@@ -129,6 +140,7 @@ struct xvmc_conn_tx {
  * @carried: bytes of the present lend were read; @mutex
  * @switches: how often the direction went onto a ring or off it; @mutex
  * @bytes: read from rings; @mutex
+ * @fin: without TCP: the end of the stream was read; @mutex
  * @orphan: nobody reads any more: what comes is discarded; @mutex
  * @lost: bytes that were discarded so; @mutex
  * @ring_id: the lend's ring, for messages; conn lock
@@ -150,6 +162,7 @@ struct xvmc_conn_rx {
 	bool carried;
 	u32 switches;
 	u64 bytes;
+	bool fin;
 	bool orphan;
 	u64 lost;
 	u32 ring_id;
@@ -183,8 +196,9 @@ struct xvmc_conn_rx {
  * @recall_why: reason that goes with RECALL
  * @recalled_why: reason that came with the peer's
  * @fell_why: reason why it stays on TCP or went back, 0 if it did not
- * @left: the door has left: no callback but data_ready and release
+ * @left: the door has left: no callback but data_ready, meet and release
  * @reset: RESET instead of DETACH
+ * @cut: the door's cut was called, or will be
  * @send_node: in the channel's send list; chan lock
  * @queued: it is there; chan lock
  * @starve_node: in the channel's list of those without a ring; chan lock
@@ -215,6 +229,7 @@ struct xvmc_conn {
 	u32 fell_why;
 	bool left;
 	bool reset;
+	bool cut;
 	struct list_head send_node;
 	bool queued;
 	struct list_head starve_node;
@@ -262,6 +277,15 @@ int xvmc_conn_accept(struct xvmc_conn *conn, u32 peer_id);
 void xvmc_conn_leave(struct xvmc_conn *conn, u32 why, bool reset, bool orphan);
 /* No further rx ring is lent; one that is stays. Process context */
 void xvmc_conn_no_lend(struct xvmc_conn *conn);
+/* The meet callback comes. Any context */
+void xvmc_conn_meet(struct xvmc_conn *conn);
+/*
+ * A stream goes on by @conn, in state NEW and not known to others, where @old
+ * was cut, which is not writing any more. Process context; takes tx.mutex of
+ * @old, or needs its rx.mutex
+ */
+void xvmc_conn_inherit_tx(struct xvmc_conn *conn, struct xvmc_conn *old);
+void xvmc_conn_inherit_rx(struct xvmc_conn *conn, struct xvmc_conn *old);
 /* Callbacks that run now have ended when this returns. Process context */
 void xvmc_conn_flush(void);
 
@@ -359,6 +383,10 @@ bool xvmc_conn_unlend(struct xvmc_conn *conn);
 /* Requests from peers. Process context; they answer by themselves */
 int xvmc_stream_incoming(struct xvmc_chan *chan,
 			 const struct xvmc_msg_connect *msg);
+/* The @n-th connection that waits for its peer, with a reference, or NULL */
+struct xvmc_conn *xvmc_park_get(unsigned long n);
+void xvmc_stream_resumed(struct xvmc_chan *chan,
+			 const struct xvmc_msg_resume *msg);
 /* The hook, when loaded. NULL unregisters and waits for running calls */
 typedef u32 (*xvmc_upgrade_fn)(struct xvmc_chan *chan,
 			       const struct xvmc_msg_upgrade *msg);

@@ -16,7 +16,7 @@
  * entry in the grant table or, on the loopback, a token. CTL_SEND finds the
  * control ring full, for a moment. STORE is whatever asks XenStore or tells
  * it something, but for what takes an announcement or an offer back, which
- * cannot be undone.
+ * cannot be undone. POSITION is one byte too many in a RESUME.
  */
 #define XVMC_FAULTS_ALL(X)			\
 	X(STATS,	"stats")		\
@@ -30,11 +30,14 @@
 	X(GRANT,	"grant")		\
 	X(MAP,		"map")			\
 	X(RX_RING,	"rx_ring")		\
+	X(SPILL,	"spill")		\
 	X(TX_RING,	"tx_ring")		\
 	X(CONN_ID,	"conn_id")		\
 	X(CTL_SEND,	"ctl_send")		\
 	X(SOCK,		"sock")			\
 	X(STREAM,	"stream")		\
+	X(RESUME,	"resume")		\
+	X(POSITION,	"position")		\
 	X(HOOK_CONN,	"hook_conn")		\
 	X(BACK_SKB,	"back_skb")		\
 	X(OWN,		"own")			\

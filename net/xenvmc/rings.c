@@ -83,7 +83,8 @@ bool xvmc_tx_take(struct xvmc_conn *conn)
 	spin_unlock_bh(&conn->lock);
 	if (!ring)
 		return false;
-	if (conn->tx.closed || tx_ring(conn)) {
+	if (conn->tx.closed || tx_ring(conn) ||
+	    READ_ONCE(conn->state) != XVMC_CONN_UP) {
 		xvmc_tx_return(conn->chan, ring);
 		return false;
 	}
@@ -303,6 +304,7 @@ void xvmc_tx_finish(struct xvmc_conn *conn)
 		return;
 	xvmc_ring_start(&ring->prod, ring->epoch, 1);
 	conn->tx.started = true;
+	conn->tx.fin = true;
 	xvmc_tx_stop(conn);
 }
 
@@ -367,6 +369,8 @@ static void rx_end(struct xvmc_conn *conn, struct xvmc_rx_ring *ring)
 	trace_xenvmc_lend(conn->chan->peer->domid, conn->id, XVMC_TRACE_BACK,
 			  ring->id, ring->epoch);
 	xvmc_chan_give_rx(conn->chan, ring);
+	if (READ_ONCE(conn->cut))
+		xvmc_conn_meet(conn);
 	/* The ring's reference; the caller has one of its own */
 	xvmc_conn_put(conn);
 }
@@ -375,6 +379,13 @@ void xvmc_rx_free_spill(struct xvmc_conn *conn)
 {
 	kvfree(conn->rx.spill);
 	WRITE_ONCE(conn->rx.spill, NULL);
+}
+
+static void rx_end_spill(struct xvmc_conn *conn)
+{
+	lockdep_assert_held(&conn->rx.mutex);
+	xvmc_rx_free_spill(conn);
+	WRITE_ONCE(conn->rx.renew, false);
 }
 
 static int rx_look(struct xvmc_conn *conn, struct xvmc_rx_view *view)
@@ -622,11 +633,15 @@ void xvmc_rx_done(struct xvmc_conn *conn, bool lend_again)
 
 	lockdep_assert_held(&conn->rx.mutex);
 	ring = rx_ring(conn);
-	if (ring)
+	if (conn->rx.spill)
+		mark = conn->rx.spill_mark;
+	else if (ring)
 		xvmc_ring_mark(&ring->cons, ring->epoch, &mark);
+	if (mark.stopped && mark.seq && !conn->ops->tcp)
+		conn->rx.fin = true;
 	rx_off(conn);
 	if (conn->rx.spill)
-		xvmc_rx_free_spill(conn);
+		rx_end_spill(conn);
 	else if (ring && mark.stopped)
 		rx_end(conn, ring);
 	else if (ring)
@@ -678,10 +693,14 @@ static bool rx_final(struct xvmc_conn *conn, struct xvmc_rx_ring *ring,
 	return untold || mark->stopped;
 }
 
-/* Copies what is unread to private memory; without memory the rest is torn */
+/*
+ * Copies what is unread to private memory; without memory the rest is torn. The
+ * end of a stream is unread as well, though no byte is in front of it.
+ */
 static void rx_save(struct xvmc_conn *conn, struct xvmc_rx_ring *ring,
 		    const struct xvmc_ring_mark *mark)
 {
+	bool fin = mark->stopped && mark->seq && !conn->ops->tcp;
 	int used = xvmc_ring_used(&ring->cons);
 	void *spill = NULL;
 
@@ -690,9 +709,10 @@ static void rx_save(struct xvmc_conn *conn, struct xvmc_rx_ring *ring,
 		conn->rx.torn = true;
 		return;
 	}
-	if (!used || !mark->started)
+	if ((!used && !fin) || !mark->started)
 		return;
-	spill = kvmalloc(used, GFP_KERNEL);
+	if (!xvmc_should_fail(XVMC_FAULT_SPILL))
+		spill = kvmalloc(max(used, 1), GFP_KERNEL);
 	if (!spill) {
 		conn->rx.torn = true;
 		return;
@@ -718,7 +738,7 @@ void xvmc_conn_spill(struct xvmc_conn *conn, bool force)
 {
 	struct xvmc_ring_mark mark;
 	struct xvmc_rx_ring *ring;
-	bool final, gone = false;
+	bool final, gone = false, torn;
 
 	mutex_lock(&conn->rx.mutex);
 	ring = rx_ring(conn);
@@ -735,9 +755,12 @@ void xvmc_conn_spill(struct xvmc_conn *conn, bool force)
 			rx_end(conn, ring);
 		}
 	}
+	torn = gone && conn->rx.torn;
 	mutex_unlock(&conn->rx.mutex);
 	if (gone && !READ_ONCE(conn->rx.orphan))
 		conn->ops->data_ready(conn);
+	if (torn && conn->ops->cut)
+		xvmc_conn_torn(conn);
 }
 
 /*

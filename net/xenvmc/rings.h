@@ -27,6 +27,8 @@ void xvmc_rings_check(struct xvmc_conn *conn);
 void xvmc_conn_spill(struct xvmc_conn *conn, bool force);
 /* conn.c: an index seemed impossible; looked at again. Under RCU */
 void xvmc_conn_suspect(struct xvmc_conn *conn);
+/* conn.c: a stream's door hears once more of the end */
+void xvmc_conn_torn(struct xvmc_conn *conn);
 /* conn.c */
 void xvmc_conn_lend_again(struct xvmc_conn *conn);
 /* Nobody reads the lent ring any more, and it is not stopped yet */
