@@ -372,6 +372,10 @@ void xvmc_control_rx(struct xvmc_chan *chan, const struct xvmc_ctlmsg *msg)
 		if (state == XVMC_CHAN_UP)
 			xvmc_stream_incoming(chan, &msg->connect);
 		break;
+	case XVMC_MSG_RESUME:
+		if (state == XVMC_CHAN_UP)
+			xvmc_stream_resumed(chan, &msg->resume);
+		break;
 	case XVMC_MSG_UPGRADE:
 		if (state == XVMC_CHAN_UP)
 			control_upgrade(chan, &msg->upgrade);

@@ -19,6 +19,7 @@ static int __net_init net_init(struct net *net)
 	xvmc_net(net)->announce = net_eq(net, &init_net);
 	xvmc_net(net)->spin_us = 50;
 	xvmc_net(net)->keepalive_s = 15;
+	xvmc_net(net)->park_s = 900;
 	xvmc_net(net)->event_rate = 1000;
 	return xvmc_sysctl_init(net);
 }
@@ -76,6 +77,7 @@ exit_af:
 	xvmc_af_exit();
 exit_loop:
 	xvmc_loop_exit();
+	xvmc_park_exit();
 exit_peer:
 	xvmc_peer_exit();
 	xvmc_grant_exit();
@@ -99,6 +101,7 @@ static void __exit xvmc_exit(void)
 	xvmc_xen_exit();
 	xvmc_af_exit();
 	xvmc_loop_exit();
+	xvmc_park_exit();
 	xvmc_peer_exit();
 	xvmc_grant_exit();
 	xvmc_chan_exit();

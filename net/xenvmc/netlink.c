@@ -251,6 +251,22 @@ static int dump_peer_conns(struct sk_buff *skb, struct netlink_callback *cb,
 	return 0;
 }
 
+/* cb->args[3]: how many of those that wait for their peer were shown */
+static int dump_parked(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	struct xvmc_conn *conn;
+	int err;
+
+	while ((conn = xvmc_park_get(cb->args[3]))) {
+		err = dump_conn(skb, cb, conn);
+		xvmc_conn_put(conn);
+		if (err)
+			return err;
+		cb->args[3]++;
+	}
+	return 0;
+}
+
 /* cb->args[0]: the peer whose connections are shown */
 static int conn_get_dump(struct sk_buff *skb, struct netlink_callback *cb)
 {
@@ -271,6 +287,9 @@ static int conn_get_dump(struct sk_buff *skb, struct netlink_callback *cb)
 		cb->args[1] = 0;
 		cb->args[2] = 0;
 	}
+	err = dump_parked(skb, cb);
+	if (err)
+		return skb->len ?: err;
 	return skb->len;
 }
 

@@ -111,15 +111,15 @@ int xvmc_nl_put_conn(struct sk_buff *skb, struct xvmc_conn *conn, u32 why)
 	struct xvmc_conn_info info;
 	u8 state = READ_ONCE(conn->state);
 
+	conn_describe(conn, &info);
 	if (nla_put_u32(skb, XENVMC_A_CONN_ID, conn->id) ||
 	    nla_put_u16(skb, XENVMC_A_CONN_DOMID, conn->chan->peer->domid) ||
 	    nla_put_string(skb, XENVMC_A_CONN_KIND, conn->ops->kind) ||
-	    nla_put_string(skb, XENVMC_A_CONN_STATE,
+	    nla_put_string(skb, XENVMC_A_CONN_STATE, info.parked ? "parked" :
 			   xvmc_conn_state_name(state)) ||
 	    put_conn_paths(skb, conn) || put_conn_rings(skb, conn) ||
 	    put_conn_reason(skb, why ?: READ_ONCE(conn->fell_why)))
 		return -EMSGSIZE;
-	conn_describe(conn, &info);
 	return put_conn_ends(skb, &info);
 }
 

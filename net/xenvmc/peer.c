@@ -29,8 +29,6 @@
 #define PEER_DELAY_MIN	(HZ / 20)
 #define PEER_DELAY_MAX	(2 * HZ)
 #define PEER_STABLE	(5 * HZ)
-/* Feature bits that this version knows */
-#define PEER_FEATURES	0
 
 static DECLARE_WAIT_QUEUE_HEAD(peers_wait);	/* a channel has closed */
 
@@ -230,7 +228,7 @@ static u8 peer_ack(struct xvmc_peer *peer, const struct xvmc_ctlmsg *msg)
 		.type = XVMC_MSG_HELLO_ACK,
 		.hello = {
 			.version = min_t(u16, msg->hello.version, XVMC_VERSION),
-			.features = msg->hello.features & PEER_FEATURES,
+			.features = msg->hello.features & XVMC_FEATURES,
 		},
 	};
 	int err;
@@ -252,10 +250,15 @@ static u8 peer_ack(struct xvmc_peer *peer, const struct xvmc_ctlmsg *msg)
 	return PEER_NO_EVENT;
 }
 
-static void peer_up(struct xvmc_peer *peer)
+/* @msg: HELLO or HELLO_ACK */
+static void peer_up(struct xvmc_peer *peer, const struct xvmc_ctlmsg *msg)
 {
+	struct xvmc_chan *chan = peer_chan(peer);
+
 	peer->up_since = jiffies;
-	xvmc_chan_up(peer_chan(peer));
+	chan->features = msg->hello.features & XVMC_FEATURES;
+	xvmc_chan_up(chan);
+	xvmc_park_met(chan);
 	pr_info_ratelimited("domain %u: connected\n", peer->domid);
 	xvmc_hook_peer_came(true);
 }
@@ -306,7 +309,7 @@ static u8 peer_act_begin(struct xvmc_peer *peer, u16 actions,
 	if (actions & XVMC_PACT_ACK)
 		next = peer_ack(peer, msg);
 	if (actions & XVMC_PACT_UP && next == PEER_NO_EVENT)
-		peer_up(peer);
+		peer_up(peer, msg);
 	return next;
 }
 

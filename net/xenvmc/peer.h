@@ -87,6 +87,8 @@ struct xvmc_peer *xvmc_peer_get_by_domid(u16 domid);
 struct xvmc_chan *xvmc_peer_chan_by_addr(const struct in6_addr *addr,
 					 bool *known);
 struct xvmc_chan *xvmc_peer_chan_by_domid(u16 domid);
+/* The same to the guest of which dom0 attests that uuid */
+struct xvmc_chan *xvmc_peer_chan_by_uuid(const char *uuid);
 /*
  * Replaces uuid and addresses, as dom0 published them. Process context. 0,
  * -ENOMEM, or -ENOENT if the peer has left the table meanwhile

@@ -295,6 +295,31 @@ struct xvmc_chan *xvmc_peer_chan_by_domid(u16 domid)
 }
 
 /**
+ * xvmc_peer_chan_by_uuid() - the connected channel to a guest
+ * @uuid: as dom0 attests it
+ *
+ * Context: Any context.
+ * Return: the channel with a reference, or NULL.
+ */
+struct xvmc_chan *xvmc_peer_chan_by_uuid(const char *uuid)
+{
+	struct xvmc_chan *chan = NULL;
+	struct xvmc_peer *peer;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(peer, &peers, node) {
+		chan = peer_get_connected(peer);
+		if (chan && !strcmp(chan->uuid, uuid))
+			break;
+		if (chan)
+			xvmc_chan_put(chan);
+		chan = NULL;
+	}
+	rcu_read_unlock();
+	return chan;
+}
+
+/**
  * xvmc_peer_for_each() - calls a function for each peer of the table
  * @fn: called under RCU, ends the walk by a non-zero result
  * @arg: passed on

@@ -11,6 +11,14 @@
 	X(CONN_OPENED,		"conn_opened")			\
 	X(CONN_REFUSED,		"conn_refused")			\
 	X(CONN_CLOSED,		"conn_closed")			\
+	X(CONN_PARKED,		"conn_parked")			\
+	X(CONN_RESUMED,		"conn_resumed")			\
+	X(PARK_FULL,		"park_full")			\
+	X(PARK_EXPIRED,		"park_expired")			\
+	X(PARK_REFUSED,		"park_refused")			\
+	X(PARK_MISMATCH,	"park_mismatch")		\
+	X(PARK_TORN,		"park_torn")			\
+	X(PARK_NO_MEMORY,	"park_no_memory")		\
 	X(CTL_RX,		"ctl_rx")			\
 	X(CTL_TX,		"ctl_tx")			\
 	X(CTL_UNKNOWN_TYPE,	"ctl_unknown_type")		\

@@ -8,6 +8,7 @@
  * references and states; bytes are moved in stream_io.c.
  */
 #include <linux/net.h>
+#include <linux/random.h>
 #include <linux/slab.h>
 #include "fault.h"
 #include "stream.h"
@@ -148,8 +149,9 @@ void xvmc_stream_leave(struct xvmc_conn *conn, bool reset)
 		return;
 	if (!reset)
 		xvmc_stream_send_fin(conn);
-	xvmc_conn_leave(conn, reset ? ECONNRESET : XENVMC_REASON_CLOSED, reset,
-			true);
+	if (!xvmc_park_close(xvmc_to_stream(conn), reset))
+		xvmc_conn_leave(conn, reset ? ECONNRESET : XENVMC_REASON_CLOSED,
+				reset, true);
 	xvmc_conn_put(conn);
 }
 
@@ -172,17 +174,37 @@ struct xvmc_conn *xvmc_stream_conn_get(struct xvmc_sock *xsk)
 	return conn;
 }
 
+/* Before anybody can see it */
+static void stream_set_token(struct xvmc_stream *stream,
+			     const struct xvmc_chan *chan,
+			     const struct xvmc_stream *asked)
+{
+	INIT_LIST_HEAD(&stream->park.node);
+	stream->park.passive = asked;
+	if (!(chan->features & XVMC_FEATURE_RESUME))
+		return;
+	if (asked)
+		memcpy(stream->park.token, asked->park.token,
+		       sizeof(stream->park.token));
+	else
+		get_random_bytes(stream->park.token,
+				 sizeof(stream->park.token));
+}
+
 /**
  * xvmc_stream_conn_new() - begin a connection with the names of its socket
  * @sk: socket
  * @chan: channel
+ * @asked: what a CONNECT of the peer's says, or NULL
  * @gfp: how to allocate
  *
  * Context: as @gfp says; socket lock held.
  * Return: the connection with one reference, or an ERR_PTR.
  */
 struct xvmc_stream *xvmc_stream_conn_new(struct sock *sk,
-					 struct xvmc_chan *chan, gfp_t gfp)
+					 struct xvmc_chan *chan,
+					 const struct xvmc_stream *asked,
+					 gfp_t gfp)
 {
 	struct xvmc_sock *xsk = xvmc_sk(sk);
 	struct xvmc_stream *stream;
@@ -197,6 +219,7 @@ struct xvmc_stream *xvmc_stream_conn_new(struct sock *sk,
 	stream->sport = xsk->local_port;
 	stream->daddr = xsk->remote_domid;
 	stream->dport = xsk->remote_port;
+	stream_set_token(stream, chan, asked);
 	err = xvmc_conn_init(&stream->conn, &xvmc_stream_ops, sk, chan);
 	if (err) {
 		kfree(stream);
@@ -334,22 +357,40 @@ int xvmc_stream_shutdown(struct socket *sock, int how)
 
 /* ---- callbacks of the engine -------------------------------------------- */
 
+static void stream_fill_resume(const struct xvmc_park *park,
+			       struct xvmc_ctlmsg *msg)
+{
+	msg->type = XVMC_MSG_RESUME;
+	memcpy(msg->resume.token, park->token, sizeof(park->token));
+	msg->resume.sent = park->sent + xvmc_should_fail(XVMC_FAULT_POSITION);
+	msg->resume.received = park->received;
+}
+
 static void stream_fill_ask(struct xvmc_conn *conn, struct xvmc_ctlmsg *msg)
 {
+	struct xvmc_stream *stream = xvmc_to_stream(conn);
+
+	if (stream->park.again) {
+		stream_fill_resume(&stream->park, msg);
+		return;
+	}
 	msg->type = XVMC_MSG_CONNECT;
-	msg->connect.sport = xvmc_to_stream(conn)->sport;
-	msg->connect.dport = xvmc_to_stream(conn)->dport;
+	msg->connect.sport = stream->sport;
+	msg->connect.dport = stream->dport;
 	msg->connect.type = SOCK_STREAM;
+	memcpy(msg->connect.token, stream->park.token,
+	       sizeof(stream->park.token));
 }
 
 /* The other end knows us. A ring to send on follows, or came already */
 static void stream_opened(struct xvmc_conn *conn)
 {
+	bool again = xvmc_park_opened(conn);
 	struct sock *sk = conn->sk;
 
 	lock_sock(sk);
 	if (xvmc_stream_conn_locked(sk) == conn && xvmc_stream_opening(sk)) {
-		if (rcu_access_pointer(conn->tx.ring))
+		if (again || rcu_access_pointer(conn->tx.ring))
 			xvmc_stream_establish(sk);
 		else
 			sk_reset_timer(sk, &sk->sk_timer,
@@ -377,6 +418,8 @@ static void stream_refused(struct xvmc_conn *conn, u32 why)
 	struct xvmc_conn *gone = NULL;
 	struct sock *sk = conn->sk;
 
+	if (xvmc_park_refused(conn, why))
+		return;
 	lock_sock(sk);
 	if (xvmc_stream_conn_locked(sk) == conn && xvmc_stream_opening(sk)) {
 		gone = xvmc_stream_take_conn(sk);
@@ -395,13 +438,16 @@ static void stream_refused(struct xvmc_conn *conn, u32 why)
 /* @why is 0 if the other end has closed and all it sent is in the ring */
 static void stream_down(struct xvmc_conn *conn, u32 why)
 {
+	bool cut = xvmc_park_down(conn);
 	struct sock *sk = conn->sk;
 
 	lock_sock(sk);
 	if (xvmc_stream_conn_locked(sk) == conn) {
 		/* A child that is over already can be accepted, as with TCP */
 		xvmc_stream_establish(sk);
-		if (why)
+		if (cut)
+			; /* whoever waits goes on waiting */
+		else if (why)
 			xvmc_stream_reset(sk, ECONNRESET);
 		else
 			stream_peer_left(sk);
@@ -445,6 +491,7 @@ static void stream_describe(struct xvmc_conn *conn, struct xvmc_conn_info *info)
 {
 	info->sport = xvmc_to_stream(conn)->sport;
 	info->dport = xvmc_to_stream(conn)->dport;
+	info->parked = xvmc_park_is_cut(conn);
 }
 
 static void stream_release(struct xvmc_conn *conn)
@@ -458,6 +505,8 @@ const struct xvmc_conn_ops xvmc_stream_ops = {
 	.opened		= stream_opened,
 	.refused	= stream_refused,
 	.down		= stream_down,
+	.cut		= xvmc_park_cut,
+	.meet		= xvmc_park_meet,
 	.tx_lent	= stream_tx_lent,
 	.data_ready	= stream_data_ready,
 	.write_space	= stream_write_space,

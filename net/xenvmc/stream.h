@@ -7,12 +7,46 @@
 #include "conn.h"
 
 /**
+ * struct xvmc_park - a connection that was cut may go on by another channel
+ * @token: names it, drawn by who connects; zero: it cannot go on
+ * @passive: this end has accepted it
+ * @again: made to go on where another was cut: it asks by RESUME
+ * @sent: own position when it goes on, as RESUME says it
+ * @received: the other one
+ * @node: in the list of cut ones, which holds a reference; as all below,
+ *	protected by the lock of stream_park.c
+ * @since: when it was cut
+ * @closed: the program has closed it
+ * @reset: and the peer is to have ECONNRESET
+ * @over: it does not go on: &enum xvmc_stat that counts it, 0 if it may
+ * @next: channel on which it is to go on, or NULL; a reference is held
+ * @heard: the peer's RESUME has come on @next
+ * @theirs: what it says
+ */
+struct xvmc_park {
+	u32 token[XVMC_TOKEN_WORDS];
+	bool passive;
+	bool again;
+	u64 sent;
+	u64 received;
+	struct list_head node;
+	unsigned long since;
+	bool closed;
+	bool reset;
+	u32 over;
+	struct xvmc_chan *next;
+	bool heard;
+	struct xvmc_msg_resume theirs;
+};
+
+/**
  * struct xvmc_stream - a stream's connection
  * @conn: the engine's
  * @saddr: domain id of this end
  * @daddr: domain id of the other end
  * @sport: port of this end
  * @dport: port of the other end
+ * @park: its life beyond the channel
  *
  * The names are those of the connection, whatever the socket does later.
  */
@@ -22,6 +56,7 @@ struct xvmc_stream {
 	u16 daddr;
 	u32 sport;
 	u32 dport;
+	struct xvmc_park park;
 };
 
 static inline struct xvmc_stream *xvmc_to_stream(struct xvmc_conn *conn)
@@ -48,9 +83,11 @@ extern const struct xvmc_conn_ops xvmc_stream_ops;
 /* stream.c: state and end of a stream */
 /* A connection of @sk with a reference, or NULL. Any context */
 struct xvmc_conn *xvmc_stream_conn_get(struct xvmc_sock *xsk);
-/* Locked: one reference, or an ERR_PTR */
+/* Locked: one reference, or an ERR_PTR. @asked: what the peer said, or NULL */
 struct xvmc_stream *xvmc_stream_conn_new(struct sock *sk,
-					 struct xvmc_chan *chan, gfp_t gfp);
+					 struct xvmc_chan *chan,
+					 const struct xvmc_stream *asked,
+					 gfp_t gfp);
 /* Locked: the handshake is over */
 void xvmc_stream_establish(struct sock *sk);
 /* Locked: the connection broke; pending error, both directions shut */
@@ -66,6 +103,16 @@ void xvmc_stream_leave(struct xvmc_conn *conn, bool reset);
 /* Consumes a reference of the socket */
 void xvmc_stream_close(struct sock *sk);
 int xvmc_stream_shutdown(struct socket *sock, int how);
+
+/* stream_park.c: callbacks of the engine. True: the connection was cut */
+void xvmc_park_cut(struct xvmc_conn *conn);
+void xvmc_park_meet(struct xvmc_conn *conn);
+bool xvmc_park_opened(struct xvmc_conn *conn);
+bool xvmc_park_refused(struct xvmc_conn *conn, u32 why);
+bool xvmc_park_down(struct xvmc_conn *conn);
+/* The program lets go of it. True: the peer hears of that later. Any context */
+bool xvmc_park_close(struct xvmc_stream *stream, bool reset);
+bool xvmc_park_is_cut(const struct xvmc_conn *conn);
 
 /* stream_connect.c */
 void xvmc_stream_init_sock(struct sock *sk);

@@ -46,7 +46,7 @@ static int stream_ask(struct sock *sk, gfp_t gfp)
 	chan = stream_channel(sock_net(sk), xsk->remote_domid);
 	if (IS_ERR(chan))
 		return PTR_ERR(chan);
-	stream = xvmc_stream_conn_new(sk, chan, gfp);
+	stream = xvmc_stream_conn_new(sk, chan, NULL, gfp);
 	xvmc_chan_put(chan);
 	if (IS_ERR(stream))
 		return PTR_ERR(stream) == -ENETDOWN ? -EHOSTUNREACH :
@@ -74,12 +74,15 @@ void xvmc_stream_ask_later(struct sock *sk)
 			     STREAM_BACKOFF_MAX);
 }
 
+/* The peer, or this guest, is suspended perhaps: it may come back */
 static void stream_ask_again(struct sock *sk)
 {
+	bool late = time_after(jiffies, xvmc_sk(sk)->deadline);
 	int err;
 
 	err = stream_ask(sk, GFP_ATOMIC);
-	if (err == -ENOMEM || err == -ENOBUFS)
+	if (!late && (err == -ENOMEM || err == -ENOBUFS ||
+		      err == -EHOSTUNREACH || err == -ENETUNREACH))
 		xvmc_stream_ask_later(sk);
 	else if (err)
 		xvmc_stream_reset(sk, -err);

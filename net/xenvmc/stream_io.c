@@ -111,7 +111,10 @@ static bool stream_has_room(struct sock *sk, struct xvmc_conn *conn)
 	return xvmc_tx_want_space(conn);
 }
 
-/* Could a writer go on? If not, it, or who polls, is woken when it can */
+/*
+ * Could a writer go on, or should it look for another connection? If not, it,
+ * or who polls, is woken when it can
+ */
 static bool stream_writable(struct sock *sk, struct xvmc_conn *conn)
 {
 	if (stream_has_room(sk, conn))
@@ -120,7 +123,8 @@ static bool stream_writable(struct sock *sk, struct xvmc_conn *conn)
 	WRITE_ONCE(xvmc_sk(sk)->nospace, true);
 	/* Pairs with the barrier in xvmc_stream_wake_space() */
 	smp_mb();
-	return stream_has_room(sk, conn);
+	return stream_has_room(sk, conn) ||
+	       conn != rcu_access_pointer(xvmc_sk(sk)->conn);
 }
 
 static bool stream_send_over(struct sock *sk)
@@ -164,15 +168,31 @@ static void stream_arm_space(struct sock *sk, struct xvmc_conn *conn)
 		sk->sk_write_space(sk);
 }
 
-static int stream_send_all(struct sock *sk, struct xvmc_conn *conn,
+/* A connection that was cut goes on as another one, see stream_park.c */
+static bool stream_renew_conn(struct xvmc_sock *xsk, struct xvmc_conn **connp)
+{
+	if (*connp == rcu_access_pointer(xsk->conn))
+		return false;
+	if (*connp)
+		xvmc_conn_put(*connp);
+	*connp = xvmc_stream_conn_get(xsk);
+	return true;
+}
+
+static int stream_send_all(struct sock *sk, struct xvmc_conn **connp,
 			   struct msghdr *msg, long timeo, int *copied)
 {
+	struct xvmc_conn *conn;
 	ssize_t n;
 	int err;
 
 	if (stream_send_over(sk))
 		return -EPIPE;
 	while (msg_data_left(msg)) {
+		stream_renew_conn(xvmc_sk(sk), connp);
+		conn = *connp;
+		if (!conn)
+			return -EPIPE;
 		n = stream_write(sk, conn, msg);
 		if (n < 0)
 			return n;
@@ -238,7 +258,7 @@ int xvmc_stream_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 		return err;
 	sk_clear_bit(SOCKWQ_ASYNC_NOSPACE, sk);
 	conn = xvmc_stream_conn_get(xvmc_sk(sk));
-	err = conn ? stream_send_all(sk, conn, msg, timeo, &copied) : -EPIPE;
+	err = conn ? stream_send_all(sk, &conn, msg, timeo, &copied) : -EPIPE;
 	if (conn)
 		xvmc_conn_put(conn);
 out:
@@ -448,11 +468,7 @@ static int stream_recv_all(struct sock *sk, struct xvmc_conn **connp,
 	ssize_t n;
 
 	for (;;) {
-		if (*connp != rcu_access_pointer(xsk->conn)) {
-			if (*connp)
-				xvmc_conn_put(*connp);
-			*connp = xvmc_stream_conn_get(xsk);
-		}
+		stream_renew_conn(xsk, connp);
 		ended = stream_ended(sk);
 		n = *connp ? stream_read(sk, *connp, rd) : 0;
 		if (n < 0)
@@ -465,6 +481,9 @@ static int stream_recv_all(struct sock *sk, struct xvmc_conn **connp,
 			continue;
 		/* It ended after the look at it and before that at the ring */
 		if (!n && !ended && stream_ended(sk))
+			continue;
+		/* Or what is unread is with another connection by now */
+		if (!n && stream_renew_conn(xsk, connp))
 			continue;
 		ended = ended || rd->fin;
 		if (stream_enough(*connp, rd, copied, target, ended,
@@ -581,9 +600,9 @@ static bool stream_readable(struct sock *sk, struct xvmc_conn *conn, bool edge)
 }
 
 /* RCU: the connection may be let go of meanwhile */
-static __poll_t stream_poll_conn(struct sock *sk, u8 state, bool edge)
+static __poll_t stream_poll_conn(struct sock *sk, struct xvmc_conn *conn,
+				 u8 state, bool edge)
 {
-	struct xvmc_conn *conn = rcu_dereference(xvmc_sk(sk)->conn);
 	u8 shutdown = READ_ONCE(sk->sk_shutdown);
 	bool opening = state == TCP_SYN_SENT;
 	__poll_t mask = 0;
@@ -618,6 +637,7 @@ __poll_t xvmc_stream_poll(struct file *file, struct socket *sock,
 {
 	bool edge = wait && (wait->_key & EPOLLET);
 	struct sock *sk = sock->sk;
+	struct xvmc_conn *conn;
 	__poll_t mask;
 	u8 state;
 
@@ -627,7 +647,11 @@ __poll_t xvmc_stream_poll(struct file *file, struct socket *sock,
 	if (state == TCP_LISTEN)
 		return xvmc_stream_accept_ready(sk) ? EPOLLIN | EPOLLRDNORM : 0;
 	rcu_read_lock();
-	mask = stream_poll_conn(sk, state, edge);
+	/* Another one has taken over meanwhile: that one will wake us */
+	do {
+		conn = rcu_dereference(xvmc_sk(sk)->conn);
+		mask = stream_poll_conn(sk, conn, state, edge);
+	} while (conn != rcu_access_pointer(xvmc_sk(sk)->conn));
 	rcu_read_unlock();
 	if (READ_ONCE(sk->sk_err))
 		mask |= EPOLLERR;

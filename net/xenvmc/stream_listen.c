@@ -209,7 +209,7 @@ static struct sock *stream_child_new(struct sock *sk, struct xvmc_chan *chan,
 	sock_hold(sk);
 	xsk->listener = sk;
 	xvmc_table_add_child(xsk, names->saddr, names->sport);
-	stream = xvmc_stream_conn_new(child, chan, GFP_KERNEL);
+	stream = xvmc_stream_conn_new(child, chan, names, GFP_KERNEL);
 	if (!IS_ERR(stream))
 		rcu_assign_pointer(xsk->conn, &stream->conn);
 	release_sock(child);
@@ -283,6 +283,7 @@ static struct sock *stream_find_listener(struct xvmc_chan *chan,
 {
 	names->sport = msg->dport;
 	names->dport = msg->sport;
+	memcpy(names->park.token, msg->token, sizeof(msg->token));
 	if (msg->type != SOCK_STREAM)
 		return NULL;
 	if (chan->ops == &xvmc_loop_ops)

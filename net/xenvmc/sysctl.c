@@ -11,12 +11,14 @@
 enum {
 	SYSCTL_SPIN_US,
 	SYSCTL_KEEPALIVE_S,
+	SYSCTL_PARK_S,
 	SYSCTL_MONITOR_RATE,
 	SYSCTL_ANNOUNCE,	/* last: not in every namespace */
 	SYSCTL_COUNT
 };
 
 static const unsigned int keepalive_max = 3600;
+static const unsigned int park_max = 86400;
 
 static int sysctl_announce(compat_ctl_table *table, int write, void *buffer,
 			   size_t *lenp, loff_t *ppos)
@@ -45,6 +47,14 @@ static const struct ctl_table xvmc_sysctls[] = {
 		.proc_handler = proc_douintvec_minmax,
 		.extra1 = SYSCTL_ZERO,
 		.extra2 = (void *)&keepalive_max,
+	},
+	[SYSCTL_PARK_S] = {
+		.procname = "park_s",
+		.maxlen = sizeof(unsigned int),
+		.mode = 0644,
+		.proc_handler = proc_douintvec_minmax,
+		.extra1 = SYSCTL_ZERO,
+		.extra2 = (void *)&park_max,
 	},
 	[SYSCTL_MONITOR_RATE] = {
 		.procname = "monitor_rate",
@@ -89,6 +99,7 @@ int __net_init xvmc_sysctl_init(struct net *net)
 	memcpy(table, xvmc_sysctls, n * sizeof(*table));
 	table[SYSCTL_SPIN_US].data = &xnet->spin_us;
 	table[SYSCTL_KEEPALIVE_S].data = &xnet->keepalive_s;
+	table[SYSCTL_PARK_S].data = &xnet->park_s;
 	table[SYSCTL_MONITOR_RATE].data = &xnet->event_rate;
 	table[SYSCTL_ANNOUNCE].data = &xnet->announce;
 	xnet->sysctl = register_net_sysctl_sz(net, "net/xenvmc", table, n);

@@ -242,6 +242,33 @@ TRACE_EVENT(xenvmc_lend,
 		  __entry->epoch)
 );
 
+/*
+ * A stream whose channel went for a suspend: "parked", "asks", "resumed", or
+ * the counter's name under which it ends. @sent and @received are its positions
+ */
+TRACE_EVENT(xenvmc_park,
+	TP_PROTO(u16 domid, u32 conn, const char *what, u64 sent,
+		 u64 received),
+	TP_ARGS(domid, conn, what, sent, received),
+	TP_STRUCT__entry(
+		__field(u16, domid)
+		__field(u32, conn)
+		__array(char, what, 16)
+		__field(u64, sent)
+		__field(u64, received)
+	),
+	TP_fast_assign(
+		__entry->domid = domid;
+		__entry->conn = conn;
+		strscpy(__entry->what, what, sizeof(__entry->what));
+		__entry->sent = sent;
+		__entry->received = received;
+	),
+	TP_printk("domid=%u conn=%u %s sent=%llu received=%llu",
+		  __entry->domid, __entry->conn, __entry->what,
+		  __entry->sent, __entry->received)
+);
+
 /* A peer has a new state */
 TRACE_EVENT(xenvmc_peer_state,
 	TP_PROTO(u16 domid, u8 old, u8 state),

@@ -249,8 +249,12 @@ static int loop_connect(void)
 		if (err)
 			return err;
 	}
-	for (i = 0; i < 2; i++)
+	for (i = 0; i < 2; i++) {
+		chan[i]->features = XVMC_FEATURES;
 		xvmc_chan_up(chan[i]);
+	}
+	for (i = 0; i < 2; i++)
+		xvmc_park_met(chan[i]);
 	xvmc_hook_peer_came(true);
 	return 0;
 }
@@ -286,22 +290,14 @@ exit_loop:
 	return err;
 }
 
-/**
- * xvmc_loop_exit() - closes both ends and waits for it
- *
- * Accepts what a failed xvmc_loop_init() left. Both are told first, for the
- * orderly close of one waits for the other.
- *
- * Context: Process context.
- */
-void xvmc_loop_exit(void)
+/* Both are told first, for the orderly close of one waits for the other */
+static void loop_end_both(enum xvmc_peer_event ev)
 {
 	int i;
 
 	for (i = 0; i < 2; i++)
 		if (loop_ends[i].peer)
-			xvmc_peer_event(loop_ends[i].peer, XVMC_PEV_LEAVE,
-					NULL);
+			xvmc_peer_event(loop_ends[i].peer, ev, NULL);
 	for (i = 0; i < 2; i++) {
 		if (!loop_ends[i].peer)
 			continue;
@@ -309,6 +305,39 @@ void xvmc_loop_exit(void)
 		xvmc_peer_put(loop_ends[i].peer);
 		loop_ends[i].peer = NULL;
 	}
+}
+
+/**
+ * xvmc_loop_exit() - closes both ends and waits for it
+ *
+ * Accepts what a failed xvmc_loop_init() left.
+ *
+ * Context: Process context.
+ */
+void xvmc_loop_exit(void)
+{
+	loop_end_both(XVMC_PEV_LEAVE);
+}
+
+/**
+ * xvmc_loop_suspend() - closes both ends, as a suspend does, and waits for it
+ *
+ * Context: Process context.
+ */
+void xvmc_loop_suspend(void)
+{
+	loop_end_both(XVMC_PEV_SUSPEND);
+}
+
+/**
+ * xvmc_loop_is_passive() - is it the end that listens?
+ * @chan: channel of the loopback
+ *
+ * Context: Any context.
+ */
+bool xvmc_loop_is_passive(const struct xvmc_chan *chan)
+{
+	return chan->peer == READ_ONCE(loop_ends[1].peer);
 }
 
 /**

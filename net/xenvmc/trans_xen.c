@@ -186,6 +186,7 @@ static int xen_offer(struct xvmc_peer *peer)
 	if (err)
 		return err;
 	pair->offer.version = XVMC_VERSION;
+	pair->offer.features = XVMC_FEATURES;
 	pair->offer.gref = chan->rx_ctl.mem.token;
 	err = xvmc_store_write_offer(peer->domid, &pair->offer);
 	if (err)
@@ -407,13 +408,13 @@ static void xen_unwatch(struct xvmc_peer *peer)
 	pair_queue_now(pair);
 }
 
-static int xen_send_hello(struct xvmc_chan *chan, u32 version)
+static int xen_send_hello(struct xvmc_chan *chan, u32 version, u32 features)
 {
 	struct xvmc_ctlmsg msg = {
 		.type = XVMC_MSG_HELLO,
 		.hello = {
 			.version = min_t(u32, version, XVMC_VERSION),
-			.features = 0,
+			.features = features & XVMC_FEATURES,
 			.ctl_gref = chan->rx_ctl.mem.token,
 		},
 	};
@@ -442,7 +443,7 @@ static int pair_bind(struct xen_pair *pair)
 	err = xvmc_evtchn_bind(chan, offer->port);
 	if (err)
 		return err == -EINVAL ? -EPROTO : err;
-	return xen_send_hello(chan, offer->version);
+	return xen_send_hello(chan, offer->version, offer->features);
 }
 
 /*

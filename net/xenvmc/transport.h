@@ -76,8 +76,11 @@ extern const struct xvmc_transport_ops xvmc_loop_ops;
 /* trans_loop.c: this guest as its own peer, a channel end for each role */
 int xvmc_loop_init(void);
 void xvmc_loop_exit(void);
+/* The same, as before a suspend. xvmc_loop_init() follows */
+void xvmc_loop_suspend(void);
 /* The end that connects (passive false) or listens. Returns a reference */
 struct xvmc_chan *xvmc_loop_chan_get(bool passive);
+bool xvmc_loop_is_passive(const struct xvmc_chan *chan);
 
 #ifdef CONFIG_XEN
 extern const struct xvmc_transport_ops xvmc_xen_ops;

@@ -99,9 +99,11 @@ int xvmc_store_has_directory(void)
  */
 int xvmc_store_announce(const char *addrs)
 {
+	char features[12];
 	int err;
 
-	err = store_write(STORE_OWN, "features", "0");
+	snprintf(features, sizeof(features), "%x", XVMC_FEATURES);
+	err = store_write(STORE_OWN, "features", features);
 	if (err)
 		return err;
 	err = store_write(STORE_OWN, "addr", addrs);

@@ -19,6 +19,7 @@ struct sock;
  * @announce: others are told of its addresses
  * @spin_us: microseconds that a reader may look before it sleeps
  * @keepalive_s: seconds between packets of a TCP connection at rest, 0: none
+ * @park_s: seconds that a connection may wait for its peer, 0: none does
  * @event_rate: events that are told in a second, at most
  * @sysctl: what makes the settings visible
  * @event_seq: number of the last event: event.c and its lock
@@ -31,6 +32,7 @@ struct xvmc_net {
 	u8 announce;
 	unsigned int spin_us;
 	unsigned int keepalive_s;
+	unsigned int park_s;
 	unsigned int event_rate;
 	struct ctl_table_header *sysctl;
 	u32 event_seq;
@@ -79,6 +81,7 @@ static inline void xvmc_sysctl_exit(struct net *net)
 void xvmc_sk_addrs(const struct sock *sk, struct in6_addr *local,
 		   struct in6_addr *remote);
 
+void xvmc_park_exit(void);
 int xvmc_af_init(void);
 void xvmc_af_exit(void);
 int xvmc_netlink_init(void);

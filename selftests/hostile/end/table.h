@@ -173,6 +173,14 @@ static const struct hostile_case hostile_cases[] = {
 	DO("upgrade_no_for_stream", BREAKS, tell_other_kind,
 	   XVMC_MSG_UPGRADE_NO, 0),
 
+	/* Nothing was cut */
+	HONEST("resume_nothing", REFUSES, RESUME),
+	WORD("resume_id_0", REFUSES, RESUME, 0, 0),
+	WORD("resume_zero_field", BREAKS, RESUME, 1, 1),
+	WORD("resume_position_max", REFUSES, RESUME, 6, U32_MAX),
+	LEN("short_resume", BREAKS, XVMC_MSG_RESUME, 39),
+	DO("flood_of_resumes", REFUSES, tell_flood, XVMC_MSG_RESUME, 1000),
+
 	/* Bodies and frames */
 	LEN("type_0", NO_TYPE, 0, 0),
 	LEN("type_18", NO_TYPE, XVMC_MSG_RESUME + 1, 8),

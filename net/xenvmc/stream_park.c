@@ -1,0 +1,727 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Streams of AF_XENVMC: they outlive a suspend of either end.
+ *
+ * Implementation notes
+ *
+ * When a channel goes for a suspend, its streams are cut: each is "parked" in
+ * a list here. Its connection is DEAD, its unread bytes are in private memory,
+ * the socket stays ESTABLISHED: to a reader it is empty, to a writer full. When
+ * a channel to the same guest is up, a new connection takes over what the old
+ * one had and asks by RESUME, as the peer does; each end finds the stream by
+ * its token and compares positions. The other one's RESUME is the answer to the
+ * own one, in whichever order they come. Documentation/migration.rst has more.
+ *
+ * A stream is in the list from the cut until it is UP again or is lost, first
+ * with its old connection, then with the new one. The list holds a reference.
+ *
+ * Contexts. What can wait for a reader in a page fault, and what takes the
+ * socket's lock, is done by the connection's own work, as the engine's meet
+ * callback; everybody else changes words under park_lock and calls for it.
+ *
+ * Locks, outermost first: rx.mutex of the old connection, the socket's, then
+ * park_lock, which is BH-safe and inside which only a channel's is taken.
+ */
+#include <linux/net.h>
+#include <linux/slab.h>
+#include "fault.h"
+#include "peer.h"
+#include "stats.h"
+#include "stream.h"
+#include "trace.h"
+#include "xenvmc_priv.h"
+
+#define PARK_MAX	4096			/* of one guest */
+#define PARK_MAX_BYTES	(20U << 20)		/* of one guest, unread */
+#define PARK_TICK	HZ
+#define PARK_ANSWER	(30 * HZ)		/* for the peer's RESUME */
+
+static void park_tick(struct work_struct *work);
+
+static LIST_HEAD(parked);
+static DEFINE_SPINLOCK(park_lock);		/* the list, struct xvmc_park */
+static DECLARE_DELAYED_WORK(park_work, park_tick);
+
+static void park_trace(const struct xvmc_stream *stream, const char *what)
+{
+	trace_xenvmc_park(stream->conn.chan->peer->domid, stream->conn.id,
+			  what, stream->park.sent, stream->park.received);
+}
+
+static bool park_is_listed(const struct xvmc_stream *stream)
+{
+	lockdep_assert_held(&park_lock);
+	return !list_empty(&stream->park.node);
+}
+
+/* With a new connection it is not DEAD, unless that was cut as well */
+static bool park_is_dead(const struct xvmc_stream *stream)
+{
+	return READ_ONCE(stream->conn.state) == XVMC_CONN_DEAD;
+}
+
+static void park_refuse(struct xvmc_chan *chan, u32 peer_id)
+{
+	struct xvmc_ctlmsg no = { .type = XVMC_MSG_REFUSE };
+
+	no.conn.conn = peer_id;
+	no.conn.arg = ECONNRESET;
+	/* Without room the asking end finds out by its own timeout */
+	if (xvmc_chan_send(chan, &no))
+		xvmc_stat_inc(XVMC_STAT_CTL_DROPPED);
+}
+
+/* Who has asked already is told. The caller puts the list's reference */
+static void park_unlist(struct xvmc_stream *stream)
+{
+	struct xvmc_park *park = &stream->park;
+
+	lockdep_assert_held(&park_lock);
+	list_del_init(&park->node);
+	if (!park->next)
+		return;
+	if (park->heard)
+		park_refuse(park->next, park->theirs.conn);
+	xvmc_chan_put(park->next);
+	park->next = NULL;
+}
+
+/* Are both ends of @chan those of the stream? dom0 attests the uuid */
+static bool park_fits(const struct xvmc_stream *stream,
+		      const struct xvmc_chan *chan)
+{
+	const struct xvmc_chan *old = stream->conn.chan;
+
+	if (old->ops != chan->ops || strcmp(old->uuid, chan->uuid))
+		return false;
+	if (chan->ops == &xvmc_loop_ops)
+		return stream->park.passive == xvmc_loop_is_passive(chan);
+	return chan->uuid[0];
+}
+
+/* ---- the channel goes --------------------------------------------------- */
+
+/* What one guest can make us keep is bounded, its unread bytes are as well */
+static bool park_has_room(const struct xvmc_stream *stream)
+{
+	const struct xvmc_stream *other;
+	u32 n = 0;
+	u64 bytes = 0;
+
+	lockdep_assert_held(&park_lock);
+	list_for_each_entry(other, &parked, park.node) {
+		if (other->conn.chan->ops != stream->conn.chan->ops ||
+		    strcmp(other->conn.chan->uuid, stream->conn.chan->uuid))
+			continue;
+		n++;
+		bytes += READ_ONCE(other->conn.rx.spill) ?
+			 READ_ONCE(other->conn.rx.spill_len) : 0;
+	}
+	return n < PARK_MAX && bytes < PARK_MAX_BYTES;
+}
+
+/* Where it can go on. Its work finds out what is in the way */
+static void park_offer(struct xvmc_stream *stream, struct xvmc_chan *chan)
+{
+	struct xvmc_park *park = &stream->park;
+
+	lockdep_assert_held(&park_lock);
+	if (stream->conn.chan == chan)
+		return;
+	if (park->next != chan) {
+		if (park->next)
+			xvmc_chan_put(park->next);
+		xvmc_chan_hold(chan);
+		park->next = chan;
+		park->heard = false;
+	}
+	/* It came back with a module that does not know how */
+	if (!(chan->features & XVMC_FEATURE_RESUME))
+		park->over = XVMC_STAT_PARK_REFUSED;
+	xvmc_conn_meet(&stream->conn);
+}
+
+/* The guest may be back before we notice that it was away */
+static void park_look(struct xvmc_stream *stream)
+{
+	const struct xvmc_chan *old = stream->conn.chan;
+	struct xvmc_chan *chan;
+
+	if (old->ops == &xvmc_loop_ops)
+		chan = xvmc_loop_chan_get(stream->park.passive);
+	else
+		chan = xvmc_peer_chan_by_uuid(old->uuid);
+	if (!chan)
+		return;
+	spin_lock_bh(&park_lock);
+	if (park_is_listed(stream) && park_fits(stream, chan) &&
+	    READ_ONCE(chan->state) == XVMC_CHAN_UP)
+		park_offer(stream, chan);
+	spin_unlock_bh(&park_lock);
+	xvmc_chan_put(chan);
+}
+
+/* Kept? The program may have closed it, and wants the peer to know, or not */
+static bool park_enlist(struct xvmc_stream *stream, bool *full)
+{
+	lockdep_assert_held(&park_lock);
+	/* Resumed, and cut before anybody was told */
+	if (park_is_listed(stream))
+		return true;
+	if (stream->park.reset)
+		return false;
+	*full = !park_has_room(stream);
+	if (*full)
+		return false;
+	xvmc_conn_hold(&stream->conn);
+	stream->park.since = jiffies;
+	list_add_tail(&stream->park.node, &parked);
+	return true;
+}
+
+/**
+ * xvmc_park_cut() - the channel goes for a suspend
+ * @conn: connection
+ *
+ * Context: process, the channel's close work.
+ */
+void xvmc_park_cut(struct xvmc_conn *conn)
+{
+	struct xvmc_stream *stream = xvmc_to_stream(conn);
+	bool kept, full = false;
+
+	if (!READ_ONCE(xvmc_net(sock_net(conn->sk))->park_s) ||
+	    !memchr_inv(stream->park.token, 0, sizeof(stream->park.token)) ||
+	    !park_fits(stream, conn->chan))
+		return;
+	spin_lock_bh(&park_lock);
+	kept = park_enlist(stream, &full);
+	spin_unlock_bh(&park_lock);
+	if (full)
+		xvmc_stat_inc(XVMC_STAT_PARK_FULL);
+	if (!kept)
+		return;
+	xvmc_stat_inc(XVMC_STAT_CONN_PARKED);
+	park_trace(stream, "parked");
+	queue_delayed_work(xvmc_wq, &park_work, PARK_TICK);
+	park_look(stream);
+}
+
+/**
+ * xvmc_park_met() - a channel is up
+ * @chan: channel, perhaps to a guest that was suspended
+ *
+ * Context: any.
+ */
+void xvmc_park_met(struct xvmc_chan *chan)
+{
+	struct xvmc_stream *stream;
+
+	spin_lock_bh(&park_lock);
+	list_for_each_entry(stream, &parked, park.node)
+		if (park_fits(stream, chan))
+			park_offer(stream, chan);
+	spin_unlock_bh(&park_lock);
+}
+
+/* ---- it is lost --------------------------------------------------------- */
+
+/* For the reason that @stat counts. Process context */
+static void park_lose(struct xvmc_stream *stream, enum xvmc_stat stat)
+{
+	struct xvmc_conn *conn = &stream->conn;
+	struct sock *sk = conn->sk;
+	bool listed;
+
+	spin_lock_bh(&park_lock);
+	listed = park_is_listed(stream);
+	if (listed)
+		park_unlist(stream);
+	spin_unlock_bh(&park_lock);
+	if (!listed)
+		return;
+	xvmc_stat_inc(stat);
+	park_trace(stream, xvmc_stat_name(stat));
+	lock_sock(sk);
+	if (xvmc_stream_conn_locked(sk) == conn)
+		xvmc_stream_reset(sk, ECONNRESET);
+	release_sock(sk);
+	xvmc_conn_put(conn);
+}
+
+/* Those whose guest does not come back in time */
+static void park_tick(struct work_struct *work)
+{
+	struct xvmc_stream *stream;
+	bool again;
+	u32 wait;
+
+	spin_lock_bh(&park_lock);
+	list_for_each_entry(stream, &parked, park.node) {
+		wait = READ_ONCE(xvmc_net(sock_net(stream->conn.sk))->park_s);
+		/* A new connection has a timer of its own */
+		if (!park_is_dead(stream) ||
+		    time_before(jiffies, stream->park.since + wait * HZ))
+			continue;
+		stream->park.over = XVMC_STAT_PARK_EXPIRED;
+		xvmc_conn_meet(&stream->conn);
+	}
+	again = !list_empty(&parked);
+	spin_unlock_bh(&park_lock);
+	if (again)
+		queue_delayed_work(xvmc_wq, &park_work, PARK_TICK);
+}
+
+/* ---- it goes on --------------------------------------------------------- */
+
+/* A connection on @chan with the names of @old, not yet known to anybody */
+static struct xvmc_stream *park_conn_new(const struct xvmc_stream *old,
+					 struct xvmc_chan *chan)
+{
+	struct xvmc_stream *stream = NULL;
+	int err;
+
+	if (!xvmc_should_fail(XVMC_FAULT_RESUME))
+		stream = kzalloc(sizeof(*stream), GFP_KERNEL);
+	if (!stream)
+		return ERR_PTR(-ENOMEM);
+	stream->saddr = old->saddr;
+	stream->daddr = old->daddr;
+	stream->sport = old->sport;
+	stream->dport = old->dport;
+	/* It may have another id by now, and so may we */
+	if (chan->ops != &xvmc_loop_ops) {
+		stream->saddr = xvmc_addr_own_domid();
+		stream->daddr = chan->peer->domid;
+	}
+	memcpy(stream->park.token, old->park.token,
+	       sizeof(stream->park.token));
+	stream->park.passive = old->park.passive;
+	stream->park.again = true;
+	INIT_LIST_HEAD(&stream->park.node);
+	err = xvmc_conn_init(&stream->conn, &xvmc_stream_ops, old->conn.sk,
+			     chan);
+	if (!err)
+		return stream;
+	kfree(stream);
+	return ERR_PTR(err);
+}
+
+/* The place in the list, with what is known of the peer and the program */
+static void park_replace(struct xvmc_stream *stream, struct xvmc_stream *old)
+{
+	struct xvmc_park *park = &stream->park;
+
+	lockdep_assert_held(&park_lock);
+	park->since = old->park.since;
+	park->closed = old->park.closed;
+	park->reset = old->park.reset;
+	park->over = old->park.over;
+	park->next = old->park.next;
+	park->heard = old->park.heard;
+	park->theirs = old->park.theirs;
+	old->park.next = NULL;
+	xvmc_conn_hold(&stream->conn);
+	list_replace_init(&old->park.node, &park->node);
+}
+
+/* Positions; the end of a stream counts as a byte */
+static void park_set_positions(struct xvmc_stream *stream,
+			       const struct xvmc_conn *old)
+{
+	const struct xvmc_conn *conn = &stream->conn;
+	u32 unread = 0;
+	bool fin = old->rx.fin;
+
+	lockdep_assert_held(&old->rx.mutex);
+	if (old->rx.spill) {
+		unread = old->rx.spill_len - old->rx.spill_off;
+		fin = old->rx.spill_mark.seq;
+	}
+	stream->park.sent = conn->tx.bytes + conn->tx.fin;
+	stream->park.received = old->rx.bytes + unread + fin;
+}
+
+/*
+ * The socket changes over. A reader that finds the old connection empty looks
+ * again, for it sees then that there is another one. Who closes has taken the
+ * connection from the socket before he says so in xvmc_park_close().
+ */
+static bool park_swap_locked(struct xvmc_stream *stream,
+			     struct xvmc_stream *old)
+{
+	struct sock *sk = old->conn.sk;
+	struct xvmc_sock *xsk = xvmc_sk(sk);
+	bool mine = xvmc_stream_conn_locked(sk) == &old->conn;
+	bool ok;
+
+	spin_lock_bh(&park_lock);
+	ok = park_is_listed(old) && (mine || old->park.closed);
+	if (ok)
+		park_replace(stream, old);
+	spin_unlock_bh(&park_lock);
+	if (!ok)
+		return false;
+	park_set_positions(stream, &old->conn);
+	xvmc_conn_inherit_rx(&stream->conn, &old->conn);
+	if (!mine) {
+		/* Nobody reads it */
+		stream->conn.rx.orphan = true;
+		return true;
+	}
+	xsk->remote_domid = stream->daddr;
+	xsk->local_domid = stream->saddr;
+	xvmc_conn_hold(&stream->conn);
+	rcu_assign_pointer(xsk->conn, &stream->conn);
+	return true;
+}
+
+/* Puts the references of the old one if it did: the list's, the socket's */
+static bool park_swap(struct xvmc_stream *stream, struct xvmc_stream *old)
+{
+	struct sock *sk = old->conn.sk;
+	bool ok;
+
+	xvmc_conn_inherit_tx(&stream->conn, &old->conn);
+	mutex_lock(&old->conn.rx.mutex);
+	lock_sock(sk);
+	ok = park_swap_locked(stream, old);
+	release_sock(sk);
+	mutex_unlock(&old->conn.rx.mutex);
+	if (!ok)
+		return false;
+	if (!stream->conn.rx.orphan)
+		xvmc_conn_put(&old->conn);
+	xvmc_conn_put(&old->conn);
+	/* Whoever sleeps does so with the old one */
+	sk->sk_data_ready(sk);
+	xvmc_stream_wake_space(sk);
+	return true;
+}
+
+/* Both have asked. The ends know of the same bytes, or nothing goes on */
+static void park_answer(struct xvmc_stream *stream,
+			const struct xvmc_msg_resume *theirs)
+{
+	const struct xvmc_park *park = &stream->park;
+
+	if (theirs->sent == park->received && theirs->received == park->sent) {
+		xvmc_conn_answer(&stream->conn, theirs->conn);
+		return;
+	}
+	xvmc_conn_no(&stream->conn, EBADMSG);
+	park_refuse(stream->conn.chan, theirs->conn);
+}
+
+static void park_ask(struct xvmc_stream *stream)
+{
+	struct xvmc_net *xnet = xvmc_net(sock_net(stream->conn.sk));
+	struct xvmc_park *park = &stream->park;
+	struct xvmc_msg_resume theirs;
+	bool heard = false;
+	long left;
+
+	park_trace(stream, "asks");
+	left = park->since + READ_ONCE(xnet->park_s) * HZ - jiffies;
+	xvmc_conn_ask(&stream->conn, clamp(left, 1L, (long)PARK_ANSWER));
+	/* What came before that, and for this channel */
+	spin_lock_bh(&park_lock);
+	if (park->next == stream->conn.chan) {
+		heard = park->heard;
+		theirs = park->theirs;
+		xvmc_chan_put(park->next);
+		park->next = NULL;
+	}
+	spin_unlock_bh(&park_lock);
+	if (heard)
+		park_answer(stream, &theirs);
+	/* The channel went before there was anything to refuse */
+	else if (park_is_dead(stream))
+		xvmc_conn_meet(&stream->conn);
+}
+
+/* Goes on by @chan. If that is closed again, another one may follow */
+static void park_resume(struct xvmc_stream *old, struct xvmc_chan *chan)
+{
+	struct xvmc_stream *stream;
+
+	stream = park_conn_new(old, chan);
+	if (PTR_ERR_OR_ZERO(stream) == -ENETDOWN)
+		return;
+	if (IS_ERR(stream)) {
+		park_lose(old, XVMC_STAT_PARK_NO_MEMORY);
+		return;
+	}
+	if (park_swap(stream, old))
+		park_ask(stream);
+	else
+		xvmc_conn_leave(&stream->conn, ECONNRESET, true, true);
+	xvmc_conn_put(&stream->conn);
+}
+
+/*
+ * The channel to go on by, with a reference, if nothing is in the way: the old
+ * connection has written its last byte, and saved what is unread.
+ */
+static struct xvmc_chan *park_get_next(struct xvmc_stream *stream)
+{
+	struct xvmc_chan *chan = NULL;
+
+	spin_lock_bh(&park_lock);
+	if (park_is_listed(stream) && park_is_dead(stream) &&
+	    READ_ONCE(stream->conn.tx.closed) &&
+	    !READ_ONCE(stream->conn.rx.torn) &&
+	    !rcu_access_pointer(stream->conn.rx.ring))
+		chan = stream->park.next;
+	if (chan)
+		xvmc_chan_hold(chan);
+	spin_unlock_bh(&park_lock);
+	return chan;
+}
+
+/**
+ * xvmc_park_meet() - something has changed for a connection that was cut
+ * @conn: connection
+ *
+ * Context: process, the connection's work.
+ */
+void xvmc_park_meet(struct xvmc_conn *conn)
+{
+	struct xvmc_stream *stream = xvmc_to_stream(conn);
+	struct xvmc_chan *chan;
+	u32 over;
+
+	spin_lock_bh(&park_lock);
+	over = park_is_dead(stream) ? stream->park.over : 0;
+	spin_unlock_bh(&park_lock);
+	if (over) {
+		park_lose(stream, over);
+		return;
+	}
+	chan = park_get_next(stream);
+	if (!chan)
+		return;
+	park_resume(stream, chan);
+	xvmc_chan_put(chan);
+}
+
+static struct xvmc_stream *park_find(const struct xvmc_chan *chan,
+				     const struct xvmc_msg_resume *msg)
+{
+	struct xvmc_stream *stream;
+
+	lockdep_assert_held(&park_lock);
+	list_for_each_entry(stream, &parked, park.node)
+		if (!memcmp(stream->park.token, msg->token,
+			    sizeof(msg->token)) && park_fits(stream, chan))
+			return stream;
+	return NULL;
+}
+
+/* RESUME was sent, or will be before anything else */
+static bool park_has_asked(const struct xvmc_stream *stream,
+			   const struct xvmc_chan *chan)
+{
+	u8 state = READ_ONCE(stream->conn.state);
+
+	return stream->conn.chan == chan && state != XVMC_CONN_NEW &&
+	       state != XVMC_CONN_DEAD;
+}
+
+/**
+ * xvmc_stream_resumed() - RESUME came
+ * @chan: channel
+ * @msg: the message
+ *
+ * Context: process, the channel's work.
+ */
+void xvmc_stream_resumed(struct xvmc_chan *chan,
+			 const struct xvmc_msg_resume *msg)
+{
+	struct xvmc_stream *stream;
+	bool asked = false;
+
+	spin_lock_bh(&park_lock);
+	stream = park_find(chan, msg);
+	if (stream)
+		asked = park_has_asked(stream, chan);
+	if (asked) {
+		xvmc_conn_hold(&stream->conn);
+	} else if (stream) {
+		park_offer(stream, chan);
+		stream->park.heard = true;
+		stream->park.theirs = *msg;
+	}
+	spin_unlock_bh(&park_lock);
+	if (!stream)
+		park_refuse(chan, msg->conn);
+	if (!asked)
+		return;
+	park_answer(stream, msg);
+	xvmc_conn_put(&stream->conn);
+}
+
+/* ---- callbacks of the engine, and close --------------------------------- */
+
+/**
+ * xvmc_park_opened() - a connection is UP
+ * @conn: connection
+ *
+ * Context: process, the connection's work.
+ * Return: true if it goes on where another one was cut.
+ */
+bool xvmc_park_opened(struct xvmc_conn *conn)
+{
+	struct xvmc_stream *stream = xvmc_to_stream(conn);
+	bool listed, closed, reset;
+
+	spin_lock_bh(&park_lock);
+	/* Cut again, it stays where it is */
+	listed = park_is_listed(stream) && !READ_ONCE(conn->cut);
+	if (listed)
+		park_unlist(stream);
+	closed = stream->park.closed;
+	reset = stream->park.reset;
+	spin_unlock_bh(&park_lock);
+	if (!listed)
+		return stream->park.again;
+	xvmc_stat_inc(XVMC_STAT_CONN_RESUMED);
+	park_trace(stream, "resumed");
+	if (closed)
+		xvmc_conn_leave(conn, reset ? ECONNRESET :
+				XENVMC_REASON_CLOSED, reset, true);
+	xvmc_conn_put(conn);
+	return true;
+}
+
+/**
+ * xvmc_park_refused() - a connection cannot be made
+ * @conn: connection
+ * @why: errno, positive; EAGAIN: the channel has gone again
+ *
+ * Context: process, the connection's work.
+ * Return: true if it was one that had been cut.
+ */
+bool xvmc_park_refused(struct xvmc_conn *conn, u32 why)
+{
+	struct xvmc_stream *stream = xvmc_to_stream(conn);
+
+	if (!stream->park.again)
+		return false;
+	if (why == EAGAIN) {
+		/* It was never UP, nor stopped */
+		mutex_lock(&conn->tx.mutex);
+		conn->tx.closed = true;
+		mutex_unlock(&conn->tx.mutex);
+		xvmc_conn_meet(conn);
+		return true;
+	}
+	park_lose(stream, why == EBADMSG ? XVMC_STAT_PARK_MISMATCH :
+		  why == ETIMEDOUT ? XVMC_STAT_PARK_EXPIRED :
+		  XVMC_STAT_PARK_REFUSED);
+	/* Its unread bytes stay with the socket */
+	xvmc_conn_leave(conn, ECONNRESET, true, false);
+	return true;
+}
+
+/**
+ * xvmc_park_down() - a connection has ended
+ * @conn: connection
+ *
+ * Context: process, the connection's work.
+ * Return: true if it was cut, and can go on as far as is known.
+ */
+bool xvmc_park_down(struct xvmc_conn *conn)
+{
+	struct xvmc_stream *stream = xvmc_to_stream(conn);
+	bool cut;
+
+	if (!READ_ONCE(conn->cut))
+		return false;
+	if (READ_ONCE(conn->rx.torn))
+		park_lose(stream, XVMC_STAT_PARK_TORN);
+	spin_lock_bh(&park_lock);
+	cut = park_is_listed(stream);
+	spin_unlock_bh(&park_lock);
+	/* It may have been in the way of going on that this had not run yet */
+	if (cut)
+		xvmc_conn_meet(conn);
+	return cut;
+}
+
+/**
+ * xvmc_park_close() - the program lets go of a connection
+ * @stream: connection that no socket has any more
+ * @reset: the peer is to have ECONNRESET, else the end of the stream
+ *
+ * A peer that is refused has ECONNRESET, so there is nothing to keep for that.
+ * Context: any.
+ * Return: true if it is cut, and the peer hears of this when they meet.
+ */
+bool xvmc_park_close(struct xvmc_stream *stream, bool reset)
+{
+	bool listed, drop;
+
+	spin_lock_bh(&park_lock);
+	/* Also for who cuts it a moment later */
+	stream->park.closed = true;
+	stream->park.reset |= reset;
+	listed = park_is_listed(stream);
+	drop = listed && reset && park_is_dead(stream);
+	if (drop)
+		park_unlist(stream);
+	else if (listed)
+		xvmc_conn_meet(&stream->conn);
+	spin_unlock_bh(&park_lock);
+	if (drop)
+		xvmc_conn_put(&stream->conn);
+	return listed && !drop;
+}
+
+/**
+ * xvmc_park_is_cut() - does it wait for its peer?
+ * @conn: connection of a stream
+ *
+ * Context: any.
+ */
+bool xvmc_park_is_cut(const struct xvmc_conn *conn)
+{
+	const struct xvmc_stream *stream;
+
+	stream = container_of(conn, struct xvmc_stream, conn);
+	return !list_empty_careful(&stream->park.node) && park_is_dead(stream);
+}
+
+/**
+ * xvmc_park_get() - one of those that wait for their peer
+ * @n: number, from 0
+ *
+ * Context: any.
+ * Return: the connection with a reference, or NULL.
+ */
+struct xvmc_conn *xvmc_park_get(unsigned long n)
+{
+	struct xvmc_stream *stream;
+	struct xvmc_conn *conn = NULL;
+
+	spin_lock_bh(&park_lock);
+	list_for_each_entry(stream, &parked, park.node) {
+		if (!park_is_dead(stream) || n--)
+			continue;
+		conn = &stream->conn;
+		xvmc_conn_hold(conn);
+		break;
+	}
+	spin_unlock_bh(&park_lock);
+	return conn;
+}
+
+/**
+ * xvmc_park_exit() - nothing is parked: each connection holds the module
+ *
+ * Context: module exit.
+ */
+void xvmc_park_exit(void)
+{
+	cancel_delayed_work_sync(&park_work);
+}
