@@ -13,7 +13,7 @@
  * lend, to the ring again.
  *
  * loopback is the peer that goes and comes: 0 closes the loopback's channel and
- * waits until nothing is left of it, 1 makes it anew.
+ * waits until nothing is left of it, 1 makes it anew, 2 is as 0 by a suspend.
  */
 #include <linux/atomic.h>
 #include <linux/export.h>
@@ -76,29 +76,33 @@ static const struct kernel_param_ops fault_calls_ops = {
 	.get = fault_get_calls,
 };
 
-static bool loopback_up = true;
+static unsigned int loopback = 1;
 
 /* The parameters' lock is held: one at a time */
 static int fault_loopback(const char *value, const struct kernel_param *param)
 {
-	bool up;
+	bool on, was_on = loopback == 1;
+	unsigned int to;
 	int err;
 
-	err = kstrtobool(value, &up);
-	if (err || up == loopback_up)
+	err = kstrtouint(value, 0, &to);
+	on = !err && to == 1;
+	if (err || on == was_on)
 		return err;
-	if (up)
+	if (on)
 		err = xvmc_loop_init();
+	else if (to == 2)
+		xvmc_loop_suspend();
 	else
 		xvmc_loop_exit();
 	if (!err)
-		loopback_up = up;
+		loopback = to;
 	return err;
 }
 
 static const struct kernel_param_ops fault_loopback_ops = {
 	.set = fault_loopback,
-	.get = param_get_bool,
+	.get = param_get_uint,
 };
 
 module_param_string(fault_site, fault_site, sizeof(fault_site), 0600);
@@ -107,8 +111,8 @@ module_param_cb(fault_nth, &fault_ops, NULL, 0600);
 MODULE_PARM_DESC(fault_nth, "the call that fails; 0: none");
 module_param_cb(fault_calls, &fault_calls_ops, NULL, 0400);
 MODULE_PARM_DESC(fault_calls, "calls of each site since fault_nth was set");
-module_param_cb(loopback, &fault_loopback_ops, &loopback_up, 0600);
-MODULE_PARM_DESC(loopback, "0: the loopback's channel goes; 1: it comes");
+module_param_cb(loopback, &fault_loopback_ops, &loopback, 0600);
+MODULE_PARM_DESC(loopback, "0, 2: the loopback's channel goes; 1: it comes");
 module_param(switch_bytes, uint, 0600);
 MODULE_PARM_DESC(switch_bytes, "a reader recalls its ring so often; 0: never");
 

@@ -45,6 +45,7 @@ TESTS = (
     ("unload", 400, ["unload", *BUSY]),
     ("switch", 1500, ["switch"]),
     ("late", 900, ["late"]),
+    ("park", 600, ["park"]),
     ("hostile", 600, ["hostile"]),
     ("kernel", 900, ["kernel"]),
     ("model", 600, ["model", "20"]),
