@@ -195,7 +195,8 @@ static void chan_send_bye(struct xvmc_chan *chan)
 	struct xvmc_ctlmsg msg = { .type = XVMC_MSG_BYE };
 
 	msg.bye.reason = chan->reason;
-	if (chan->bye && xvmc_chan_send(chan, &msg))
+	/* Before the peer's ring is mapped there is nobody to say it to */
+	if (chan->bye && xvmc_chan_send(chan, &msg) == -EAGAIN)
 		xvmc_stat_inc(XVMC_STAT_CTL_DROPPED);
 }
 
