@@ -6,7 +6,8 @@ connection that did not move. "|" stands between what is right, too: where the
 two ends of a connection, which count together here, race. A site fails as often
 as there are entries; but ctl_send, which depends on who is faster.
 """
-SOUND = {"back": "sockopt|sockopt*2", "unload": "unload|unload*2"}
+SOUND = {"back": "sockopt|sockopt*2", "unload": "unload|unload*2",
+         "park": "channels_down*2"}
 
 _TWICE = ["", ""]
 _NOT_LOADED = ["not loaded"] * 2
@@ -14,6 +15,8 @@ _NO_RING = ["no_ring"] * 2
 # One end is short of memory, and in time the other misses its answer
 _NO_CONN = ["no_match no_memory tcp|no_memory tcp",
             "no_answer no_memory tcp|no_memory tcp"]
+_GOES_ON = ["channels_down*2"]
+_LOST = ["channels_down*2 ECONNRESET|channels_down*2 EPIPE"]
 _BACK = ["sockopt|sockopt*2"] * 3
 _UNLOAD = ["unload|unload*2"] * 3
 
@@ -28,6 +31,12 @@ EFFECTS = {
                "conn_id": ["ENOBUFS", ""], "rx_ring": _TWICE, "ring": _TWICE,
                "ring_hdr": _TWICE, "ring_page": _TWICE, "grant": _TWICE,
                "map": _TWICE, "tx_ring": _TWICE, "ctl_send": [""]},
+    "park": {"spill": _LOST, "resume": _LOST * 2, "position": _LOST * 2,
+             "conn_id": _LOST * 2, "peer": _GOES_ON * 2, "chan": _GOES_ON * 2,
+             "ring": _GOES_ON * 4, "ring_hdr": _GOES_ON * 4,
+             "ring_page": _GOES_ON * 4, "grant": _GOES_ON * 4,
+             "map": _GOES_ON * 4, "rx_ring": _GOES_ON * 2,
+             "tx_ring": _GOES_ON * 2, "ctl_send": _GOES_ON},
     "hook": {"hook_conn": _NO_CONN, "conn_id": _NO_CONN, "rx_ring": _NO_RING,
              "ring": _NO_RING, "ring_hdr": _NO_RING, "ring_page": _NO_RING,
              "grant": _NO_RING, "map": _NO_RING, "tx_ring": _NO_RING,

@@ -109,6 +109,37 @@ def stream():
         close(*reversed(opened))
 
 
+def channel(state):
+    """The loopback's goes, or comes: then an error is that of one attempt."""
+    for attempt in range(2):
+        try:
+            with open(f"{walk.PARAMETERS}/loopback", "w",
+                      encoding="ascii") as knob:
+                knob.write(state)
+            return
+        except OSError:
+            if attempt:
+                raise
+
+
+def park():
+    """A connection of AF_XENVMC with unread bytes outlives a suspend."""
+    with socket.socket(walk.AF_XENVMC, socket.SOCK_STREAM) as listener, \
+            socket.socket(walk.AF_XENVMC, socket.SOCK_STREAM) as client:
+        call(LIBC.bind, listener, walk.named(walk.ANY, PORT))
+        listener.listen(8)
+        call(LIBC.connect, client, walk.named(SELF, PORT))
+        with accept(listener) as child:
+            child.settimeout(DEADLINE / 2)
+            client.settimeout(DEADLINE / 2)
+            client.sendall(walk.block(5, SIZE // 4))
+            Now.begin()
+            channel("2")
+            channel("1")
+            walk.take(child, walk.block(5, SIZE // 4))
+            walk.exchange(client, child, SIZE)
+
+
 def within(space, function):
     """Call it in another network namespace."""
     with open("/proc/thread-self/ns/net", "rb") as home:
@@ -234,6 +265,7 @@ def load():
 
 # Path, the modules that it needs
 PATHS = {load: (), netns: ("xenvmc",), stream: ("xenvmc",),
+         park: ("xenvmc",),
          hook: ("xenvmc", "xenvmc_inet"), back: ("xenvmc", "xenvmc_inet"),
          unload: ("xenvmc", "xenvmc_inet")}
 
