@@ -86,6 +86,7 @@ struct xvmc_chan *xvmc_chan_new(struct xvmc_peer *peer)
 	spin_lock_init(&chan->lock);
 	mutex_init(&chan->grow_mutex);
 	INIT_LIST_HEAD(&chan->send_list);
+	INIT_LIST_HEAD(&chan->answers);
 	INIT_LIST_HEAD(&chan->starving);
 	xa_init_flags(&chan->conns, XA_FLAGS_ALLOC1 | XA_FLAGS_LOCK_BH);
 	init_waitqueue_head(&chan->idle);
@@ -205,6 +206,7 @@ static void chan_drop_lists(struct xvmc_chan *chan)
 {
 	struct xvmc_conn *conn, *next;
 
+	xvmc_chan_drop_answers(chan);
 	spin_lock_bh(&chan->lock);
 	list_for_each_entry_safe(conn, next, &chan->send_list, send_node)
 		xvmc_chan_unqueue(chan, conn);

@@ -26,6 +26,7 @@ struct xvmc_peer;
 #define XVMC_ORDER_SMALL	2	/* 16 KiB */
 #define XVMC_POOL_RINGS		XVMC_MAX_RINGS
 #define XVMC_MAX_TX_PAGES	16384	/* pages of a peer that are mapped */
+#define XVMC_MAX_ANSWERS	1024	/* refusals that wait for room */
 #define XVMC_MAX_LEFT		4096	/* connections that await a last word */
 
 /**
@@ -96,6 +97,8 @@ enum xvmc_chan_state {
  * @has_tx_ctl: @tx_ctl exists
  * @has_rx_ctl: @rx_ctl exists
  * @send_list: connections with control messages to send
+ * @answers: refusals to send; they have no connection here
+ * @nr_answers: how many
  * @gone: tx rings to send RING_GONE for, a bit each
  * @gone_status: and with which status
  * @has_gone: a hint that @gone is not empty
@@ -143,6 +146,8 @@ struct xvmc_chan {
 	bool has_tx_ctl;
 	bool has_rx_ctl;
 	struct list_head send_list;
+	struct list_head answers;
+	u32 nr_answers;
 	DECLARE_BITMAP(gone, XVMC_MAX_RINGS);
 	u8 gone_status[XVMC_MAX_RINGS];
 	bool has_gone;
@@ -221,6 +226,9 @@ void xvmc_chan_event(struct xvmc_chan *chan);
 
 /* Puts one message if there is room. 0, -EAGAIN, or -EPIPE if not set up */
 int xvmc_chan_send(struct xvmc_chan *chan, const struct xvmc_ctlmsg *msg);
+/* A refusal, as soon as there is room. Any context */
+void xvmc_chan_answer(struct xvmc_chan *chan, u16 type, u32 peer_id, u32 arg);
+void xvmc_chan_drop_answers(struct xvmc_chan *chan);
 /* Queues @conn, whose pending messages are then sent in order. Any context */
 void xvmc_chan_queue(struct xvmc_chan *chan, struct xvmc_conn *conn);
 /* A violation by the peer: counts, logs, closes. Any context */

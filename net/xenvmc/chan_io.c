@@ -68,6 +68,7 @@ static bool chan_wants_work(struct xvmc_chan *chan)
 {
 	return xvmc_ring_used(&chan->rx_ctl.cons) ||
 	       !list_empty_careful(&chan->send_list) ||
+	       !list_empty_careful(&chan->answers) ||
 	       READ_ONCE(chan->has_gone);
 }
 
@@ -182,6 +183,93 @@ int xvmc_chan_send(struct xvmc_chan *chan, const struct xvmc_ctlmsg *msg)
 	return ret;
 }
 
+/**
+ * struct chan_answer - a refusal that waits for room
+ * @node: in the channel's list
+ * @msg: what to send
+ */
+struct chan_answer {
+	struct list_head node;
+	struct xvmc_ctlmsg msg;
+};
+
+/* @msg waits in the channel's list. False: it can not */
+static bool chan_list_answer(struct xvmc_chan *chan,
+			     const struct xvmc_ctlmsg *msg)
+{
+	struct chan_answer *answer;
+
+	lockdep_assert_held(&chan->lock);
+	if (chan->nr_answers >= XVMC_MAX_ANSWERS)
+		return false;
+	answer = kmalloc(sizeof(*answer), GFP_ATOMIC);
+	if (!answer)
+		return false;
+	answer->msg = *msg;
+	list_add_tail(&answer->node, &chan->answers);
+	chan->nr_answers++;
+	return true;
+}
+
+/**
+ * xvmc_chan_answer() - refuse what the peer asked for
+ * @chan: channel on which it asked
+ * @type: %XVMC_MSG_REFUSE or %XVMC_MSG_UPGRADE_NO
+ * @peer_id: the asking end's id
+ * @arg: errno or &enum xenvmc_reason
+ *
+ * There is no connection here that could be queued, and without an answer the
+ * asking end would wait for ever: what finds no room waits in the channel.
+ *
+ * Context: any.
+ */
+void xvmc_chan_answer(struct xvmc_chan *chan, u16 type, u32 peer_id, u32 arg)
+{
+	struct xvmc_ctlmsg msg = { .type = type };
+
+	msg.conn.conn = peer_id;
+	msg.conn.arg = arg;
+	spin_lock_bh(&chan->lock);
+	/* The end of a channel answers all that was asked */
+	if (chan->state == XVMC_CHAN_UP) {
+		if (list_empty(&chan->answers) && chan_has_room(chan) > 0)
+			chan_put_frame(chan, &msg);
+		else if (!chan_list_answer(chan, &msg))
+			xvmc_stat_inc(XVMC_STAT_CTL_DROPPED);
+	}
+	spin_unlock_bh(&chan->lock);
+}
+
+/* The channel goes, with all that waits for room */
+void xvmc_chan_drop_answers(struct xvmc_chan *chan)
+{
+	struct chan_answer *answer, *next;
+	LIST_HEAD(answers);
+
+	spin_lock_bh(&chan->lock);
+	list_splice_init(&chan->answers, &answers);
+	chan->nr_answers = 0;
+	spin_unlock_bh(&chan->lock);
+	list_for_each_entry_safe(answer, next, &answers, node)
+		kfree(answer);
+}
+
+/* The next refusal. BYE is the last message, as in chan_next_conn() */
+static bool chan_next_answer(struct xvmc_chan *chan, struct xvmc_ctlmsg *msg)
+{
+	struct chan_answer *answer;
+
+	answer = list_first_entry_or_null(&chan->answers, struct chan_answer,
+					  node);
+	if (!answer || chan->state != XVMC_CHAN_UP)
+		return false;
+	*msg = answer->msg;
+	list_del(&answer->node);
+	chan->nr_answers--;
+	kfree(answer);
+	return true;
+}
+
 /* The next message of the channel itself */
 static bool chan_next_gone(struct xvmc_chan *chan, struct xvmc_ctlmsg *msg)
 {
@@ -231,7 +319,9 @@ static bool chan_flush(struct xvmc_chan *chan)
 
 	spin_lock_bh(&chan->lock);
 	while ((room = chan_has_room(chan)) > 0) {
-		if (!chan_next_gone(chan, &msg) && !chan_next_conn(chan, &msg))
+		if (!chan_next_gone(chan, &msg) &&
+		    !chan_next_answer(chan, &msg) &&
+		    !chan_next_conn(chan, &msg))
 			break;
 		chan_put_frame(chan, &msg);
 	}

@@ -391,7 +391,7 @@ void xvmc_stream_resumed(struct xvmc_chan *chan,
 typedef u32 (*xvmc_upgrade_fn)(struct xvmc_chan *chan,
 			       const struct xvmc_msg_upgrade *msg);
 void xvmc_set_upgrade_handler(xvmc_upgrade_fn fn);
-/* UPGRADE_NO, now or never: -EAGAIN without room. Any context */
-int xvmc_upgrade_refuse(struct xvmc_chan *chan, u32 peer_id, u32 reason);
+/* UPGRADE_NO. Any context */
+void xvmc_upgrade_refuse(struct xvmc_chan *chan, u32 peer_id, u32 reason);
 
 #endif /* _XVMC_CONN_H */

@@ -41,15 +41,10 @@ EXPORT_SYMBOL_GPL(xvmc_set_upgrade_handler);
  * @reason: &enum xenvmc_reason
  *
  * Context: any.
- * Return: 0, -EAGAIN without room, another negative errno if nobody listens.
  */
-int xvmc_upgrade_refuse(struct xvmc_chan *chan, u32 peer_id, u32 reason)
+void xvmc_upgrade_refuse(struct xvmc_chan *chan, u32 peer_id, u32 reason)
 {
-	struct xvmc_ctlmsg msg = { .type = XVMC_MSG_UPGRADE_NO };
-
-	msg.conn.conn = peer_id;
-	msg.conn.arg = reason;
-	return xvmc_chan_send(chan, &msg);
+	xvmc_chan_answer(chan, XVMC_MSG_UPGRADE_NO, peer_id, reason);
 }
 EXPORT_SYMBOL_GPL(xvmc_upgrade_refuse);
 
@@ -63,9 +58,8 @@ static void control_upgrade(struct xvmc_chan *chan,
 		reason = upgrade_fn(chan, upgrade);
 	up_read(&upgrade_rwsem);
 	trace_xenvmc_upgrade(chan->peer->domid, upgrade->conn, reason);
-	/* Without room the asking end finds out by its own timeout, if any */
-	if (reason && xvmc_upgrade_refuse(chan, upgrade->conn, reason))
-		xvmc_stat_inc(XVMC_STAT_CTL_DROPPED);
+	if (reason)
+		xvmc_upgrade_refuse(chan, upgrade->conn, reason);
 }
 
 static struct xvmc_tx_ring *control_tx_ring(struct xvmc_chan *chan, u32 id)

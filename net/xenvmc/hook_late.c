@@ -173,19 +173,15 @@ static u32 late_unfit(const struct sock *sk)
 	return hook_unfit(sk);
 }
 
-/* The peer's UPGRADE is answered with NO, if not now then soon */
+/* The peer's UPGRADE is answered with NO */
 static void late_say_no(struct hook_conn *hc)
 {
-	struct xvmc_chan *chan = hc->conn.chan;
 	u32 why = hc->why ? hc->why : XENVMC_REASON_PEER_LEFT;
 
 	if (!hc->asked)
 		return;
-	if (xvmc_upgrade_refuse(chan, hc->asked, why) == -EAGAIN &&
-	    READ_ONCE(chan->state) == XVMC_CHAN_UP && !hook_is_unloading())
-		hook_work_later(hc, LATE_RETRY);
-	else
-		hc->asked = 0;
+	xvmc_upgrade_refuse(hc->conn.chan, hc->asked, why);
+	hc->asked = 0;
 }
 
 /* ---- taking over -------------------------------------------------------- */

@@ -306,7 +306,6 @@ static struct sock *stream_find_listener(struct xvmc_chan *chan,
 int xvmc_stream_incoming(struct xvmc_chan *chan,
 			 const struct xvmc_msg_connect *msg)
 {
-	struct xvmc_ctlmsg no = { .type = XVMC_MSG_REFUSE };
 	struct xvmc_stream names = {};
 	int err = -ECONNREFUSED;
 	struct sock *sk;
@@ -318,11 +317,8 @@ int xvmc_stream_incoming(struct xvmc_chan *chan,
 	}
 	if (!err)
 		return 0;
-	no.conn.conn = msg->conn;
-	no.conn.arg = err == -ENOMEM || err == -ENOBUFS ? EAGAIN : -err;
-	/* Without room the connecting end finds out by its own timeout */
-	if (xvmc_chan_send(chan, &no))
-		xvmc_stat_inc(XVMC_STAT_CTL_DROPPED);
+	xvmc_chan_answer(chan, XVMC_MSG_REFUSE, msg->conn,
+			 err == -ENOMEM || err == -ENOBUFS ? EAGAIN : -err);
 	return err;
 }
 

@@ -62,13 +62,7 @@ static bool park_is_dead(const struct xvmc_stream *stream)
 
 static void park_refuse(struct xvmc_chan *chan, u32 peer_id)
 {
-	struct xvmc_ctlmsg no = { .type = XVMC_MSG_REFUSE };
-
-	no.conn.conn = peer_id;
-	no.conn.arg = ECONNRESET;
-	/* Without room the asking end finds out by its own timeout */
-	if (xvmc_chan_send(chan, &no))
-		xvmc_stat_inc(XVMC_STAT_CTL_DROPPED);
+	xvmc_chan_answer(chan, XVMC_MSG_REFUSE, peer_id, ECONNRESET);
 }
 
 /* Who has asked already is told. The caller puts the list's reference */

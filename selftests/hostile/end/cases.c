@@ -208,6 +208,22 @@ static int tell_no_last_word(struct far *far, const struct hostile_case *it)
 	return far_say(far, &msg);
 }
 
+/* Questions that are refused, while there is no room for the answers */
+static int tell_unheard(struct far *far, const struct hostile_case *it)
+{
+	struct far_msg msg = honest(far, it->type);
+	u32 i;
+
+	for (i = 0; i < it->value; i++) {
+		msg.word[0] = 1000 + i;
+		msg.word[it->word] = 0;
+		far_put(far, &msg);
+		far_event(far);
+		far_settle(far);
+	}
+	return 0;
+}
+
 /* Bytes after the stop mark, and the mark of another epoch */
 static int tell_after_stop(struct far *far, const struct hostile_case *it)
 {
@@ -286,15 +302,16 @@ static void note(struct before *before, const struct far *far)
 	memcpy(before->heard, far->heard, sizeof(before->heard));
 }
 
-static bool came(const struct before *before, const struct far *far, u16 type)
+static u32 came(const struct before *before, const struct far *far, u16 type)
 {
-	return far->heard[type] > before->heard[type];
+	return far->heard[type] - before->heard[type];
 }
 
-/* NULL if the victim did as @expected, else what it did not do */
+/* NULL if the victim did as @it expects, else what it did not do */
 static const char *judge(const struct far *far, const struct before *before,
-			 enum expected expected)
+			 const struct hostile_case *it)
 {
+	enum expected expected = it->expected;
 	u64 violations = xvmc_stat_read(XVMC_STAT_VIOLATIONS) -
 			 before->violations;
 	bool up = far_is_up(far);
@@ -320,6 +337,10 @@ static const char *judge(const struct far *far, const struct before *before,
 	if (expected == REFUSES && !came(before, far, XVMC_MSG_REFUSE) &&
 	    !came(before, far, XVMC_MSG_UPGRADE_NO))
 		return "not refused";
+	if (expected == REFUSES_ALL &&
+	    came(before, far, XVMC_MSG_REFUSE) +
+	    came(before, far, XVMC_MSG_UPGRADE_NO) != it->value)
+		return "not all are refused";
 	if (expected == GONE && !came(before, far, XVMC_MSG_RING_GONE))
 		return "no RING_GONE";
 	if (expected == FINE && (came(before, far, XVMC_MSG_RING_GONE) ||
@@ -336,7 +357,7 @@ static const char *judge(const struct far *far, const struct before *before,
  * words from a work that far_settle() does not find any more.
  */
 static const char *judge_in_time(struct far *far, const struct before *before,
-				 enum expected expected)
+				 const struct hostile_case *it)
 {
 	unsigned long end = jiffies + usecs_to_jiffies(HOSTILE_SLOW_US);
 	const char *why;
@@ -344,7 +365,7 @@ static const char *judge_in_time(struct far *far, const struct before *before,
 	for (;;) {
 		far_settle(far);
 		far_hear(far);
-		why = judge(far, before, expected);
+		why = judge(far, before, it);
 		if (!why || time_after(jiffies, end))
 			return why;
 		schedule_timeout_uninterruptible(1);
@@ -366,7 +387,7 @@ static const char *play(struct far *far, struct far *honest_pair,
 		return "bytes did not come through before";
 	note(&before, far);
 	it->tell(far, it);
-	why = judge_in_time(far, &before, it->expected);
+	why = judge_in_time(far, &before, it);
 	if (!why && it->expected == FINE && !it->early && far_bytes(far))
 		why = "bytes do not come through any more";
 	if (!why && far->slowest > HOSTILE_SLOW_US)

@@ -14,6 +14,7 @@ enum expected {
 	STAYS,		/* the channel stays; the connection is spoilt */
 	ENDS,		/* the connection ends, the channel stays */
 	REFUSES,	/* REFUSE or UPGRADE_NO */
+	REFUSES_ALL,	/* each of @value questions */
 	GONE,		/* RING_GONE */
 	NO_TYPE,	/* skipped and counted */
 	NO_CONN,	/* ignored and counted */

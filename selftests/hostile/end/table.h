@@ -32,6 +32,12 @@
 	{ .name = n, .tell = fn, .expected = e, \
 	  .type = t, .value = v, .stop = true }
 
+/* Refused for the word that is 0; more answers than the ring has room for */
+#define UNHEARD(n, t, w) \
+	{ .name = n, .tell = tell_unheard, .expected = REFUSES_ALL, \
+	  .type = XVMC_MSG_##t, .word = w, \
+	  .value = S_CTL / 16 + XVMC_MAX_ANSWERS / 2, .stop = true }
+
 #define W_PROD		0
 #define W_CONS_EVENT	1
 #define W_START_EPOCH	2
@@ -138,6 +144,7 @@ static const struct hostile_case hostile_cases[] = {
 	WORD("connect_id_max", STAYS, CONNECT, 0, U32_MAX),
 	WORD("connect_port_0", REFUSES, CONNECT, 2, 0),
 	WORD("connect_port_max", REFUSES, CONNECT, 2, U32_MAX),
+	UNHEARD("connect_unheard", CONNECT, 2),
 	WORD("connect_type_0", REFUSES, CONNECT, 3, 0),
 	WORD("connect_type_dgram", REFUSES, CONNECT, 3, SOCK_DGRAM),
 	WORD("connect_type_max", REFUSES, CONNECT, 3, U32_MAX),
@@ -161,6 +168,7 @@ static const struct hostile_case hostile_cases[] = {
 	HONEST("upgrade", STAYS, UPGRADE),
 	TWICE("upgrade_twice", STAYS, UPGRADE),
 	WORD("upgrade_unknown", REFUSES, UPGRADE, 1, 0),
+	UNHEARD("upgrade_unheard", UPGRADE, 1),
 	HONEST("upgrade_ok_again", ENDS, UPGRADE_OK),
 	WORD("upgrade_ok_nobody", NO_CONN, UPGRADE_OK, 0, S32_MAX),
 	HONEST("upgrade_no_late", ENDS, UPGRADE_NO),
