@@ -36,6 +36,28 @@ int xvmc_addr_check(struct sockaddr_unsized *uaddr, int len,
 }
 
 /**
+ * xvmc_addr_uuid() - the UUID in an address
+ * @svm: address that xvmc_addr_check() has seen
+ * @len: its length
+ * @uuid: room for %XVMC_UUID_SIZE; set to the text, "" if it names none
+ *
+ * Context: any.
+ * Return: 0 or -EINVAL.
+ */
+int xvmc_addr_uuid(const struct sockaddr_xenvmc *svm, int len, char *uuid)
+{
+	const struct sockaddr_xenvmc_uuid *named = (const void *)svm;
+
+	uuid[0] = '\0';
+	if (svm->svm_domid != XENVMC_DOMID_UUID)
+		return 0;
+	if (len < (int)sizeof(*named))
+		return -EINVAL;
+	snprintf(uuid, XVMC_UUID_SIZE, "%pUb", named->svm_uuid);
+	return 0;
+}
+
+/**
  * xvmc_addr_fill() - write an address for a user
  * @uaddr: room for a &struct sockaddr_xenvmc
  * @domid: domain id

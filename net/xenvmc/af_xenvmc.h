@@ -11,6 +11,8 @@
 
 struct xvmc_conn;
 
+#define XVMC_UUID_SIZE	40	/* text */
+
 /**
  * struct xvmc_sock - a socket of AF_XENVMC
  * @sk: must be first
@@ -19,6 +21,7 @@ struct xvmc_conn;
  * @local_port: own port, 0 if not bound; changed under the socket lock while
  *	the socket is not in the table
  * @remote_domid: the other end's; socket lock
+ * @remote_uuid: what connect() was given for it, or ""; socket lock
  * @remote_port: the other end's, 0 if there is none; socket lock
  * @conn: connection of the engine, or NULL; a reference is held. RCU, changed
  *	under the socket lock
@@ -41,6 +44,7 @@ struct xvmc_sock {
 	u16 remote_domid;
 	u32 local_port;
 	u32 remote_port;
+	char remote_uuid[XVMC_UUID_SIZE];
 	struct xvmc_conn __rcu *conn;
 
 	spinlock_t accept_lock;
@@ -70,6 +74,7 @@ struct sock *xvmc_sock_new(struct net *net, struct socket *sock,
 /* addr.c */
 int xvmc_addr_check(struct sockaddr_unsized *uaddr, int len,
 		    struct sockaddr_xenvmc **addr);
+int xvmc_addr_uuid(const struct sockaddr_xenvmc *svm, int len, char *uuid);
 int xvmc_addr_fill(struct sockaddr *uaddr, u16 domid, u32 port);
 u16 xvmc_addr_own_domid(void);
 bool xvmc_addr_is_local(u16 domid);

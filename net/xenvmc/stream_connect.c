@@ -10,6 +10,7 @@
 #include <linux/slab.h>
 #include "peer.h"
 #include "stream.h"
+#include "transport.h"
 
 #define STREAM_CONNECT_WAIT	(30 * HZ)
 /* TCP would send another SYN; here it costs little, so it is done sooner */
@@ -17,21 +18,47 @@
 #define STREAM_BACKOFF_MAX	HZ
 #define STREAM_TIMER_AGAIN	max(HZ / 50, 1)
 
-/* The loopback for own ids, and for any id as TCP has it for 0.0.0.0 */
-static struct xvmc_chan *stream_channel(struct net *net, u16 domid)
+/* The domain that has @uuid at present */
+static int stream_find_uuid(const char *uuid, u16 *domid)
 {
+	struct xvmc_chan *chan = xvmc_peer_chan_by_uuid(uuid);
+
+	if (chan) {
+		*domid = chan->peer->domid;
+		xvmc_chan_put(chan);
+		return 0;
+	}
+	if (!xvmc_xen_is_own_uuid(uuid))
+		return -EHOSTUNREACH;
+	*domid = XENVMC_DOMID_SELF;
+	return 0;
+}
+
+/*
+ * The loopback for own ids, and for any id as TCP has it for 0.0.0.0. A guest
+ * that is named by its UUID may be another domain than a moment ago
+ */
+static struct xvmc_chan *stream_channel(struct xvmc_sock *xsk)
+{
+	struct net *net = sock_net(&xsk->sk);
 	struct xvmc_chan *chan;
 	u16 own;
 
-	if (xvmc_addr_is_local(domid)) {
+	if (xvmc_addr_is_local(xsk->remote_domid)) {
 		chan = xvmc_loop_chan_get(false);
 		return chan ? chan : ERR_PTR(-ENETUNREACH);
 	}
 	/* Other domains are on the network of the host's own namespace */
 	if (!net_eq(net, &init_net) || !xvmc_xen_own_domid(&own))
 		return ERR_PTR(-ENETUNREACH);
-	chan = xvmc_peer_chan_by_domid(domid);
-	return chan ? chan : ERR_PTR(-EHOSTUNREACH);
+	if (xsk->remote_uuid[0])
+		chan = xvmc_peer_chan_by_uuid(xsk->remote_uuid);
+	else
+		chan = xvmc_peer_chan_by_domid(xsk->remote_domid);
+	if (!chan)
+		return ERR_PTR(-EHOSTUNREACH);
+	xsk->remote_domid = chan->peer->domid;
+	return chan;
 }
 
 /* Sends CONNECT. The answer comes as opened() or refused() */
@@ -43,7 +70,7 @@ static int stream_ask(struct sock *sk, gfp_t gfp)
 	long left;
 
 	sock_owned_by_me(sk);
-	chan = stream_channel(sock_net(sk), xsk->remote_domid);
+	chan = stream_channel(xsk);
 	if (IS_ERR(chan))
 		return PTR_ERR(chan);
 	stream = xvmc_stream_conn_new(sk, chan, NULL, gfp);
@@ -161,6 +188,11 @@ static int stream_begin_connect(struct sock *sk, struct sockaddr_unsized *uaddr,
 		return err;
 	domid = svm->svm_domid == XENVMC_DOMID_ANY ? XENVMC_DOMID_SELF :
 						     svm->svm_domid;
+	err = xvmc_addr_uuid(svm, len, xsk->remote_uuid);
+	if (!err && xsk->remote_uuid[0])
+		err = stream_find_uuid(xsk->remote_uuid, &domid);
+	if (err)
+		return err;
 	err = stream_set_names(xsk, domid, svm->svm_port);
 	if (err)
 		return err;

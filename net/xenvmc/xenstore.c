@@ -17,9 +17,11 @@
 #include <linux/kstrtox.h>
 #include <linux/slab.h>
 #include <net/ipv6.h>
+#include <xen/xen.h>
 #include <uapi/linux/xenvmc.h>
 #include "fault.h"
 #include "ownaddr.h"
+#include "transport.h"
 #include "xenstore.h"
 
 #define STORE_OWN	"data/xenvmc"
@@ -70,6 +72,28 @@ int xvmc_store_own_domid(u16 *domid)
 	err = kstrtou16(value, 10, domid);
 	kfree(value);
 	return err;
+}
+
+/**
+ * xvmc_xen_is_own_uuid() - whether the toolstack gave this guest that UUID
+ * @uuid: text
+ *
+ * Context: Process context.
+ */
+bool xvmc_xen_is_own_uuid(const char *uuid)
+{
+	bool own = false;
+	char *value;
+
+	if (!xen_domain())
+		return false;
+	/* "/vm/UUID" */
+	value = store_read("vm", "");
+	if (!IS_ERR(value)) {
+		own = !strcasecmp(kbasename(value), uuid);
+		kfree(value);
+	}
+	return own;
 }
 
 /**

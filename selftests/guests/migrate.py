@@ -22,7 +22,7 @@ sys.path.insert(0, os.path.join(HERE, "../xen"))
 import system  # noqa: E402
 from system import (Flow, OPT, PORT, domid, each, lab, load,  # noqa: E402
                     ring_conns, run, serve, start_daemon, stats, stop_daemon,
-                    stop_serving, unload_all, until, until_connected)
+                    stop_serving, unload_all, until, until_connected, uuid)
 from xenlab import domains, leaks, tap  # noqa: E402
 
 GUESTS = ("guest1", "guest2")
@@ -110,7 +110,7 @@ class Migrate(unittest.TestCase):
         self.before = {guest: stats(guest) for guest in GUESTS}
         ends = [("inet", "guest1", "guest2"), ("inet", "guest2", "guest1"),
                 ("xenvmc", "guest1", "guest2")]
-        self.flows = each(lambda x: Flow(*x, gap), *ends)
+        self.flows = each(lambda x: Flow(*x, gap, name=uuid), *ends)
         for flow in self.flows:
             flow.flows()
         for guest, other in (GUESTS, GUESTS[::-1]):
@@ -307,6 +307,16 @@ class Migrate(unittest.TestCase):
     def test_12_a_thousand_connections(self):
         self.many(1000)
 
+    def test_13_the_own_uuid_is_the_loopback(self):
+        before = stats("guest1")
+        flow = Flow("xenvmc", "guest1", "guest1", name=uuid)
+        flow.flows()
+        end = flow.stop()
+        self.assertEqual(end["end"], "exact", end)
+        flow.until_theirs(end)
+        self.assertGreaterEqual(stats("guest1")["rx_bytes"]
+                                - before["rx_bytes"], end["received"])
+
     def lied_to(self, lie):
         """guest1 lies from the moment at which guest2 wants to leave. What that
         brings to their connections is guest1's fault; guest2 leaves, arrives,
@@ -340,6 +350,7 @@ class Migrate(unittest.TestCase):
         save("guest2")
         lab.guest_destroy("guest1")
         forget("guest1")
+        system.uuids.pop("guest1", None)
         for family in PORT:
             system.servers.pop(("guest1", family)).drop()
         restore("guest2")
@@ -348,7 +359,7 @@ class Migrate(unittest.TestCase):
         serve("guest1")
         until_connected(*GUESTS)
         # The new guest knows nothing of them. Nor is it the one that the end
-        # of AF_XENVMC in guest2 waits for
+        # of AF_XENVMC in guest2 waits for: it has another UUID
         self.reset(self.flows[1])
         self.assertEqual(self.more("guest2", "conn_resumed"), 0)
         run("guest2", "sysctl -q net.xenvmc.park_s=1")

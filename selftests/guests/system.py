@@ -91,6 +91,17 @@ def domid(guest):
     return domids[guest]
 
 
+uuids = {}      # of guests: one who comes back has the same
+
+
+def uuid(guest):
+    if guest not in uuids:
+        node = f"/local/domain/{domid(guest)}/vm"
+        uuids[guest] = run("dom0", f"xenstore-read {node}").split("/")[-1] \
+            .strip()
+    return uuids[guest]
+
+
 def peer(where, other):
     """What @where knows of @other, a dictionary; None if nothing."""
     done = lab.exec(where, [TOOL, "-j", "peer", "show"])
@@ -176,11 +187,12 @@ def stop_serving(where, family):
 
 class Flow:
     """A stamp connection between two guests, running, or several. What is asked
-    of one is asked of the first."""
+    of one is asked of the first. @name: what gives the server's name in
+    AF_XENVMC."""
 
-    def __init__(self, family, client, server, gap=0, conns=1):
+    def __init__(self, family, client, server, gap=0, conns=1, name=domid):
         self.client, self.server, self.family = client, server, family
-        host = domains.address(server) if family == "inet" else domid(server)
+        host = domains.address(server) if family == "inet" else name(server)
         self.program = lab.start(client, f"exec {OPT}/tools/stamp run "
                                  f"{family} {host} {PORT[family]} 0 {gap} "
                                  f"{conns}")

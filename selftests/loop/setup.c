@@ -173,6 +173,27 @@ START_TEST(connect_bad_address_fails)
 }
 END_TEST
 
+START_TEST(connect_to_a_uuid_nobody_has_fails)
+{
+	struct sockaddr_xenvmc_uuid addr = {
+		.svm_family = AF_XENVMC, .svm_domid = XENVMC_DOMID_UUID,
+		.svm_port = 1,
+	};
+	struct sockaddr *sa = (struct sockaddr *)&addr;
+	int fd;
+
+	if (variant->family != AF_XENVMC)
+		return;
+	fd = sock_new(0);
+	FAILS(connect(fd, sa, sizeof(addr)), EHOSTUNREACH);
+	FAILS(connect(fd, sa, sizeof(addr) - 1), EINVAL);
+	FAILS(connect(fd, sa, sizeof(struct sockaddr_xenvmc)), EINVAL);
+	FAILS(bind(fd, sa, sizeof(addr)), EADDRNOTAVAIL);
+	addr.svm_zero[7] = 1;
+	FAILS(connect(fd, sa, sizeof(addr)), EINVAL);
+}
+END_TEST
+
 START_TEST(connect_twice_fails)
 {
 	int fd, listener;
@@ -448,6 +469,7 @@ TCase *setup_case(void)
 	tcase_add_test(tc, connect_to_nobody_fails);
 	tcase_add_test(tc, connect_after_refusal_ok);
 	tcase_add_test(tc, connect_bad_address_fails);
+	tcase_add_test(tc, connect_to_a_uuid_nobody_has_fails);
 	tcase_add_test(tc, connect_twice_fails);
 	tcase_add_test(tc, connect_from_a_bound_port_ok);
 	tcase_add_test(tc, connect_nonblocking_ok);

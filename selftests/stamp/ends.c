@@ -38,11 +38,43 @@ void ends_fill(uint8_t *buf, uint64_t seed, uint64_t offset, size_t n)
 	}
 }
 
+/* Hexadecimal digits of 16 bytes, with hyphens as the toolstack prints them */
+static void ends_uuid(const char *text, uint8_t uuid[16])
+{
+	int i, n;
+
+	for (i = 0; i < 16; i++, text += n) {
+		text += *text == '-';
+		if (sscanf(text, "%2hhx%n", &uuid[i], &n) != 1 || n != 2)
+			errx(2, "expected a UUID");
+	}
+	if (*text)
+		errx(2, "expected a UUID");
+}
+
+/* A domain id, a UUID, or any for NULL */
+static socklen_t ends_xenvmc(const char *host, const char *port,
+			     struct sockaddr_storage *addr)
+{
+	struct sockaddr_xenvmc_uuid *svm = (void *)addr;
+
+	svm->svm_family = AF_XENVMC;
+	svm->svm_port = atoi(port);
+	svm->svm_domid = XENVMC_DOMID_ANY;
+	if (host && strchr(host, '-')) {
+		svm->svm_domid = XENVMC_DOMID_UUID;
+		ends_uuid(host, svm->svm_uuid);
+		return sizeof(*svm);
+	}
+	if (host)
+		svm->svm_domid = (unsigned int)atoi(host);
+	return sizeof(struct sockaddr_xenvmc);
+}
+
 /* Returns a socket, with the address in @addr; @host may be NULL */
 static int ends_socket(const char *family, const char *host, const char *port,
 		       struct sockaddr_storage *addr, socklen_t *len)
 {
-	struct sockaddr_xenvmc *svm = (struct sockaddr_xenvmc *)addr;
 	struct sockaddr_in *in = (struct sockaddr_in *)addr;
 	bool inet = !strcmp(family, "inet");
 	int fd;
@@ -55,11 +87,7 @@ static int ends_socket(const char *family, const char *host, const char *port,
 			errx(2, "%s: expected an IPv4 address", host);
 		*len = sizeof(*in);
 	} else if (!strcmp(family, "xenvmc")) {
-		svm->svm_family = AF_XENVMC;
-		svm->svm_port = atoi(port);
-		svm->svm_domid = host ? (unsigned int)atoi(host) :
-					XENVMC_DOMID_ANY;
-		*len = sizeof(*svm);
+		*len = ends_xenvmc(host, port, addr);
 	} else {
 		errx(2, "%s: expected inet or xenvmc", family);
 	}

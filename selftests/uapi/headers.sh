@@ -95,6 +95,8 @@ each "what programs rely on" <<-END
 	MUST(domid, offsetof(struct sockaddr_xenvmc, svm_domid) == 2);
 	MUST(port, offsetof(struct sockaddr_xenvmc, svm_port) == 4);
 	MUST(zero, offsetof(struct sockaddr_xenvmc, svm_zero) == 8);
+	MUST(uuid, offsetof(struct sockaddr_xenvmc_uuid, svm_uuid) ==
+	     sizeof(struct sockaddr_xenvmc));
 	MUST(number, AF_XENVMC > 0 && AF_XENVMC < AF_MAX &&
 	     PF_XENVMC == AF_XENVMC);
 	MUST(reason, XENVMC_REASON_MAX >= XENVMC_REASON_RECLAIM);

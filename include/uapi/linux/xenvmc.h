@@ -22,6 +22,7 @@
 
 /* Domain ids. Any own id, or XENVMC_DOMID_SELF, is the loopback. */
 #define XENVMC_DOMID_SELF	0x7ff0
+#define XENVMC_DOMID_UUID	0xfffe	/* see struct sockaddr_xenvmc_uuid */
 #define XENVMC_DOMID_ANY	0xffff
 
 /* Ports. As in TCP, binding to a low port needs CAP_NET_BIND_SERVICE. */
@@ -41,6 +42,25 @@ struct sockaddr_xenvmc {
 	__u16 svm_domid;
 	__u32 svm_port;
 	__u8 svm_zero[8];
+};
+
+/**
+ * struct sockaddr_xenvmc_uuid - address of a guest that may move
+ * @svm_family: AF_XENVMC
+ * @svm_domid: XENVMC_DOMID_UUID
+ * @svm_port: port in host byte order
+ * @svm_zero: must be zero
+ * @svm_uuid: as "xl list -v" prints it, from left to right
+ *
+ * For connect() alone. A guest gets another domain id when it is restored or
+ * migrated, and keeps its UUID.
+ */
+struct sockaddr_xenvmc_uuid {
+	__kernel_sa_family_t svm_family;
+	__u16 svm_domid;
+	__u32 svm_port;
+	__u8 svm_zero[8];
+	__u8 svm_uuid[16];
 };
 
 /**
