@@ -38,6 +38,7 @@
 #include "grant.h"
 #include "peer.h"
 #include "stats.h"
+#include "trace.h"
 #include "trans_xen.h"
 #include "transport.h"
 
@@ -57,6 +58,7 @@ static int migrate_freeze(struct device *dev)
 {
 	unsigned long begin = jiffies;
 
+	trace_xenvmc_suspend(XVMC_TRACE_FREEZE);
 	migrate.frozen = true;
 	queue_delayed_work(system_freezable_wq, &migrate.over, 0);
 	xvmc_stat_inc(XVMC_STAT_SUSPENDS);
@@ -64,16 +66,19 @@ static int migrate_freeze(struct device *dev)
 	if (!xvmc_peer_suspend(&xvmc_xen_ops, MIGRATE_WAIT)) {
 		/* With mappings and ports of this domain there is no other */
 		pr_err("a channel cannot be closed: suspend refused\n");
+		trace_xenvmc_suspend(XVMC_TRACE_REFUSED);
 		return -EBUSY;
 	}
 	xvmc_xen_unwatch_all();
 	pr_info("suspend: let go of all peers in %u ms\n",
 		jiffies_to_msecs(jiffies - begin));
+	trace_xenvmc_suspend(XVMC_TRACE_FROZEN);
 	return 0;
 }
 
 static int migrate_thaw(struct device *dev)
 {
+	trace_xenvmc_suspend(XVMC_TRACE_THAW);
 	migrate.frozen = false;
 	xvmc_stat_inc(XVMC_STAT_SUSPENDS_CANCELLED);
 	xvmc_xen_thaw(false);
@@ -82,6 +87,7 @@ static int migrate_thaw(struct device *dev)
 
 static int migrate_restore(struct device *dev)
 {
+	trace_xenvmc_suspend(XVMC_TRACE_RESTORE);
 	migrate.frozen = false;
 	xvmc_stat_inc(XVMC_STAT_RESTORES);
 	xvmc_grant_restored();

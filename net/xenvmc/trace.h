@@ -14,14 +14,22 @@
 #include "stats.h"
 #include "xenvmc_priv.h"
 
-#ifndef _XVMC_TRACE_LENDS
-#define _XVMC_TRACE_LENDS
+#ifndef _XVMC_TRACE_ENUMS
+#define _XVMC_TRACE_ENUMS
 enum xvmc_trace_lend {
 	XVMC_TRACE_LEND,
 	XVMC_TRACE_RECALL,
 	XVMC_TRACE_BACK,
 	XVMC_TRACE_LENT,
 	XVMC_TRACE_RECALLED,
+};
+
+enum xvmc_trace_suspend {
+	XVMC_TRACE_FREEZE,
+	XVMC_TRACE_FROZEN,
+	XVMC_TRACE_REFUSED,
+	XVMC_TRACE_THAW,
+	XVMC_TRACE_RESTORE,
 };
 #endif
 
@@ -46,6 +54,11 @@ TRACE_DEFINE_ENUM(XVMC_TRACE_RECALL);
 TRACE_DEFINE_ENUM(XVMC_TRACE_BACK);
 TRACE_DEFINE_ENUM(XVMC_TRACE_LENT);
 TRACE_DEFINE_ENUM(XVMC_TRACE_RECALLED);
+TRACE_DEFINE_ENUM(XVMC_TRACE_FREEZE);
+TRACE_DEFINE_ENUM(XVMC_TRACE_FROZEN);
+TRACE_DEFINE_ENUM(XVMC_TRACE_REFUSED);
+TRACE_DEFINE_ENUM(XVMC_TRACE_THAW);
+TRACE_DEFINE_ENUM(XVMC_TRACE_RESTORE);
 TRACE_DEFINE_ENUM(XVMC_CHAN_SETUP);
 TRACE_DEFINE_ENUM(XVMC_CHAN_UP);
 TRACE_DEFINE_ENUM(XVMC_CHAN_CLOSING);
@@ -85,6 +98,14 @@ TRACE_DEFINE_ENUM(XVMC_CHAN_CLOSED);
 			 { XVMC_TRACE_BACK, "back" },	\
 			 { XVMC_TRACE_LENT, "lent" },	\
 			 { XVMC_TRACE_RECALLED, "recalled" })
+
+#define show_suspend(what)				\
+	__print_symbolic(what,				\
+			 { XVMC_TRACE_FREEZE, "freeze" },	\
+			 { XVMC_TRACE_FROZEN, "frozen" },	\
+			 { XVMC_TRACE_REFUSED, "refused" },	\
+			 { XVMC_TRACE_THAW, "thaw" },		\
+			 { XVMC_TRACE_RESTORE, "restore" })
 
 /* A connection stays on TCP, or went back to it */
 TRACE_EVENT(xenvmc_fallback,
@@ -267,6 +288,22 @@ TRACE_EVENT(xenvmc_park,
 	TP_printk("domid=%u conn=%u %s sent=%llu received=%llu",
 		  __entry->domid, __entry->conn, __entry->what,
 		  __entry->sent, __entry->received)
+);
+
+/*
+ * This guest is to be suspended; it has let go of all peers, or cannot; it goes
+ * on in its domain, or in another one
+ */
+TRACE_EVENT(xenvmc_suspend,
+	TP_PROTO(u8 what),
+	TP_ARGS(what),
+	TP_STRUCT__entry(
+		__field(u8, what)
+	),
+	TP_fast_assign(
+		__entry->what = what;
+	),
+	TP_printk("%s", show_suspend(__entry->what))
 );
 
 /* A peer has a new state */
