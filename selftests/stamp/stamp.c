@@ -3,7 +3,7 @@
  * stamp: a connection whose bytes say where they belong.
  *
  *	stamp serve inet|xenvmc PORT
- *	stamp run inet|xenvmc ADDRESS PORT [BYTES [GAP [CONNS]]]
+ *	stamp run inet|xenvmc ADDRESS PORT [BYTES [GAP [CONNS [REPORT]]]]
  *
  * "serve" says "listens" when it does, and takes connections until its standard
  * input ends. Both ends send all the time, and check each byte they get against
@@ -16,20 +16,25 @@
  *	end=wrong sent=N received=N	the byte after the last received one
  *
  * "run" exits with 0, 3 and 1 for these, and 2 if it could not connect. Five times
- * a second it prints "at sent=N received=N". GAP is a pause in milliseconds after
- * each write of both ends. AF_XENVMC addresses are domain ids. CONNS is a number of
+ * a second it prints "at sent=N received=N all=N ms=N": of itself, what all have
+ * received, and the monotonic clock. GAP is a pause in milliseconds after each
+ * write of both ends. AF_XENVMC addresses are domain ids. CONNS is a number of
  * connections, each with a process and a last line of its own; one says where it is
- * meanwhile, and exits when all have, with the highest status of any.
+ * meanwhile, and exits when all have, with the highest status of any. REPORT is
+ * another number of milliseconds between its lines.
  */
 #include <err.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -39,6 +44,9 @@
 
 #define CHUNK	65536
 #define REPORT	200	/* milliseconds */
+
+/* Bytes that all connections of this program have received */
+static _Atomic uint64_t *all_received;
 
 /**
  * struct hello - what the running end says first
@@ -59,6 +67,7 @@ struct hello {
  * @received: bytes received, and right
  * @limit: bytes to send, or UINT64_MAX: until standard input ends
  * @gap: milliseconds between writes
+ * @period: milliseconds between reports
  * @next: when to write again, in milliseconds
  * @ask: standard input may end it
  * @tx_done: this end was shut down
@@ -74,6 +83,7 @@ struct stream {
 	uint64_t received;
 	uint64_t limit;
 	uint64_t gap;
+	uint64_t period;
 	uint64_t next;
 	bool ask;
 	bool tx_done;
@@ -123,6 +133,8 @@ static void receive(struct stream *s)
 		for (i = 0; got[i] == want[i]; i++)
 			;
 	s->received += i;
+	if (all_received)
+		atomic_fetch_add(all_received, i);
 	s->wrong = i < n;
 }
 
@@ -179,7 +191,7 @@ static void step(struct stream *s)
 		{ .fd = s->ask ? STDIN_FILENO : -1, .events = POLLIN },
 	};
 	uint64_t now = now_ms();
-	int timeout = REPORT;
+	int timeout = s->period;
 
 	if (!s->rx_done)
 		pfd[0].events |= POLLIN;
@@ -208,34 +220,44 @@ static bool over(const struct stream *s)
 }
 
 /* One write: lines of several processes do not mix */
-static void report(const struct stream *s, const char *what)
+static void say(const char *line)
+{
+	ssize_t len = strlen(line);
+
+	if (write(STDOUT_FILENO, line, len) != len)
+		err(2, "cannot report");
+}
+
+static void report_place(const struct stream *s)
 {
 	char line[160];
-	int n;
 
-	n = snprintf(line, sizeof(line), "%s sent=%llu received=%llu\n", what,
-		     (unsigned long long)s->sent,
-		     (unsigned long long)s->received);
-	if (write(STDOUT_FILENO, line, n) != n)
-		err(2, "cannot report");
+	snprintf(line, sizeof(line),
+		 "at sent=%" PRIu64 " received=%" PRIu64 " all=%" PRIu64
+		 " ms=%" PRIu64 "\n", s->sent, s->received,
+		 atomic_load(all_received), now_ms());
+	say(line);
 }
 
 static int report_end(const struct stream *s)
 {
-	char what[64] = "end=exact";
+	const char *why = s->wrong ? "wrong" :
+			  s->err ? strerrorname_np(s->err) : "exact";
+	char line[160];
 
-	if (s->wrong)
-		strcpy(what, "end=wrong");
-	else if (s->err)
-		snprintf(what, sizeof(what), "end=%s", strerrorname_np(s->err));
-	report(s, what);
+	snprintf(line, sizeof(line),
+		 "end=%s sent=%" PRIu64 " received=%" PRIu64 "\n", why, s->sent,
+		 s->received);
+	say(line);
 	return s->wrong ? 1 : s->err ? 3 : 0;
 }
 
 /* The end that serves stops when the other end has */
 static int serve_one(int fd)
 {
-	struct stream s = { .fd = fd, .limit = UINT64_MAX };
+	struct stream s = {
+		.fd = fd, .limit = UINT64_MAX, .period = REPORT,
+	};
 	struct hello hello;
 
 	if (recv(fd, &hello, sizeof(hello), MSG_WAITALL) != sizeof(hello))
@@ -251,12 +273,13 @@ static int serve_one(int fd)
 	return report_end(&s);
 }
 
-static int run(int fd, const struct hello *hello, uint64_t limit, bool tell)
+static int run(int fd, const struct hello *hello, uint64_t limit,
+	       uint64_t period, bool tell)
 {
 	struct stream s = {
 		.fd = fd, .tx_seed = hello->seed, .rx_seed = ~hello->seed,
 		.gap = hello->gap, .limit = limit ? limit : UINT64_MAX,
-		.ask = !limit,
+		.period = period, .ask = !limit,
 	};
 	uint64_t told = now_ms();
 
@@ -264,8 +287,8 @@ static int run(int fd, const struct hello *hello, uint64_t limit, bool tell)
 		step(&s);
 		if (!s.tx_done && !s.err && s.sent == s.limit)
 			finish_tx(&s);
-		if (tell && now_ms() - told >= REPORT) {
-			report(&s, "at");
+		if (tell && now_ms() - told >= period) {
+			report_place(&s);
 			told = now_ms();
 		}
 	}
@@ -309,7 +332,8 @@ static int serve(char **argv)
 	}
 }
 
-static int start(char **argv, uint64_t limit, uint64_t gap, bool tell)
+static int start(char **argv, uint64_t limit, uint64_t gap, uint64_t period,
+		 bool tell)
 {
 	struct hello hello = {
 		.seed = now_ms() << 20 ^ getpid(), .gap = gap,
@@ -318,7 +342,7 @@ static int start(char **argv, uint64_t limit, uint64_t gap, bool tell)
 
 	if (send(fd, &hello, sizeof(hello), 0) != sizeof(hello))
 		err(2, "cannot say hello");
-	return run(fd, &hello, limit, tell);
+	return run(fd, &hello, limit, period, tell);
 }
 
 static int start_all(int argc, char **argv)
@@ -326,17 +350,22 @@ static int start_all(int argc, char **argv)
 	uint64_t limit = argc > 5 ? strtoull(argv[5], NULL, 0) : 0;
 	uint64_t gap = argc > 6 ? strtoull(argv[6], NULL, 0) : 0;
 	uint64_t conns = argc > 7 ? strtoull(argv[7], NULL, 0) : 1;
+	uint64_t period = argc > 8 ? strtoull(argv[8], NULL, 0) : REPORT;
 	int worst, status;
 
+	all_received = mmap(NULL, sizeof(*all_received), PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (all_received == MAP_FAILED)
+		err(2, "no memory");
 	while (conns-- > 1) {
 		switch (fork()) {
 		case -1:
 			err(2, "fork");
 		case 0:
-			return start(argv, limit, gap, false);
+			return start(argv, limit, gap, period, false);
 		}
 	}
-	worst = start(argv, limit, gap, true);
+	worst = start(argv, limit, gap, period, true);
 	while (wait(&status) > 0) {
 		status = WIFEXITED(status) ? WEXITSTATUS(status) : 2;
 		if (status > worst)
@@ -349,8 +378,8 @@ int main(int argc, char **argv)
 {
 	if (argc == 4 && !strcmp(argv[1], "serve"))
 		return serve(argv);
-	if (argc >= 5 && argc <= 8 && !strcmp(argv[1], "run"))
+	if (argc >= 5 && argc <= 9 && !strcmp(argv[1], "run"))
 		return start_all(argc, argv);
 	errx(2, "usage: stamp serve FAMILY PORT | "
-	     "stamp run FAMILY ADDRESS PORT [BYTES [GAP [CONNS]]]");
+	     "stamp run FAMILY ADDRESS PORT [BYTES [GAP [CONNS [REPORT]]]]");
 }
