@@ -38,6 +38,7 @@ help:
 #= make bench      what a byte costs, on each way between two programs
 #= make bench-smp  the same on two processors, also by the clock
 #= make bench-tax  what connections that cannot move pay for the modules
+#= make bench-migrate what a guest's absence costs its connections
 #= make bench-check only what the stored baseline has: is anything slower?
 #= make bench-core the ring against pipe and AF_UNIX, natively
 #= make modules    xenvmc.ko, xenvmc_inet.ko, xenvmc_tap.ko for KDIR (this kernel)
@@ -105,6 +106,9 @@ bench-smp: packages
 bench-tax: packages
 	@unset MAKEFLAGS MAKELEVEL; exec selftests/bench/bench.py --tax
 
+bench-migrate: packages
+	@unset MAKEFLAGS MAKELEVEL; exec selftests/bench/bench.py --migrate
+
 bench-check: packages
 	@unset MAKEFLAGS MAKELEVEL; exec selftests/bench/bench.py --check
 
@@ -148,6 +152,6 @@ clean:
 
 .PHONY: all help packages demo test test-matrix test-debug \
 	test-debug-xen test-migrate test-faults test-applications soak \
-	soak-hostile soak-leaks bench bench-smp bench-tax bench-check check \
-	unit fuzz bench-core modules modules-all tools install \
+	soak-hostile soak-leaks bench bench-smp bench-tax bench-migrate \
+	bench-check check unit fuzz bench-core modules modules-all tools install \
 	install-modules install-tools install-headers clean

@@ -20,6 +20,7 @@ sys.path[:0] = [HERE, os.path.join(HERE, "../xen")]
 
 # pylint: disable=wrong-import-position
 import figures  # noqa: E402
+import pauses  # noqa: E402
 import plots  # noqa: E402
 import tax as taxation  # noqa: E402
 from course import Course  # noqa: E402
@@ -192,21 +193,51 @@ def tax(lab, args):
     return not lines
 
 
+def migrate(lab, args):
+    """make bench-migrate."""
+    lab.down()
+    lab.build()
+    lab.up(Params(icount=True, cpus=1))
+    paused = pauses.Pauses(lab)
+    paused.prepare()
+    pairs, passes = paused.pairs(args.pairs)
+    lab.check()
+    found = {"conns": pauses.CONNS, "pairs": len(pairs),
+             "pause_ms": {"off": pauses.middle([off for off, _ in pairs]),
+                          "on": pauses.middle([on for _, on in pairs])},
+             "added": pauses.middle([on / off - 1 for off, on in pairs]),
+             **{name: pauses.middle([one[name] for one in passes])
+                for name in passes[0]}, "throughput": paused.curves}
+    path = os.path.join(folder(), "migrate.json")
+    write(found, path)
+    for name, row in found.items():
+        if isinstance(row, dict) and "median" in row:
+            print(f"{name:>14} {row['median']:>10.3f}  ({row['min']:.3f} to "
+                  f"{row['max']:.3f})")
+    lines, good = pauses.verdict(pairs, passes)
+    print("\n" + "\n".join(lines + [path, plots.draw_pause(paused.curves,
+                                                          folder())]))
+    return good
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     mode = parser.add_mutually_exclusive_group()
     for name, function, words in (
             ("--smp", smp, "two processors, also by the clock"),
             ("--tax", tax, "what connections that cannot move pay"),
+            ("--migrate", migrate, "what a guest's absence costs"),
             ("--check", check, "compare with the baseline only"),
             ("--store", store, "write the baseline")):
         mode.add_argument(name, dest="mode", action="store_const",
                           const=function, help=words, default=whole)
     parser.add_argument("--rounds", type=int, default=3,
                         help="of all paths, after one to warm up (default 3)")
-    parser.add_argument("--pairs", type=int, default=9,
-                        help="of --tax, after one to warm up (default 9)")
+    parser.add_argument("--pairs", type=int,
+                        help="of --tax, after one to warm up (default 9), or "
+                        "of --migrate (default 5)")
     args = parser.parse_args()
+    args.pairs = args.pairs or (5 if args.mode is migrate else 9)
     lab = Lab("bench")
     begin = time.monotonic()
     try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Two plots of a table of results, as SVG, drawn by gnuplot."""
+"""Plots of results, as SVG, drawn by gnuplot."""
 import os
 import subprocess
 
@@ -26,6 +26,25 @@ def draw(rows, folder):
     return [_draw([r for r in rows if r["what"] == what and r["conns"] == 1],
                   os.path.join(folder, name + ".svg"), label)
             for what, name, label in PLOTS]
+
+
+def draw_pause(curves, folder):
+    """Writes migrate.svg, throughput over time while a guest is away, to
+    @folder; returns its name. @curves: {"off": rows, "on": rows}."""
+    output = os.path.join(folder, "migrate.svg")
+    titles = {"off": "without the modules", "on": "with them"}
+    data, lines = [], []
+    for state, rows in sorted(curves.items()):
+        data += [f"${state} << END"]
+        data += ["{s} {mbps}".format(**row) for row in rows] + ["END"]
+        lines.append(f'${state} using 1:2 with steps title "{titles[state]}"')
+    script = "\n".join(data + [
+        'set terminal svg size 800,500 background "white"',
+        f'set output "{output}"', "set grid", "set key outside",
+        'set xlabel "seconds since the last byte"', 'set ylabel "MB/s"',
+        "plot " + ", ".join(lines), ""])
+    subprocess.run(["gnuplot"], input=script, text=True, check=True)
+    return output
 
 
 def _draw(rows, output, label):

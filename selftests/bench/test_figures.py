@@ -12,6 +12,7 @@ sys.path[:0] = [HERE, os.path.join(HERE, "../xen")]
 # pylint: disable=wrong-import-position
 import course  # noqa: E402
 import figures  # noqa: E402
+import pauses  # noqa: E402
 import tax  # noqa: E402
 import trace  # noqa: E402
 from xenlab import tap  # noqa: E402
@@ -203,5 +204,52 @@ class Trace(unittest.TestCase):
             trace.parse("Total time: 0 seconds\n")
 
 
+class Pauses(unittest.TestCase):
+    """What is made of the reports and of the events."""
+
+    LINES = [f"at sent=1 received=2 all={received} ms={ms}" for received, ms in
+             ((0, 0), (5000, 20), (9000, 40), (9000, 60), (9000, 900),
+              (9001, 920), (9900, 940))]
+    TRACE = "".join(f"  kworker-1 [000] d..1.  {at}: {words}\n"
+                    for at, words in (
+                        ("1.000000", "xenvmc_suspend: freeze"),
+                        ("1.010000", "net_dev_xmit: dev=eth0"),
+                        ("1.112000", "xenvmc_suspend: frozen"),
+                        ("1.200000", "xenvmc_suspend: restore"),
+                        ("1.203000", "net_dev_xmit: dev=eth0"))
+                    + tuple((f"1.{300 + n}000", "xenvmc_switch: domid=2 "
+                             f"conn={n} tx start epoch=1 seq=0 bytes=0")
+                            for n in range(pauses.CONNS)))
+
+    def test_the_pause_is_the_longest_time_without_bytes(self):
+        self.assertEqual(pauses.pause(pauses.places(self.LINES)), (40, 880))
+
+    def test_no_bytes_fail(self):
+        with self.assertRaisesRegex(LabError, "nothing came"):
+            pauses.pause(pauses.places(self.LINES[2:5]))
+
+    def test_the_curve_has_all_bytes(self):
+        rows = pauses.curve(pauses.places(self.LINES))
+        self.assertAlmostEqual(sum(r["mbps"] for r in rows)
+                               * pauses.BIN * 1000, 9900)
+        self.assertEqual(rows[0]["s"], -pauses.BIN / 1000)
+
+    def test_moments_are_found(self):
+        found = pauses.moments(self.TRACE)
+        for name, value in (("let_go_ms", 112), ("tcp_ms", 3),
+                            ("ring_ms", 100), ("all_rings_ms", 149)):
+            self.assertAlmostEqual(found[name], value, msg=name)
+
+    def test_a_missing_ring_fails(self):
+        with self.assertRaisesRegex(LabError, "49 rings"):
+            pauses.moments("".join(self.TRACE.splitlines(True)[:-1]))
+
+    def test_floors_can_be_missed(self):
+        quick, slow = [{"ring_ms": 999}], [{"ring_ms": 1001}]
+        self.assertTrue(pauses.verdict([(100, 104)], quick)[1])
+        self.assertFalse(pauses.verdict([(100, 106)], quick)[1])
+        self.assertFalse(pauses.verdict([(100, 104)], slow)[1])
+
+
 if __name__ == "__main__":
-    sys.exit(tap.run([Figures, Tax, Course, Trace]))
+    sys.exit(tap.run([Figures, Tax, Course, Trace, Pauses]))
