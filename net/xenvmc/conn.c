@@ -346,6 +346,10 @@ static void conn_timer(struct work_struct *work)
 	struct xvmc_conn *conn = container_of(to_delayed_work(work),
 					      struct xvmc_conn, timer);
 
+	/* It is quicker than who has set it, see conn_begin() */
+	if (READ_ONCE(conn->state) == XVMC_CONN_NEW &&
+	    queue_delayed_work(xvmc_wq, &conn->timer, 1))
+		return;
 	if (xchg(&conn->nudge, false))
 		conn->ops->data_ready(conn);
 	else
@@ -419,7 +423,7 @@ void xvmc_conn_leave(struct xvmc_conn *conn, u32 why, bool reset, bool orphan)
 	if (conn->state <= XVMC_CONN_UP)
 		conn->reset = reset;
 	/* An answer can be there before the question is sent: both RESUME */
-	unasked = conn->state < XVMC_CONN_UP && conn->send & asks;
+	unasked = !conn->has_peer_id && conn->send & asks;
 	if (unasked)
 		conn->send &= ~asks;
 	if (orphan && conn->ops->tcp)
