@@ -191,14 +191,13 @@ void xvmc_chan_close(struct xvmc_chan *chan, u32 reason, bool bye)
 		xvmc_chan_queue_work(chan, &chan->close_work);
 }
 
+/* Before the peer's ring is mapped there is nobody to say it to */
 static void chan_send_bye(struct xvmc_chan *chan)
 {
-	struct xvmc_ctlmsg msg = { .type = XVMC_MSG_BYE };
-
-	msg.bye.reason = chan->reason;
-	/* Before the peer's ring is mapped there is nobody to say it to */
-	if (chan->bye && xvmc_chan_send(chan, &msg) == -EAGAIN)
-		xvmc_stat_inc(XVMC_STAT_CTL_DROPPED);
+	spin_lock_bh(&chan->lock);
+	WRITE_ONCE(chan->bye_due, chan->bye && chan->has_tx_ctl);
+	spin_unlock_bh(&chan->lock);
+	xvmc_chan_flush(chan);
 }
 
 /* Connections that wait for a ring or to send: there is nothing to wait for */
@@ -329,6 +328,8 @@ static void chan_close_work(struct work_struct *work)
 
 	spin_lock_bh(&chan->lock);
 	chan->state = XVMC_CHAN_CLOSED;
+	if (chan->bye_due)
+		xvmc_stat_inc(XVMC_STAT_CTL_DROPPED);
 	trace_xenvmc_chan_state(peer->domid, XVMC_CHAN_CLOSED, chan->reason);
 	spin_unlock_bh(&chan->lock);
 	chan->ops->close(chan);

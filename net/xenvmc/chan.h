@@ -103,6 +103,7 @@ enum xvmc_chan_state {
  * @gone_status: and with which status
  * @has_gone: a hint that @gone is not empty
  * @bye: BYE is to be sent
+ * @bye_due: as soon as there is room
  * @bye_seen: the peer's last message has come
  * @was_up: the channel has been usable
  * @free_rx: free rings of the pool, a bit per id
@@ -152,6 +153,7 @@ struct xvmc_chan {
 	u8 gone_status[XVMC_MAX_RINGS];
 	bool has_gone;
 	bool bye;
+	bool bye_due;
 	bool bye_seen;
 	bool was_up;
 	DECLARE_BITMAP(free_rx, XVMC_MAX_RINGS);
@@ -229,6 +231,8 @@ int xvmc_chan_send(struct xvmc_chan *chan, const struct xvmc_ctlmsg *msg);
 /* A refusal, as soon as there is room. Any context */
 void xvmc_chan_answer(struct xvmc_chan *chan, u16 type, u32 peer_id, u32 arg);
 void xvmc_chan_drop_answers(struct xvmc_chan *chan);
+/* Sends what waits for room. False: the control ring is broken. Any context */
+bool xvmc_chan_flush(struct xvmc_chan *chan);
 /* Queues @conn, whose pending messages are then sent in order. Any context */
 void xvmc_chan_queue(struct xvmc_chan *chan, struct xvmc_conn *conn);
 /* A violation by the peer: counts, logs, closes. Any context */

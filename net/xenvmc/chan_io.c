@@ -69,6 +69,7 @@ static bool chan_wants_work(struct xvmc_chan *chan)
 	return xvmc_ring_used(&chan->rx_ctl.cons) ||
 	       !list_empty_careful(&chan->send_list) ||
 	       !list_empty_careful(&chan->answers) ||
+	       READ_ONCE(chan->bye_due) ||
 	       READ_ONCE(chan->has_gone);
 }
 
@@ -254,7 +255,7 @@ void xvmc_chan_drop_answers(struct xvmc_chan *chan)
 		kfree(answer);
 }
 
-/* The next refusal. BYE is the last message, as in chan_next_conn() */
+/* The next refusal. None comes behind BYE */
 static bool chan_next_answer(struct xvmc_chan *chan, struct xvmc_ctlmsg *msg)
 {
 	struct chan_answer *answer;
@@ -300,7 +301,7 @@ static bool chan_next_conn(struct xvmc_chan *chan, struct xvmc_ctlmsg *msg)
 {
 	struct xvmc_conn *conn;
 
-	/* BYE is the last message, see chan_close_work() */
+	/* Nothing of a connection comes behind BYE */
 	while (chan->state == XVMC_CHAN_UP && !list_empty(&chan->send_list)) {
 		conn = list_first_entry(&chan->send_list, struct xvmc_conn,
 					send_node);
@@ -311,8 +312,26 @@ static bool chan_next_conn(struct xvmc_chan *chan, struct xvmc_ctlmsg *msg)
 	return false;
 }
 
-/* Sends what is queued, as far as there is room. False: the ring is broken */
-static bool chan_flush(struct xvmc_chan *chan)
+/* The last message */
+static bool chan_next_bye(struct xvmc_chan *chan, struct xvmc_ctlmsg *msg)
+{
+	if (!chan->bye_due)
+		return false;
+	WRITE_ONCE(chan->bye_due, false);
+	memset(msg, 0, sizeof(*msg));
+	msg->type = XVMC_MSG_BYE;
+	msg->bye.reason = chan->reason;
+	return true;
+}
+
+/**
+ * xvmc_chan_flush() - send what is queued, as far as there is room
+ * @chan: channel
+ *
+ * Context: any.
+ * Return: false if the control ring is broken.
+ */
+bool xvmc_chan_flush(struct xvmc_chan *chan)
 {
 	struct xvmc_ctlmsg msg;
 	int room;
@@ -321,7 +340,8 @@ static bool chan_flush(struct xvmc_chan *chan)
 	while ((room = chan_has_room(chan)) > 0) {
 		if (!chan_next_gone(chan, &msg) &&
 		    !chan_next_answer(chan, &msg) &&
-		    !chan_next_conn(chan, &msg))
+		    !chan_next_conn(chan, &msg) &&
+		    !chan_next_bye(chan, &msg))
 			break;
 		chan_put_frame(chan, &msg);
 	}
@@ -351,7 +371,7 @@ void xvmc_chan_queue(struct xvmc_chan *chan, struct xvmc_conn *conn)
 	}
 	spin_unlock_bh(&chan->lock);
 	/* The work acts on a violation; no event of the peer's may ever come */
-	if (queued && !chan_flush(chan))
+	if (queued && !xvmc_chan_flush(chan))
 		xvmc_chan_queue_work(chan, &chan->work);
 }
 
@@ -449,7 +469,7 @@ void xvmc_chan_work(struct work_struct *work)
 	bool more;
 
 	more = chan_rx(chan);
-	chan_flush(chan);
+	xvmc_chan_flush(chan);
 	chan_check_violated(chan);
 	if (more)
 		xvmc_chan_queue_work(chan, &chan->work);
