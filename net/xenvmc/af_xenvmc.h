@@ -21,7 +21,8 @@ struct xvmc_conn;
  * @local_port: own port, 0 if not bound; changed under the socket lock while
  *	the socket is not in the table
  * @remote_domid: the other end's; socket lock
- * @remote_uuid: what connect() was given for it, or ""; socket lock
+ * @remote_uuid: the guest that connect() means, or ""; socket lock
+ * @remote_is_local: connect() means this one; socket lock
  * @remote_port: the other end's, 0 if there is none; socket lock
  * @conn: connection of the engine, or NULL; a reference is held. RCU, changed
  *	under the socket lock
@@ -54,6 +55,7 @@ struct xvmc_sock {
 
 	unsigned long deadline;
 	unsigned long backoff;
+	bool remote_is_local;
 	bool fin_sent;
 	bool fin_rcvd;
 	bool peer_left;

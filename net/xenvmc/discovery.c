@@ -34,6 +34,8 @@ static void directory_changed(struct xvmc_store_watch *watch);
 
 static struct {
 	int domid;		/* own, or DISC_NO_DOMID */
+	char uuid[40];		/* own, or ""; read by the first scan */
+	bool has_uuid;
 	bool directory;		/* xenvmcd has published */
 	bool ready;		/* XenStore answers */
 	bool stopping;		/* module exit */
@@ -70,6 +72,20 @@ bool xvmc_xen_own_domid(u16 *domid)
 		return false;
 	*domid = own;
 	return true;
+}
+
+/**
+ * xvmc_xen_is_own_uuid() - whether the toolstack gave this guest that UUID
+ * @uuid: text
+ *
+ * Context: Any context.
+ * Return: false also while it is not known.
+ */
+bool xvmc_xen_is_own_uuid(const char *uuid)
+{
+	/* Pairs with the release in disc_scan(); it never changes */
+	return smp_load_acquire(&disc.has_uuid) &&
+	       !strcasecmp(disc.uuid, uuid);
 }
 
 /**
@@ -255,6 +271,10 @@ static int disc_scan(void)
 	if (err)
 		return err;
 	WRITE_ONCE(disc.domid, domid);
+	if (!disc.has_uuid &&
+	    !xvmc_store_own_uuid(disc.uuid, sizeof(disc.uuid)))
+		/* Pairs with xvmc_xen_is_own_uuid() */
+		smp_store_release(&disc.has_uuid, true);
 	err = xvmc_store_has_directory();
 	if (err < 0)
 		return err;

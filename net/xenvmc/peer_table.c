@@ -309,7 +309,7 @@ struct xvmc_chan *xvmc_peer_chan_by_uuid(const char *uuid)
 	rcu_read_lock();
 	list_for_each_entry_rcu(peer, &peers, node) {
 		chan = peer_get_connected(peer);
-		if (chan && !strcmp(chan->uuid, uuid))
+		if (chan && !strcasecmp(chan->uuid, uuid))
 			break;
 		if (chan)
 			xvmc_chan_put(chan);

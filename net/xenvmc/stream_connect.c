@@ -19,24 +19,28 @@
 #define STREAM_TIMER_AGAIN	max(HZ / 50, 1)
 
 /* The domain that has @uuid at present */
-static int stream_find_uuid(const char *uuid, u16 *domid)
+static int stream_find_uuid(struct net *net, const char *uuid, u16 *domid)
 {
-	struct xvmc_chan *chan = xvmc_peer_chan_by_uuid(uuid);
+	struct xvmc_chan *chan;
 
-	if (chan) {
-		*domid = chan->peer->domid;
-		xvmc_chan_put(chan);
+	if (xvmc_xen_is_own_uuid(uuid)) {
+		*domid = XENVMC_DOMID_SELF;
 		return 0;
 	}
-	if (!xvmc_xen_is_own_uuid(uuid))
+	if (!net_eq(net, &init_net))
+		return -ENETUNREACH;
+	chan = xvmc_peer_chan_by_uuid(uuid);
+	if (!chan)
 		return -EHOSTUNREACH;
-	*domid = XENVMC_DOMID_SELF;
+	*domid = chan->peer->domid;
+	xvmc_chan_put(chan);
 	return 0;
 }
 
 /*
- * The loopback for own ids, and for any id as TCP has it for 0.0.0.0. A guest
- * that is named by its UUID may be another domain than a moment ago
+ * The loopback for own ids, and for any id as TCP has it for 0.0.0.0. Who is
+ * meant is settled by the first try: one after a suspend, of this guest or of
+ * the peer, looks for the same guest, whatever numbers the two have by then
  */
 static struct xvmc_chan *stream_channel(struct xvmc_sock *xsk)
 {
@@ -44,7 +48,7 @@ static struct xvmc_chan *stream_channel(struct xvmc_sock *xsk)
 	struct xvmc_chan *chan;
 	u16 own;
 
-	if (xvmc_addr_is_local(xsk->remote_domid)) {
+	if (xsk->remote_is_local) {
 		chan = xvmc_loop_chan_get(false);
 		return chan ? chan : ERR_PTR(-ENETUNREACH);
 	}
@@ -57,7 +61,10 @@ static struct xvmc_chan *stream_channel(struct xvmc_sock *xsk)
 		chan = xvmc_peer_chan_by_domid(xsk->remote_domid);
 	if (!chan)
 		return ERR_PTR(-EHOSTUNREACH);
+	strscpy(xsk->remote_uuid, chan->uuid, sizeof(xsk->remote_uuid));
 	xsk->remote_domid = chan->peer->domid;
+	if (!(xsk->sk.sk_userlocks & SOCK_BINDADDR_LOCK))
+		xsk->local_domid = own;
 	return chan;
 }
 
@@ -190,9 +197,10 @@ static int stream_begin_connect(struct sock *sk, struct sockaddr_unsized *uaddr,
 						     svm->svm_domid;
 	err = xvmc_addr_uuid(svm, len, xsk->remote_uuid);
 	if (!err && xsk->remote_uuid[0])
-		err = stream_find_uuid(xsk->remote_uuid, &domid);
+		err = stream_find_uuid(sock_net(sk), xsk->remote_uuid, &domid);
 	if (err)
 		return err;
+	xsk->remote_is_local = xvmc_addr_is_local(domid);
 	err = stream_set_names(xsk, domid, svm->svm_port);
 	if (err)
 		return err;

@@ -94,7 +94,7 @@ void xvmc_grant_exit(void);
 int xvmc_migrate_init(void);
 void xvmc_migrate_exit(void);
 bool xvmc_xen_own_domid(u16 *domid);	/* false: not on Xen, or not known */
-bool xvmc_xen_is_own_uuid(const char *uuid);	/* process context */
+bool xvmc_xen_is_own_uuid(const char *uuid);
 bool xvmc_xen_has_directory(void);	/* xenvmcd has published */
 #else
 static inline int xvmc_xen_init(void)

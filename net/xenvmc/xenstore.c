@@ -17,11 +17,9 @@
 #include <linux/kstrtox.h>
 #include <linux/slab.h>
 #include <net/ipv6.h>
-#include <xen/xen.h>
 #include <uapi/linux/xenvmc.h>
 #include "fault.h"
 #include "ownaddr.h"
-#include "transport.h"
 #include "xenstore.h"
 
 #define STORE_OWN	"data/xenvmc"
@@ -75,25 +73,23 @@ int xvmc_store_own_domid(u16 *domid)
 }
 
 /**
- * xvmc_xen_is_own_uuid() - whether the toolstack gave this guest that UUID
- * @uuid: text
+ * xvmc_store_own_uuid() - reads what the toolstack gave this guest
+ * @uuid: set to the text
+ * @size: its room
  *
  * Context: Process context.
+ * Return: 0 or a negative errno.
  */
-bool xvmc_xen_is_own_uuid(const char *uuid)
+int xvmc_store_own_uuid(char *uuid, size_t size)
 {
-	bool own = false;
-	char *value;
+	char *value = store_read("vm", "");
 
-	if (!xen_domain())
-		return false;
+	if (IS_ERR(value))
+		return PTR_ERR(value);
 	/* "/vm/UUID" */
-	value = store_read("vm", "");
-	if (!IS_ERR(value)) {
-		own = !strcasecmp(kbasename(value), uuid);
-		kfree(value);
-	}
-	return own;
+	strscpy(uuid, kbasename(value), size);
+	kfree(value);
+	return 0;
 }
 
 /**

@@ -48,6 +48,7 @@ struct xvmc_store_watch {
 
 /* All in process context. Nodes that do not exist: -ENOENT */
 int xvmc_store_own_domid(u16 *domid);
+int xvmc_store_own_uuid(char *uuid, size_t size);
 int xvmc_store_has_directory(void);
 /* Announces this guest; @addrs are separated by one space */
 int xvmc_store_announce(const char *addrs);
