@@ -226,8 +226,10 @@ static void conn_say(struct xvmc_conn *conn, u16 actions)
 
 	if (actions & XVMC_CACT_SEND_ASK)
 		conn->send |= BIT(tcp ? XVMC_MSG_UPGRADE : XVMC_MSG_CONNECT);
+	/* The answer to RESUME is the own one */
 	if (actions & XVMC_CACT_SEND_YES)
-		conn->send |= BIT(tcp ? XVMC_MSG_UPGRADE_OK : XVMC_MSG_ACCEPT);
+		conn->send |= BIT(tcp ? XVMC_MSG_UPGRADE_OK : conn->resumes ?
+				  XVMC_MSG_CONNECT : XVMC_MSG_ACCEPT);
 }
 
 /* Carries out what the state table said. The id goes last */
@@ -319,8 +321,6 @@ static struct xvmc_fsm_step conn_event(struct xvmc_conn *conn, u8 event,
 
 	if (cut)
 		conn->ops->cut(conn);
-	if (old == XVMC_CONN_ASKED && step.state != old)
-		conn_do(conn, TODO_TAKE);
 	conn_note(conn, old, &step, why);
 	conn_act(conn, step.actions);
 	return step;
@@ -471,12 +471,9 @@ void xvmc_conn_detached(struct xvmc_conn *conn, u32 why)
 int xvmc_conn_lent(struct xvmc_conn *conn, struct xvmc_tx_ring *ring)
 {
 	int err = 0;
-	u8 state;
 
 	spin_lock_bh(&conn->lock);
-	state = conn->state;
-	/* It may come before an answer that is there is acted on: RESUME */
-	if (state != XVMC_CONN_UP && state != XVMC_CONN_ASKED)
+	if (conn->state != XVMC_CONN_UP)
 		err = -ENOENT;
 	else if (conn->tx.offered || rcu_access_pointer(conn->tx.ring))
 		err = -EPROTO;
@@ -486,8 +483,7 @@ int xvmc_conn_lent(struct xvmc_conn *conn, struct xvmc_tx_ring *ring)
 	if (!err) {
 		trace_xenvmc_lend(conn->chan->peer->domid, conn->id,
 				  XVMC_TRACE_LENT, ring->id, ring->epoch);
-		if (state == XVMC_CONN_UP)
-			conn_do(conn, TODO_TAKE);
+		conn_do(conn, TODO_TAKE);
 	}
 	return err;
 }

@@ -199,6 +199,7 @@ struct xvmc_conn_rx {
  * @left: the door has left: no callback but data_ready, meet and release
  * @reset: RESET instead of DETACH
  * @cut: the door's cut was called, or will be
+ * @resumes: a stream that goes on: both ends ask, and neither accepts
  * @send_node: in the channel's send list; chan lock
  * @queued: it is there; chan lock
  * @starve_node: in the channel's list of those without a ring; chan lock
@@ -230,6 +231,7 @@ struct xvmc_conn {
 	bool left;
 	bool reset;
 	bool cut;
+	bool resumes;
 	struct list_head send_node;
 	bool queued;
 	struct list_head starve_node;

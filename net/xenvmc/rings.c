@@ -83,8 +83,7 @@ bool xvmc_tx_take(struct xvmc_conn *conn)
 	spin_unlock_bh(&conn->lock);
 	if (!ring)
 		return false;
-	if (conn->tx.closed || tx_ring(conn) ||
-	    READ_ONCE(conn->state) != XVMC_CONN_UP) {
+	if (conn->tx.closed || tx_ring(conn)) {
 		xvmc_tx_return(conn->chan, ring);
 		return false;
 	}

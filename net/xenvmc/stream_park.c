@@ -10,7 +10,10 @@
  * a channel to the same guest is up, a new connection takes over what the old
  * one had and asks by RESUME, as the peer does; each end finds the stream by
  * its token and compares positions. The other one's RESUME is the answer to the
- * own one, in whichever order they come. Documentation/migration.rst has more.
+ * own one, in whichever order they come: if the peer's was first the new
+ * connection is UP before the own one is sent, so that nothing that the peer
+ * sends behind its own comes to a connection that is not. More is in
+ * Documentation/migration.rst.
  *
  * A stream is in the list from the cut until it is UP again or is lost, first
  * with its old connection, then with the new one. The list holds a reference.
@@ -20,7 +23,7 @@
  * callback; everybody else changes words under park_lock and calls for it.
  *
  * Locks, outermost first: rx.mutex of the old connection, the socket's, then
- * park_lock, which is BH-safe and inside which only a channel's is taken.
+ * park_lock, which is BH-safe; inside it a channel's and a connection's.
  */
 #include <linux/net.h>
 #include <linux/slab.h>
@@ -123,6 +126,8 @@ static void park_offer(struct xvmc_stream *stream, struct xvmc_chan *chan)
 	if (stream->conn.chan == chan)
 		return;
 	if (park->next != chan) {
+		if (park->next && park->heard)
+			park_refuse(park->next, park->theirs.conn);
 		if (park->next)
 			xvmc_chan_put(park->next);
 		xvmc_chan_hold(chan);
@@ -169,6 +174,7 @@ static bool park_enlist(struct xvmc_stream *stream, bool *full)
 		return false;
 	xvmc_conn_hold(&stream->conn);
 	stream->park.since = jiffies;
+	stream->park.over = 0;
 	list_add_tail(&stream->park.node, &parked);
 	return true;
 }
@@ -293,6 +299,7 @@ static struct xvmc_stream *park_conn_new(const struct xvmc_stream *old,
 	stream->park.passive = old->park.passive;
 	stream->park.again = true;
 	INIT_LIST_HEAD(&stream->park.node);
+	stream->conn.resumes = true;
 	err = xvmc_conn_init(&stream->conn, &xvmc_stream_ops, old->conn.sk,
 			     chan);
 	if (!err)
@@ -393,13 +400,20 @@ static bool park_swap(struct xvmc_stream *stream, struct xvmc_stream *old)
 	return true;
 }
 
-/* Both have asked. The ends know of the same bytes, or nothing goes on */
-static void park_answer(struct xvmc_stream *stream,
+/* The ends know of the same bytes, or nothing goes on */
+static bool park_agrees(const struct xvmc_stream *stream,
 			const struct xvmc_msg_resume *theirs)
 {
 	const struct xvmc_park *park = &stream->park;
 
-	if (theirs->sent == park->received && theirs->received == park->sent) {
+	return theirs->sent == park->received && theirs->received == park->sent;
+}
+
+/* The peer's RESUME came behind the own one */
+static void park_answer(struct xvmc_stream *stream,
+			const struct xvmc_msg_resume *theirs)
+{
+	if (park_agrees(stream, theirs)) {
 		xvmc_conn_answer(&stream->conn, theirs->conn);
 		return;
 	}
@@ -407,31 +421,51 @@ static void park_answer(struct xvmc_stream *stream,
 	park_refuse(stream->conn.chan, theirs->conn);
 }
 
-static void park_ask(struct xvmc_stream *stream)
+/*
+ * Asks, or answers what came for this channel already. Under park_lock, so that
+ * the peer's RESUME comes in front of this, or is an answer. Returns 0 or why
+ * it does not go on.
+ */
+static u32 park_say(struct xvmc_stream *stream, unsigned long timeout)
 {
-	struct xvmc_net *xnet = xvmc_net(sock_net(stream->conn.sk));
 	struct xvmc_park *park = &stream->park;
-	struct xvmc_msg_resume theirs;
-	bool heard = false;
-	long left;
+	bool heard = false, lost;
+	u32 why = EBADMSG;
 
-	park_trace(stream, "asks");
-	left = park->since + READ_ONCE(xnet->park_s) * HZ - jiffies;
-	xvmc_conn_ask(&stream->conn, clamp(left, 1L, (long)PARK_ANSWER));
-	/* What came before that, and for this channel */
-	spin_lock_bh(&park_lock);
+	lockdep_assert_held(&park_lock);
 	if (park->next == stream->conn.chan) {
 		heard = park->heard;
-		theirs = park->theirs;
 		xvmc_chan_put(park->next);
 		park->next = NULL;
 	}
-	spin_unlock_bh(&park_lock);
-	if (heard)
-		park_answer(stream, &theirs);
+	if (heard && !park_agrees(stream, &park->theirs)) {
+		park_refuse(stream->conn.chan, park->theirs.conn);
+		return why;
+	}
+	if (heard) {
+		lost = xvmc_conn_accept(&stream->conn, park->theirs.conn);
+	} else {
+		xvmc_conn_ask(&stream->conn, timeout);
+		lost = park_is_dead(stream);
+	}
 	/* The channel went before there was anything to refuse */
-	else if (park_is_dead(stream))
-		xvmc_conn_meet(&stream->conn);
+	why = stream->conn.why;
+	return lost ? why : 0;
+}
+
+static void park_ask(struct xvmc_stream *stream)
+{
+	struct xvmc_net *xnet = xvmc_net(sock_net(stream->conn.sk));
+	long left;
+	u32 why;
+
+	park_trace(stream, "asks");
+	left = stream->park.since + READ_ONCE(xnet->park_s) * HZ - jiffies;
+	spin_lock_bh(&park_lock);
+	why = park_say(stream, clamp(left, 1L, (long)PARK_ANSWER));
+	spin_unlock_bh(&park_lock);
+	if (why)
+		xvmc_park_refused(&stream->conn, why);
 }
 
 /* Goes on by @chan. If that is closed again, another one may follow */
@@ -487,6 +521,9 @@ void xvmc_park_meet(struct xvmc_conn *conn)
 
 	spin_lock_bh(&park_lock);
 	over = park_is_dead(stream) ? stream->park.over : 0;
+	/* Also if nobody was told of its end: the program had closed it */
+	if (park_is_dead(stream) && READ_ONCE(conn->rx.torn))
+		over = XVMC_STAT_PARK_TORN;
 	spin_unlock_bh(&park_lock);
 	if (over) {
 		park_lose(stream, over);
@@ -512,14 +549,14 @@ static struct xvmc_stream *park_find(const struct xvmc_chan *chan,
 	return NULL;
 }
 
-/* RESUME was sent, or will be before anything else */
+/* It waits for the answer, if only to end */
 static bool park_has_asked(const struct xvmc_stream *stream,
 			   const struct xvmc_chan *chan)
 {
 	u8 state = READ_ONCE(stream->conn.state);
 
-	return stream->conn.chan == chan && state != XVMC_CONN_NEW &&
-	       state != XVMC_CONN_DEAD;
+	return stream->conn.chan == chan &&
+	       (state == XVMC_CONN_ASKED || state == XVMC_CONN_LEFT);
 }
 
 /**
@@ -532,8 +569,8 @@ static bool park_has_asked(const struct xvmc_stream *stream,
 void xvmc_stream_resumed(struct xvmc_chan *chan,
 			 const struct xvmc_msg_resume *msg)
 {
+	bool asked = false, takes = false;
 	struct xvmc_stream *stream;
-	bool asked = false;
 
 	spin_lock_bh(&park_lock);
 	stream = park_find(chan, msg);
@@ -543,11 +580,14 @@ void xvmc_stream_resumed(struct xvmc_chan *chan,
 		xvmc_conn_hold(&stream->conn);
 	} else if (stream) {
 		park_offer(stream, chan);
+		takes = stream->park.next == chan && !stream->park.heard;
+	}
+	if (takes) {
 		stream->park.heard = true;
 		stream->park.theirs = *msg;
 	}
 	spin_unlock_bh(&park_lock);
-	if (!stream)
+	if (!asked && !takes)
 		park_refuse(chan, msg->conn);
 	if (!asked)
 		return;
@@ -602,7 +642,7 @@ bool xvmc_park_refused(struct xvmc_conn *conn, u32 why)
 
 	if (!stream->park.again)
 		return false;
-	if (why == EAGAIN) {
+	if (why == EAGAIN && READ_ONCE(conn->chan->state) != XVMC_CHAN_UP) {
 		/* It was never UP, nor stopped */
 		mutex_lock(&conn->tx.mutex);
 		conn->tx.closed = true;
