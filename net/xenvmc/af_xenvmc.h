@@ -8,10 +8,9 @@
 #include <net/sock.h>
 #include <uapi/linux/xenvmc.h>
 #include "compat/compat.h"
+#include "transport.h"
 
 struct xvmc_conn;
-
-#define XVMC_UUID_SIZE	40	/* text */
 
 /**
  * struct xvmc_sock - a socket of AF_XENVMC

@@ -136,7 +136,7 @@ struct xvmc_chan {
 	struct xvmc_peer *peer;
 	const struct xvmc_transport_ops *ops;
 	void *tpriv;
-	char uuid[40];
+	char uuid[XVMC_UUID_SIZE];
 	u32 features;
 
 	spinlock_t lock;

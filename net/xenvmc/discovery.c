@@ -34,7 +34,7 @@ static void directory_changed(struct xvmc_store_watch *watch);
 
 static struct {
 	int domid;		/* own, or DISC_NO_DOMID */
-	char uuid[40];		/* own, or ""; read by the first scan */
+	char uuid[XVMC_UUID_SIZE];	/* own; read by the first scan */
 	bool has_uuid;
 	bool directory;		/* xenvmcd has published */
 	bool ready;		/* XenStore answers */

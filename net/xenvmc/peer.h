@@ -46,7 +46,7 @@ struct xvmc_peer {
 	struct mutex mutex;
 	u8 state;
 	struct xvmc_chan __rcu *chan;
-	char uuid[40];
+	char uuid[XVMC_UUID_SIZE];
 	struct in6_addr addrs[XVMC_PEER_MAX_ADDRS];
 	u32 naddrs;
 	void *tpriv;

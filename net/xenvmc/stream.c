@@ -370,7 +370,7 @@ static void stream_fill_ask(struct xvmc_conn *conn, struct xvmc_ctlmsg *msg)
 {
 	struct xvmc_stream *stream = xvmc_to_stream(conn);
 
-	if (stream->park.again) {
+	if (conn->resumes) {
 		stream_fill_resume(&stream->park, msg);
 		return;
 	}

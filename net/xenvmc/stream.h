@@ -10,7 +10,6 @@
  * struct xvmc_park - a connection that was cut may go on by another channel
  * @token: names it, drawn by who connects; zero: it cannot go on
  * @passive: this end has accepted it
- * @again: made to go on where another was cut: it asks by RESUME
  * @sent: own position when it goes on, as RESUME says it
  * @received: the other one
  * @node: in the list of cut ones, which holds a reference; as all below,
@@ -26,7 +25,6 @@
 struct xvmc_park {
 	u32 token[XVMC_TOKEN_WORDS];
 	bool passive;
-	bool again;
 	u64 sent;
 	u64 received;
 	struct list_head node;

@@ -297,7 +297,6 @@ static struct xvmc_stream *park_conn_new(const struct xvmc_stream *old,
 	memcpy(stream->park.token, old->park.token,
 	       sizeof(stream->park.token));
 	stream->park.passive = old->park.passive;
-	stream->park.again = true;
 	INIT_LIST_HEAD(&stream->park.node);
 	stream->conn.resumes = true;
 	err = xvmc_conn_init(&stream->conn, &xvmc_stream_ops, old->conn.sk,
@@ -618,7 +617,7 @@ bool xvmc_park_opened(struct xvmc_conn *conn)
 	reset = stream->park.reset;
 	spin_unlock_bh(&park_lock);
 	if (!listed)
-		return stream->park.again;
+		return conn->resumes;
 	xvmc_stat_inc(XVMC_STAT_CONN_RESUMED);
 	park_trace(stream, "resumed");
 	if (closed)
@@ -640,7 +639,7 @@ bool xvmc_park_refused(struct xvmc_conn *conn, u32 why)
 {
 	struct xvmc_stream *stream = xvmc_to_stream(conn);
 
-	if (!stream->park.again)
+	if (!conn->resumes)
 		return false;
 	if (why == EAGAIN && READ_ONCE(conn->chan->state) != XVMC_CHAN_UP) {
 		/* It was never UP, nor stopped */

@@ -14,6 +14,8 @@
 struct xvmc_chan;
 struct xvmc_peer;
 
+#define XVMC_UUID_SIZE	40	/* text */
+
 /**
  * struct xvmc_ring_mem - the pages of one ring, own or mapped
  * @hdr: header page

@@ -29,7 +29,7 @@ struct xvmc_offer {
  * @naddrs: how many
  */
 struct xvmc_facts {
-	char uuid[40];
+	char uuid[XVMC_UUID_SIZE];
 	struct in6_addr addrs[XVMC_PEER_MAX_ADDRS];
 	u32 naddrs;
 };
