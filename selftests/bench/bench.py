@@ -44,11 +44,16 @@ def write(found, path):
         handle.write("\n")
 
 
-def booted(lab, **params):
-    """A course on a machine that was booted for it."""
+def boot(lab, **params):
+    """A machine for this alone."""
     lab.down()
     lab.build()
     lab.up(Params(**params))
+
+
+def booted(lab, **params):
+    """A course on a machine that was booted for it."""
+    boot(lab, **params)
     course = Course(lab)
     course.prepare()
     return course
@@ -176,9 +181,7 @@ def say_tax(rows, lookups):
 
 def tax(lab, args):
     """make bench-tax."""
-    lab.down()
-    lab.build()
-    lab.up(Params(icount=True, cpus=1))
+    boot(lab, icount=True, cpus=1)
     taxed = taxation.Tax(lab)
     taxed.prepare()
     rows = figures.taxes(taxed.pairs(args.pairs))
@@ -195,9 +198,7 @@ def tax(lab, args):
 
 def migrate(lab, args):
     """make bench-migrate."""
-    lab.down()
-    lab.build()
-    lab.up(Params(icount=True, cpus=1))
+    boot(lab, icount=True, cpus=1)
     paused = pauses.Pauses(lab)
     paused.prepare()
     pairs, passes = paused.pairs(args.pairs)

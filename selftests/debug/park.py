@@ -337,6 +337,14 @@ def half_closed_stays_so():
     client.close()
 
 
+def one_direction_has_ended(client, server):
+    check(server.recv(1) == b"", "the end of the stream")
+    server.sendall(b"back")
+    check(client.recv(10) == b"back", "the other direction")
+    client.close()
+    server.close()
+
+
 @case
 def an_end_that_was_not_read_stays():
     """No byte is in front of it."""
@@ -346,11 +354,7 @@ def an_end_that_was_not_read_stays():
     channel(SUSPENDED)
     check(events(server) & select.POLLRDHUP, "the end is gone")
     channel(THERE)
-    check(server.recv(1) == b"", "the end of the stream")
-    server.sendall(b"back")
-    check(client.recv(10) == b"back", "the other direction")
-    client.close()
-    server.close()
+    one_direction_has_ended(client, server)
 
 
 @case
@@ -360,11 +364,7 @@ def shutdown_while_parked_reaches_the_peer():
     client.shutdown(socket.SHUT_WR)
     would_block(lambda: server.recv(1, socket.MSG_DONTWAIT))
     channel(THERE)
-    check(server.recv(1) == b"", "the end of the stream")
-    server.sendall(b"back")
-    check(client.recv(10) == b"back", "the other direction")
-    client.close()
-    server.close()
+    one_direction_has_ended(client, server)
 
 
 @case
