@@ -173,7 +173,7 @@ class Pauses:
                  f"xl save {AWAY} {SAVED} && xl restore {SAVED} && "
                  f"rm {SAVED}", timeout=600, check=True)
         self._steady(flow, len(flow.lines))
-        lab.await_answer(AWAY, 60)
+        lab.await_answer(AWAY)
         found = moments(self._end_trace()) if loaded else None
         points = places(flow.lines[first:])
         self.curves["on" if loaded else "off"] = curve(points)

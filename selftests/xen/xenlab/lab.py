@@ -492,12 +492,13 @@ class Lab:
             self.guestctl("restore", [domains.place(name)], 90)
             self.await_answer(name)
 
-    def await_answer(self, name, seconds=10):
+    def await_answer(self, name):
         """Wait for a guest that was away. The command channel goes on with it,
-        or is made anew, which ends all that was started through it: @seconds
-        should do for TCP to find out that it is back."""
+        or is made anew, which ends all that was started through it, so not
+        early: TCP waits twice as long from one attempt to the next, and the
+        first ones come before the guest has its network back."""
         try:
-            if self.exec(name, ["true"], timeout=seconds).returncode == 0:
+            if self.exec(name, ["true"], timeout=120).returncode == 0:
                 return
         except Timeout:
             pass

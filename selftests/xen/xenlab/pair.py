@@ -106,7 +106,7 @@ class Pair:
         go = self._live if source.lab.params().guest_type == "pvh" \
             else self._carry
         go(guest, source, target)
-        self.labs[0].await_answer(guest, 120)
+        self.labs[0].await_answer(guest)
 
     @staticmethod
     def _address(host):
