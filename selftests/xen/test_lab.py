@@ -576,10 +576,20 @@ class TapTest(unittest.TestCase):
             """Fails."""
             self.fail("on purpose")
 
-    def say(self, *names):
+    class Left(unittest.TestCase):
+        """What it leaves is wrong, too."""
+
+        def tearDown(self):
+            self.fail("left over")
+
+        def test_bad(self):
+            """Fails."""
+            self.fail("on purpose")
+
+    def say(self, *names, case=Two):
         """(exit status, lines) of a run."""
         with mock.patch("sys.stdout", io.StringIO()) as out:
-            return tap.run([self.Two], names), out.getvalue().splitlines()
+            return tap.run([case], names), out.getvalue().splitlines()
 
     def test_only_those_named_run(self):
         status, lines = self.say("test_good")
@@ -592,6 +602,14 @@ class TapTest(unittest.TestCase):
         self.assertEqual(status, 1)
         self.assertEqual(lines[1], "1..2")
         self.assertRegex("\n".join(lines), "(?m)^not ok . .*test_bad")
+
+    def test_a_test_is_one_line(self):
+        status, lines = self.say(case=self.Left)
+        self.assertEqual(status, 1)
+        self.assertEqual([x.split()[0] for x in lines if x[0] != "#"],
+                         ["TAP", "1..1", "not"])
+        told = "\n".join(lines)
+        self.assertLess(told.index("on purpose"), told.index("left over"))
 
     def test_an_unknown_name_fails(self):
         status, lines = self.say("test_good", "test_other")

@@ -5,16 +5,28 @@ import unittest
 
 
 class Tap(unittest.TestResult):
-    """Prints each result as a TAP line."""
+    """Prints each result as a TAP line. A test and what it leaves behind may
+    both fail: that is one line, with an explanation of each."""
 
     def __init__(self):
         super().__init__()
         self.number = 0
         self.begin = 0
+        self.running = None
+        self.complaints = []
 
     def startTest(self, test):
         super().startTest(test)
         self.begin = time.monotonic()
+        self.running = test
+        self.complaints = []
+
+    def stopTest(self, test):
+        super().stopTest(test)
+        self.running = None
+        if self.complaints:
+            self._line(False, test)
+            self._explain()
 
     def _line(self, good, test, note=""):
         self.number += 1
@@ -33,18 +45,24 @@ class Tap(unittest.TestResult):
 
     def addFailure(self, test, err):
         super().addFailure(test, err)
-        self._line(False, test)
-        self._explain(self.failures[-1][1])
+        self._complain(test, self.failures[-1][1])
 
     def addError(self, test, err):
         super().addError(test, err)
-        self._line(False, test)
-        self._explain(self.errors[-1][1])
+        self._complain(test, self.errors[-1][1])
 
-    @staticmethod
-    def _explain(text):
-        for line in text.splitlines():
-            print("# " + line, flush=True)
+    def _complain(self, test, text):
+        self.complaints.append(text)
+        # What a class needs has failed: no test has begun, and none will
+        if self.running is None:
+            self._line(False, test)
+            self._explain()
+
+    def _explain(self):
+        for text in self.complaints:
+            for line in text.splitlines():
+                print("# " + line, flush=True)
+        self.complaints = []
 
 
 def run(cases, names=()):
