@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * model_test [--family FAMILY] [--seed SEED] [--from SEED] [--steps N]
- * [--seconds N]: does a stream socket answer as TCP may, whatever is called at its
- * two ends?
+ * [--seconds N] [--way WORDS]: does a stream socket answer as TCP may, whatever is
+ * called at its two ends?
  *
  * FAMILY is inet, inet6, mapped or xenvmc. Each seed is a connection of its own, and a
  * seed that has found something is named. With SEED only that one is played, with
- * --from all from there on. The library "check" prints TAP. With
+ * --from all from there on. --way says how the bytes go, for who reads of a
+ * failure. The library "check" prints TAP. With
  * XENVMC_TEST_MOVED most connections are on rings before anything else happens.
  */
 #include <getopt.h>
@@ -45,6 +46,7 @@ static uint64_t first_seed = 1;
 static int max_steps = 60;
 static int64_t seconds = 20;
 static bool one_seed;
+static const char *way = "";
 
 #define TABLES		4	/* connections that are played at once */
 
@@ -205,14 +207,24 @@ static void begin(struct table *table, uint64_t seed)
 	table->deadline = now_ms() + deadline() * 1000;
 }
 
+/* What an end did last, for the one line that says that it hangs */
+static const char *last_call(const struct world *world, int side)
+{
+	uint32_t calls = atomic_load(&world->calls[side]);
+
+	return calls ? world->log[side][(calls - 1) % MODEL_LOG] : "nothing";
+}
+
 /* Nothing more of this table, and what was wrong there */
 static void judge(struct table *table, bool hangs)
 {
 	struct world *world = &table->world;
+	bool here[2];
 	int side;
 
 	for (side = 0; side < 2; side++) {
-		if (!table->pid[side])
+		here[side] = table->pid[side];
+		if (!here[side])
 			continue;
 		show_place(table->pid[side]);
 		kill(table->pid[side], SIGKILL);
@@ -220,9 +232,13 @@ static void judge(struct table *table, bool hangs)
 	if (!hangs && !atomic_load(&world->failed))
 		return;
 	show_log(world);
-	ck_abort_msg("seed %llu: %s", (unsigned long long)world->seed,
-		     atomic_load(&world->failed) ? world->text :
-						   "an end hangs");
+	if (atomic_load(&world->failed))
+		ck_abort_msg("%s: seed %llu: %s", way,
+			     (unsigned long long)world->seed, world->text);
+	ck_abort_msg("%s: seed %llu: hangs: %s: %s; %s: %s", way,
+		     (unsigned long long)world->seed,
+		     here[0] ? "end 0" : "gone", last_call(world, 0),
+		     here[1] ? "end 1" : "gone", last_call(world, 1));
 }
 
 /* Waits for an end. Return: a table where both have ended, or NULL */
@@ -347,6 +363,7 @@ static int usage(void)
 	fputs("usage: model_test [--family inet|inet6|mapped|xenvmc]\n", stderr);
 	fputs("\t[--seed SEED] [--from SEED] [--steps N] [--seconds N]\n",
 	      stderr);
+	fputs("\t[--way WORDS]\n", stderr);
 	return 2;
 }
 
@@ -369,11 +386,12 @@ int main(int argc, char **argv)
 		{ "seed", required_argument, NULL, 's' },
 		{ "steps", required_argument, NULL, 'n' },
 		{ "seconds", required_argument, NULL, 't' },
+		{ "way", required_argument, NULL, 'w' },
 		{ }
 	};
 	int opt;
 
-	while ((opt = getopt_long(argc, argv, "f:b:s:n:t:", options, NULL)) >= 0) {
+	while ((opt = getopt_long(argc, argv, "f:b:s:n:t:w:", options, NULL)) >= 0) {
 		if (opt == 'f')
 			variant = find(optarg);
 		else if (opt == 'b' || opt == 's')
@@ -382,10 +400,14 @@ int main(int argc, char **argv)
 			max_steps = atoi(optarg);
 		else if (opt == 't')
 			seconds = atoll(optarg);
+		else if (opt == 'w')
+			way = optarg;
 		else
 			return usage();
 		one_seed |= opt == 's';
 	}
+	if (!*way && variant)
+		way = variant->name;
 	if (!variant || optind < argc || max_steps < 1 || seconds < 1)
 		return usage();
 	return run();
