@@ -235,8 +235,8 @@ def main():
     parser.add_argument("--rounds", type=int, default=3,
                         help="of all paths, after one to warm up (default 3)")
     parser.add_argument("--pairs", type=int,
-                        help="of --tax, after one to warm up (default 9), or "
-                        "of --migrate (default 5)")
+                        help="of --tax (default 9) or --migrate (5), after one "
+                        "to warm up")
     args = parser.parse_args()
     args.pairs = args.pairs or (5 if args.mode is migrate else 9)
     lab = Lab("bench")
