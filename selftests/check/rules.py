@@ -18,6 +18,8 @@ import surface
 HERE = os.path.dirname(os.path.abspath(__file__))
 KERNEL_C = r"net/xenvmc/.*\.[ch]"
 SOURCE = r".*\.([chsS]|py|sh)|.*Makefile|.*Kbuild|.*Kconfig|SCRIPT"
+XEN = r"(grant|evtchn|xenstore|trans_xen|discovery|migrate)"
+TRANSPORT = r"(grant|evtchn|xenstore|trans_xen|discovery|migrate|trans_loop)"
 FILE_LINES = 800
 SHELL_LINES = 400
 FUNCTION_LINES = 80
@@ -36,8 +38,7 @@ class Rule:
 
 
 RULES = [
-    Rule("xen-headers", KERNEL_C,
-         r"net/xenvmc/(grant|evtchn|xenstore|trans_xen|discovery|migrate)\.[ch]",
+    Rule("xen-headers", KERNEL_C, r"net/xenvmc/" + XEN + r"\.[ch]",
          r"#\s*include\s*<(asm/)?xen/", "#include <xen/events.h>"),
     Rule("xenstore", KERNEL_C, r"net/xenvmc/xenstore\.c",
          r"\b((un)?register_)?xenbus_\w+\s*\(", "xenbus_scanf(XBT_NIL);"),
@@ -47,6 +48,18 @@ RULES = [
     Rule("core-includes", r"net/xenvmc/core/.*\.[ch]",
          r"net/xenvmc/core/env\.h", r"#\s*include\s*[<]|#\s*include\s*\"\.\.",
          "#include <linux/slab.h>"),
+    # Includes point downward: sockets, engine, transports
+    Rule("hook-is-on-top", KERNEL_C, r"net/xenvmc/hook(_\w+)?\.[ch]",
+         r"#\s*include\s*\"hook\.h\"", "#include \"hook.h\""),
+    Rule("streams-are-on-top", KERNEL_C,
+         r"net/xenvmc/(stream\w*|af_xenvmc|addr|table)\.[ch]",
+         r"#\s*include\s*\"(stream|af_xenvmc)\.h\"", "#include \"stream.h\""),
+    Rule("transports-below", r"net/xenvmc/" + TRANSPORT + r"\.[ch]", "",
+         r"#\s*include\s*\"(conn|rings|stream|af_xenvmc|hook|tap)\.h\"",
+         "#include \"conn.h\""),
+    Rule("own-transport", KERNEL_C, r"net/xenvmc/" + XEN + r"\.[ch]",
+         r"#\s*include\s*\"(grant|evtchn|xenstore|trans_xen)\.h\"",
+         "#include \"grant.h\""),
     Rule("conn-state", KERNEL_C, r"net/xenvmc/(conn|control)\.c",
          r"\bconn->state\s*=[^=]|WRITE_ONCE\(conn->state",
          "conn->state = XVMC_CONN_UP;"),
