@@ -649,10 +649,9 @@ static void conn_lend(struct xvmc_conn *conn)
 	struct xvmc_rx_ring *ring;
 	bool ok;
 
-	/* What was saved from another channel is read first: rx_renew() */
+	/* What was saved does not matter: it is read in front of the ring */
 	if (READ_ONCE(conn->state) != XVMC_CONN_UP ||
-	    READ_ONCE(conn->rx.orphan) || READ_ONCE(conn->rx.spill) ||
-	    rcu_access_pointer(conn->rx.ring))
+	    READ_ONCE(conn->rx.orphan) || rcu_access_pointer(conn->rx.ring))
 		return;
 	ring = xvmc_chan_take_rx(conn->chan);
 	if (!ring) {
@@ -661,8 +660,11 @@ static void conn_lend(struct xvmc_conn *conn)
 	}
 	mutex_lock(&conn->rx.mutex);
 	ok = !conn->rx.no_lend && !rcu_access_pointer(conn->rx.ring);
-	if (ok)
+	if (ok) {
 		xvmc_rx_install(conn, ring);
+		/* In front of the RECALL of whoever takes the mutex next */
+		conn_send(conn, XVMC_MSG_LEND);
+	}
 	mutex_unlock(&conn->rx.mutex);
 	if (!ok) {
 		xvmc_chan_give_rx(conn->chan, ring);
@@ -671,7 +673,6 @@ static void conn_lend(struct xvmc_conn *conn)
 	xvmc_stat_inc(XVMC_STAT_LENDS);
 	trace_xenvmc_lend(conn->chan->peer->domid, conn->id, XVMC_TRACE_LEND,
 			  conn->rx.ring_id, conn->rx.epoch);
-	conn_send(conn, XVMC_MSG_LEND);
 	if (READ_ONCE(conn->state) != XVMC_CONN_UP)
 		conn_do(conn, TODO_RECALL_RX);
 	/* The closer may have looked for borrowers for the last time */

@@ -145,7 +145,7 @@ struct xvmc_conn_tx {
  * @lost: bytes that were discarded so; @mutex
  * @ring_id: the lend's ring, for messages; conn lock
  * @epoch: the lend's epoch, for messages; conn lock
- * @spill: unread bytes that were saved when the channel went; @mutex
+ * @spill: unread bytes that were saved when channel or ring went; @mutex
  * @spill_len: its size; @mutex
  * @spill_off: how much of it was read; @mutex
  * @spill_mark: the marks of the ring it came from; @mutex
@@ -344,6 +344,7 @@ bool xvmc_rx_want_data(struct xvmc_conn *conn, u32 n);
 /* The same without asking for data_ready */
 bool xvmc_rx_look(struct xvmc_conn *conn, u32 n);
 u32 xvmc_rx_queued(struct xvmc_conn *conn);
+u32 xvmc_rx_saved(const struct xvmc_conn *conn);
 bool xvmc_rx_over(struct xvmc_conn *conn);	/* the peer has stopped */
 /* Size of the ring that is lent, 0 without one. Any context */
 u32 xvmc_rx_size(struct xvmc_conn *conn);

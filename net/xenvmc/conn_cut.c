@@ -33,8 +33,6 @@ static void inherit_spill(struct xvmc_conn *conn, struct xvmc_conn *old)
 	conn->rx.spill_mark = old->rx.spill_mark;
 	conn->rx.spill = old->rx.spill;
 	WRITE_ONCE(old->rx.spill, NULL);
-	/* The peer can write nothing before they are read: rx_renew() */
-	conn->rx.renew = true;
 }
 
 /**

@@ -267,7 +267,12 @@ static int tx_wait(struct sock *sk, struct hook_conn *hc, long *timeo)
 	    !tx_by_ring(sk, hc))
 		nap = min(*timeo, 2L);
 	add_wait_queue(sk_sleep(sk), &wait);
-	while (nap || !tx_can_go_on(sk, hc)) {
+	for (;;) {
+		tx_no_space(sk);
+		/* As in tx_arm(): whoever makes room sees it, or we the room */
+		smp_mb__after_atomic();
+		if (!nap && tx_can_go_on(sk, hc))
+			break;
 		if (signal_pending(current)) {
 			err = sock_intr_errno(*timeo);
 			break;
@@ -276,7 +281,6 @@ static int tx_wait(struct sock *sk, struct hook_conn *hc, long *timeo)
 			err = -EAGAIN;
 			break;
 		}
-		tx_no_space(sk);
 		if (nap) {
 			wait_woken(&wait, TASK_INTERRUPTIBLE, nap);
 			break;

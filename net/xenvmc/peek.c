@@ -93,25 +93,50 @@ u32 xvmc_tx_size(struct xvmc_conn *conn)
 	return tx_peek(conn, tx_size, 0);
 }
 
-/* Runs @fn on the ring unless its lend is over */
+/* No ring: nobody has so many bytes in one */
+#define RX_NO_RING	INT_MAX
+
+/*
+ * Runs @fn on the ring unless its lend is over; @none is the result then.
+ * Ring and saved bytes are looked at under the lock under which the former
+ * become the latter.
+ */
 static int rx_peek(struct xvmc_conn *conn,
-		   int (*fn)(struct xvmc_rx_ring *ring, u32 arg), u32 arg)
+		   int (*fn)(struct xvmc_conn *conn, struct xvmc_rx_ring *ring,
+			     u32 arg), u32 arg, int none)
 {
 	struct xvmc_rx_ring *ring;
-	int ret = 0;
+	int ret = none;
 
 	rcu_read_lock();
 	ring = rcu_dereference(conn->rx.ring);
 	if (ring) {
 		spin_lock_bh(&ring->lock);
 		if (rcu_access_pointer(ring->conn) == conn)
-			ret = fn(ring, arg);
+			ret = fn(conn, ring, arg);
 		spin_unlock_bh(&ring->lock);
 	}
 	if (ret < 0)
 		xvmc_conn_suspect(conn);
 	rcu_read_unlock();
+	if (ret == none)
+		/* What was saved of a ring is there when the ring is not */
+		smp_rmb();
 	return ret;
+}
+
+/**
+ * xvmc_rx_saved() - unread bytes in private memory
+ * @conn: connection
+ *
+ * Context: any; exact under rx.mutex.
+ */
+u32 xvmc_rx_saved(const struct xvmc_conn *conn)
+{
+	/* Pairs with the release in xvmc_rx_set_aside() */
+	return smp_load_acquire(&conn->rx.spill) ?
+	       READ_ONCE(conn->rx.spill_len) - READ_ONCE(conn->rx.spill_off) :
+	       0;
 }
 
 /* @used: bytes that the ring has now */
@@ -126,24 +151,43 @@ static int rx_has(struct xvmc_rx_ring *ring, int used, u32 n)
 	return mark.started && used >= min(n, ring->cons.size);
 }
 
-static int rx_want(struct xvmc_rx_ring *ring, u32 n)
+static int rx_want(struct xvmc_conn *conn, struct xvmc_rx_ring *ring, u32 n)
 {
-	return rx_has(ring, xvmc_ring_want_data(&ring->cons, n), n);
+	u32 saved = xvmc_rx_saved(conn);
+
+	return saved >= n ||
+	       rx_has(ring, xvmc_ring_want_data(&ring->cons, n - saved),
+		      n - saved);
 }
 
-static int rx_look(struct xvmc_rx_ring *ring, u32 n)
+static int rx_look(struct xvmc_conn *conn, struct xvmc_rx_ring *ring, u32 n)
 {
-	return rx_has(ring, xvmc_ring_used(&ring->cons), n);
+	u32 saved = xvmc_rx_saved(conn);
+
+	return saved >= n ||
+	       rx_has(ring, xvmc_ring_used(&ring->cons), n - saved);
+}
+
+/* Saved bytes with nothing behind them: a reader has to look at them */
+static bool rx_saved_last(const struct xvmc_conn *conn)
+{
+	return READ_ONCE(conn->rx.spill) &&
+	       (conn->ops->tcp || conn->rx.spill_mark.seq);
 }
 
 static bool rx_any(struct xvmc_conn *conn,
-		   int (*fn)(struct xvmc_rx_ring *ring, u32 n), u32 n)
+		   int (*fn)(struct xvmc_conn *conn, struct xvmc_rx_ring *ring,
+			     u32 n), u32 n)
 {
-	if (READ_ONCE(conn->rx.spill) || READ_ONCE(conn->rx.torn))
+	int ret;
+
+	if (rx_saved_last(conn) || READ_ONCE(conn->rx.torn))
 		return true;
 	if (READ_ONCE(conn->rx.orphan))
 		return false;
-	return rx_peek(conn, fn, n) != 0;
+	ret = rx_peek(conn, fn, n, RX_NO_RING);
+	/* A ring that is lent brings data_ready with its first byte */
+	return ret == RX_NO_RING ? xvmc_rx_saved(conn) >= n : ret != 0;
 }
 
 /**
@@ -175,27 +219,30 @@ bool xvmc_rx_look(struct xvmc_conn *conn, u32 n)
 }
 EXPORT_SYMBOL_GPL(xvmc_rx_look);
 
-static int rx_unread(struct xvmc_rx_ring *ring, u32 unused)
+static int rx_unread(struct xvmc_conn *conn, struct xvmc_rx_ring *ring,
+		     u32 unused)
 {
-	return xvmc_ring_used(&ring->cons);
+	int used = xvmc_ring_used(&ring->cons);
+
+	return used < 0 ? used : used + (int)xvmc_rx_saved(conn);
 }
 
 /**
- * xvmc_rx_queued() - bytes in the ring
+ * xvmc_rx_queued() - bytes that can be read
  * @conn: connection
  *
  * Context: any; no lock needed.
  */
 u32 xvmc_rx_queued(struct xvmc_conn *conn)
 {
-	if (READ_ONCE(conn->rx.spill))
-		return READ_ONCE(conn->rx.spill_len) -
-		       READ_ONCE(conn->rx.spill_off);
-	return max(rx_peek(conn, rx_unread, 0), 0);
+	int n = rx_peek(conn, rx_unread, 0, RX_NO_RING);
+
+	return n == RX_NO_RING ? xvmc_rx_saved(conn) : max(n, 0);
 }
 EXPORT_SYMBOL_GPL(xvmc_rx_queued);
 
-static int rx_size(struct xvmc_rx_ring *ring, u32 unused)
+static int rx_size(struct xvmc_conn *conn, struct xvmc_rx_ring *ring,
+		   u32 unused)
 {
 	return ring->cons.size;
 }
@@ -209,10 +256,11 @@ static int rx_size(struct xvmc_rx_ring *ring, u32 unused)
  */
 u32 xvmc_rx_size(struct xvmc_conn *conn)
 {
-	return rx_peek(conn, rx_size, 0);
+	return rx_peek(conn, rx_size, 0, 0);
 }
 
-static int rx_finished(struct xvmc_rx_ring *ring, u32 unused)
+static int rx_finished(struct xvmc_conn *conn, struct xvmc_rx_ring *ring,
+		       u32 unused)
 {
 	struct xvmc_ring_mark mark;
 
@@ -229,12 +277,11 @@ static int rx_finished(struct xvmc_rx_ring *ring, u32 unused)
  */
 bool xvmc_rx_fin(struct xvmc_conn *conn)
 {
-	if (READ_ONCE(conn->rx.spill))
-		return conn->rx.spill_mark.seq;
-	return rx_peek(conn, rx_finished, 0);
+	return rx_saved_last(conn) || rx_peek(conn, rx_finished, 0, 0);
 }
 
-static int rx_stopped(struct xvmc_rx_ring *ring, u32 unused)
+static int rx_stopped(struct xvmc_conn *conn, struct xvmc_rx_ring *ring,
+		      u32 unused)
 {
 	struct xvmc_ring_mark mark;
 
@@ -250,11 +297,12 @@ static int rx_stopped(struct xvmc_rx_ring *ring, u32 unused)
  */
 bool xvmc_rx_over(struct xvmc_conn *conn)
 {
-	return READ_ONCE(conn->rx.spill) || rx_peek(conn, rx_stopped, 0);
+	return rx_saved_last(conn) || rx_peek(conn, rx_stopped, 0, 0);
 }
 EXPORT_SYMBOL_GPL(xvmc_rx_over);
 
-static int rx_before(struct xvmc_rx_ring *ring, u32 copied_seq)
+static int rx_before(struct xvmc_conn *conn, struct xvmc_rx_ring *ring,
+		     u32 copied_seq)
 {
 	struct xvmc_ring_mark mark;
 
@@ -273,7 +321,7 @@ bool xvmc_rx_tcp_first(struct xvmc_conn *conn, u32 copied_seq)
 {
 	if (READ_ONCE(conn->rx.spill))
 		return xvmc_seq_cmp(copied_seq, conn->rx.spill_mark.seq) < 0;
-	return rx_peek(conn, rx_before, copied_seq);
+	return rx_peek(conn, rx_before, copied_seq, 0);
 }
 EXPORT_SYMBOL_GPL(xvmc_rx_tcp_first);
 

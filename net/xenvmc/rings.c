@@ -363,7 +363,8 @@ static void rx_end(struct xvmc_conn *conn, struct xvmc_rx_ring *ring)
 	spin_lock_bh(&ring->lock);
 	RCU_INIT_POINTER(ring->conn, NULL);
 	spin_unlock_bh(&ring->lock);
-	RCU_INIT_POINTER(conn->rx.ring, NULL);
+	/* Whoever sees no ring sees what was saved of it: xvmc_rx_queued() */
+	smp_store_release(&conn->rx.ring, NULL);
 	WRITE_ONCE(conn->rx.renew, false);
 	trace_xenvmc_lend(conn->chan->peer->domid, conn->id, XVMC_TRACE_BACK,
 			  ring->id, ring->epoch);
@@ -374,40 +375,12 @@ static void rx_end(struct xvmc_conn *conn, struct xvmc_rx_ring *ring)
 	xvmc_conn_put(conn);
 }
 
-void xvmc_rx_free_spill(struct xvmc_conn *conn)
+/* The ring alone */
+static int rx_look_ring(struct xvmc_conn *conn, struct xvmc_rx_ring *ring,
+			struct xvmc_rx_view *view)
 {
-	kvfree(conn->rx.spill);
-	WRITE_ONCE(conn->rx.spill, NULL);
-}
-
-static void rx_end_spill(struct xvmc_conn *conn)
-{
-	lockdep_assert_held(&conn->rx.mutex);
-	xvmc_rx_free_spill(conn);
-	WRITE_ONCE(conn->rx.renew, false);
-}
-
-static int rx_look(struct xvmc_conn *conn, struct xvmc_rx_view *view)
-{
-	struct xvmc_rx_ring *ring;
 	int used;
 
-	lockdep_assert_held(&conn->rx.mutex);
-	if (conn->rx.spill) {
-		view->lent = true;
-		view->mark = conn->rx.spill_mark;
-		view->used = conn->rx.spill_len - conn->rx.spill_off;
-		if (!view->used && conn->rx.torn)
-			return -ECONNRESET;
-		return 0;
-	}
-	if (conn->rx.torn)
-		return -ECONNRESET;
-	ring = rx_ring(conn);
-	view->lent = ring;
-	view->used = 0;
-	if (!ring)
-		return 0;
 	xvmc_ring_mark(&ring->cons, ring->epoch, &view->mark);
 	used = xvmc_ring_used(&ring->cons);
 	if (used < 0) {
@@ -415,6 +388,30 @@ static int rx_look(struct xvmc_conn *conn, struct xvmc_rx_view *view)
 		return -ECONNRESET;
 	}
 	view->used = used;
+	return 0;
+}
+
+/* What was saved is read first. Without TCP a ring may be lent behind it */
+static int rx_look(struct xvmc_conn *conn, struct xvmc_rx_view *view)
+{
+	struct xvmc_rx_ring *ring = rx_ring(conn);
+	u32 saved = xvmc_rx_saved(conn);
+
+	lockdep_assert_held(&conn->rx.mutex);
+	view->lent = ring || conn->rx.spill;
+	view->used = 0;
+	if (conn->rx.torn && !saved)
+		return -ECONNRESET;
+	if (ring && rx_look_ring(conn, ring, view))
+		return -ECONNRESET;
+	if (!ring && conn->rx.spill)
+		view->mark = conn->rx.spill_mark;
+	/* Bytes of a lend that was not started cannot be read */
+	if (saved && !view->mark.started) {
+		view->mark.started = true;
+		view->used = 0;
+	}
+	view->used += saved;
 	return 0;
 }
 
@@ -498,6 +495,7 @@ static void rx_consume(struct xvmc_conn *conn, struct xvmc_rx_ring *ring, u32 n)
 	WRITE_ONCE(conn->rx.bytes, conn->rx.bytes + n);
 }
 
+/* Where TCP is, its reader ends what was saved as it does a ring */
 static void rx_consume_spill(struct xvmc_conn *conn, u32 n)
 {
 	if (!conn->rx.carried)
@@ -508,6 +506,11 @@ static void rx_consume_spill(struct xvmc_conn *conn, u32 n)
 	/* As in rx_consume(), pairs with hook_count() */
 	smp_wmb();
 	WRITE_ONCE(conn->rx.bytes, conn->rx.bytes + n);
+	/* The end of a stream is for the reader to find */
+	if (conn->ops->tcp || xvmc_rx_saved(conn) || conn->rx.spill_mark.seq)
+		return;
+	rx_off(conn);
+	xvmc_rx_free_spill(conn);
 }
 
 static ssize_t rx_read_spill(struct xvmc_conn *conn, struct iov_iter *to,
@@ -563,18 +566,30 @@ static void rx_take_back(struct xvmc_conn *conn)
 /*
  * A ring that was taken back is over: another one is lent. With TCP the reader
  * sees to that when it reads on, and the writer has TCP until then. Without TCP
- * the writer has nothing, and may be what the reader waits for.
+ * the writer has nothing, and may be what the reader waits for: so what is
+ * unread is saved, and the writer has room as TCP would have.
  */
 static void rx_renew(struct xvmc_conn *conn)
 {
+	struct xvmc_rx_ring *ring = rx_ring(conn);
 	struct xvmc_rx_view view = {};
 
 	lockdep_assert_held(&conn->rx.mutex);
-	if (!conn->rx.renew || conn->ops->tcp || rx_look(conn, &view))
+	if (!conn->rx.renew || conn->ops->tcp || !ring ||
+	    rx_look_ring(conn, ring, &view))
 		return;
 	/* S is the end of the stream, for the reader to find */
-	if (view.lent && view.mark.stopped && !view.used && !view.mark.seq)
-		xvmc_rx_done(conn, true);
+	if (!view.mark.stopped || view.mark.seq)
+		return;
+	/* Once at most; without memory the reader empties it, and comes here */
+	if (view.used &&
+	    (conn->rx.spill ||
+	     xvmc_rx_set_aside(conn, ring, &view.mark, view.used)))
+		return;
+	if (!view.used)
+		rx_off(conn);
+	rx_end(conn, ring);
+	xvmc_conn_lend_again(conn);
 }
 
 /**
@@ -591,18 +606,23 @@ static void rx_renew(struct xvmc_conn *conn)
 ssize_t xvmc_rx_read(struct xvmc_conn *conn, struct iov_iter *to, size_t len,
 		     size_t skip, bool consume)
 {
+	u32 saved = xvmc_rx_saved(conn);
 	u64 before = conn->rx.bytes;
 	struct xvmc_rx_ring *ring;
-	ssize_t total;
+	ssize_t total = 0;
 
 	lockdep_assert_held(&conn->rx.mutex);
 	ring = rx_ring(conn);
-	if (conn->rx.spill)
-		total = rx_read_spill(conn, to, len, skip, consume);
-	else if (ring)
-		total = rx_read_ring(conn, ring, to, len, skip, consume);
-	else
+	if (!ring && !conn->rx.spill)
 		return 0;
+	if (skip < saved)
+		total = rx_read_spill(conn, to, min_t(size_t, len,
+						      saved - skip), skip,
+				      consume);
+	/* Behind what was saved, in the same call: TCP has one queue */
+	if (ring && skip + total >= saved && total < len)
+		total += rx_read_ring(conn, ring, to, len - total,
+				      skip + total - saved, consume);
 	if (!total && len)
 		return -EFAULT;
 	if (consume) {
@@ -640,7 +660,7 @@ void xvmc_rx_done(struct xvmc_conn *conn, bool lend_again)
 		conn->rx.fin = true;
 	rx_off(conn);
 	if (conn->rx.spill)
-		rx_end_spill(conn);
+		xvmc_rx_free_spill(conn);
 	else if (ring && mark.stopped)
 		rx_end(conn, ring);
 	else if (ring)
@@ -692,39 +712,6 @@ static bool rx_final(struct xvmc_conn *conn, struct xvmc_rx_ring *ring,
 	return untold || mark->stopped;
 }
 
-/*
- * Copies what is unread to private memory; without memory the rest is torn. The
- * end of a stream is unread as well, though no byte is in front of it.
- */
-static void rx_save(struct xvmc_conn *conn, struct xvmc_rx_ring *ring,
-		    const struct xvmc_ring_mark *mark)
-{
-	bool fin = mark->stopped && mark->seq && !conn->ops->tcp;
-	int used = xvmc_ring_used(&ring->cons);
-	void *spill = NULL;
-
-	if (used < 0) {
-		xvmc_chan_violation(conn->chan, "producer index");
-		conn->rx.torn = true;
-		return;
-	}
-	if ((!used && !fin) || !mark->started)
-		return;
-	if (!xvmc_should_fail(XVMC_FAULT_SPILL))
-		spill = kvmalloc(max(used, 1), GFP_KERNEL);
-	if (!spill) {
-		conn->rx.torn = true;
-		return;
-	}
-	xvmc_ring_copy_out(&ring->cons, 0, spill, used);
-	xvmc_ring_consume(&ring->cons, used);
-	conn->rx.spill_len = used;
-	conn->rx.spill_off = 0;
-	conn->rx.spill_mark = *mark;
-	conn->rx.spill_mark.stopped = true;
-	WRITE_ONCE(conn->rx.spill, spill);
-}
-
 /**
  * xvmc_conn_spill() - the channel goes: save unread bytes, give the ring back
  * @conn: connection
@@ -748,7 +735,7 @@ void xvmc_conn_spill(struct xvmc_conn *conn, bool force)
 			conn->rx.torn = true;
 		if (gone) {
 			if (!conn->rx.orphan)
-				rx_save(conn, ring, &mark);
+				xvmc_rx_save(conn, ring, &mark);
 			if (!conn->rx.spill)
 				rx_off(conn);
 			rx_end(conn, ring);

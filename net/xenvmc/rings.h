@@ -20,6 +20,11 @@ void xvmc_rx_install(struct xvmc_conn *conn, struct xvmc_rx_ring *ring);
 void xvmc_rx_news(struct xvmc_conn *conn);
 /* conn->lock held: fills LEND (RING_ADD first) or RECALL; false if no ring */
 bool xvmc_rx_fill(struct xvmc_conn *conn, struct xvmc_ctlmsg *msg, u16 type);
+/* rx.mutex held: @used bytes of the ring go to private memory; or -ENOMEM */
+int xvmc_rx_set_aside(struct xvmc_conn *conn, struct xvmc_rx_ring *ring,
+		      const struct xvmc_ring_mark *mark, u32 used);
+void xvmc_rx_save(struct xvmc_conn *conn, struct xvmc_rx_ring *ring,
+		  const struct xvmc_ring_mark *mark);
 void xvmc_rx_free_spill(struct xvmc_conn *conn);
 /* Breaks the channel if an index of a lent ring is impossible. Takes mutexes */
 void xvmc_rings_check(struct xvmc_conn *conn);

@@ -453,9 +453,14 @@ static bool stream_enough(struct xvmc_conn *conn, const struct stream_read *rd,
 		return true;
 	if (copied && (!timeo || ended || signal_pending(current)))
 		return true;
-	/* A peek can not see further than the ring reaches */
-	return copied && conn && (rd->flags & MSG_PEEK) &&
-	       rd->skip >= xvmc_rx_size(conn);
+	if (!copied || !conn || !(rd->flags & MSG_PEEK))
+		return false;
+	/*
+	 * A peek can not see further than the ring reaches; and behind the
+	 * stop mark nothing comes before what is in front of it was read
+	 */
+	return rd->skip >= xvmc_rx_size(conn) ||
+	       (xvmc_rx_over(conn) && rd->skip >= xvmc_rx_queued(conn));
 }
 
 /* Reads until @target bytes are there, or the end, or time is up */

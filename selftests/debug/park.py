@@ -233,6 +233,36 @@ def unread_bytes_can_be_read_while_parked():
 
 
 @case
+def there_is_room_beside_unread_bytes():
+    """Both write before they read, again after each of two suspends."""
+    client, server = connect()
+    ways = Way(client, server, 8), Way(server, client, 9)
+    for way in ways:
+        way.send(10000)
+    for _ in range(2):
+        channel(SUSPENDED)
+        channel(THERE)
+        is_up(1)
+        for way in ways:
+            way.source.settimeout(DEADLINE / 2)
+            way.send(5000)
+    size = len(server.recv(30000, socket.MSG_PEEK | socket.MSG_WAITALL))
+    check(10000 <= size <= 20000, f"a peek of {size}")
+    for way in ways:
+        way.recv(12000)
+    channel(SUSPENDED)
+    for way in ways:
+        way.recv(1000)
+    channel(THERE)
+    for way in ways:
+        way.send(1000)
+        way.catch_up()
+    client.close()
+    check(server.recv(1) == b"", "the end of the stream")
+    server.close()
+
+
+@case
 def blocked_writer_goes_on():
     client, server = connect()
     total = 3000000

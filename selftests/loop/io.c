@@ -310,6 +310,34 @@ START_TEST(queues_are_counted)
 }
 END_TEST
 
+/* What is read may be what a buffer is given back for: the rest is in the way */
+START_TEST(there_is_room_beside_unread_bytes)
+{
+	static char buf[20000], got[sizeof(buf)];
+	int fd[2], i;
+	char back;
+
+	sock_pair(fd);
+	for (i = 0; i < (int)sizeof(buf); i++)
+		buf[i] = (char)(i * 7 + i / 256);
+	write_all(fd[0], buf, sizeof(buf));
+	read_all(fd[1], got, 15000);
+	for (i = 0; i < 200; i++) {
+		wait_for(fd[0], POLLOUT);
+		write_all(fd[0], &buf[i], 1);
+		write_all(fd[1], "<", 1);
+		read_all(fd[0], &back, 1);
+	}
+	/* Counted once, whatever they lie in */
+	OK(ioctl(fd[1], FIONREAD, &i));
+	ck_assert_int_eq(i, 5200);
+	read_all(fd[1], got + 15000, 5000);
+	ck_assert_mem_eq(got, buf, sizeof(buf));
+	read_all(fd[1], got, 200);
+	ck_assert_mem_eq(got, buf, 200);
+}
+END_TEST
+
 START_TEST(queues_of_a_listener_fail)
 {
 	union addr addr;
@@ -496,6 +524,7 @@ TCase *io_case(void)
 	tcase_add_test(tc, send_interrupted_tells_how_much);
 	tcase_add_test(tc, lowat_holds_back);
 	tcase_add_test(tc, queues_are_counted);
+	tcase_add_test(tc, there_is_room_beside_unread_bytes);
 	tcase_add_test(tc, queues_of_a_listener_fail);
 	tcase_add_test(tc, unknown_ioctl_fails);
 	tcase_add_test(tc, unconnected_fails);

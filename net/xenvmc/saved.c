@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Unread bytes of a ring that go to private memory: the ring or its channel is
+ * over, and the program has not read them yet.
+ */
+#include <linux/mm.h>
+#include "conn.h"
+#include "fault.h"
+#include "rings.h"
+
+/**
+ * xvmc_rx_set_aside() - copies bytes of the ring behind what was saved before
+ * @conn: connection
+ * @ring: its ring, which the peer has stopped, or is about to lose
+ * @mark: its marks
+ * @used: so many bytes are unread
+ *
+ * They are taken out of the ring. One lock has both, for those who ask without
+ * the mutex how much is there.
+ * Context: process, rx.mutex held.
+ * Return: 0, or -ENOMEM: nothing has changed.
+ */
+int xvmc_rx_set_aside(struct xvmc_conn *conn, struct xvmc_rx_ring *ring,
+		      const struct xvmc_ring_mark *mark, u32 used)
+{
+	u32 len = conn->rx.spill ? conn->rx.spill_len : 0;
+	void *old = conn->rx.spill, *spill = NULL;
+
+	lockdep_assert_held(&conn->rx.mutex);
+	if (!xvmc_should_fail(XVMC_FAULT_SPILL))
+		spill = kvmalloc(max(len + used, 1U), GFP_KERNEL);
+	if (!spill)
+		return -ENOMEM;
+	if (old)
+		memcpy(spill, old, len);
+	xvmc_ring_copy_out(&ring->cons, 0, spill + len, used);
+	spin_lock_bh(&ring->lock);
+	xvmc_ring_consume(&ring->cons, used);
+	if (!old)
+		WRITE_ONCE(conn->rx.spill_off, 0);
+	WRITE_ONCE(conn->rx.spill_len, len + used);
+	conn->rx.spill_mark = *mark;
+	conn->rx.spill_mark.stopped = true;
+	/* Pairs with the acquire in xvmc_rx_saved() */
+	smp_store_release(&conn->rx.spill, spill);
+	spin_unlock_bh(&ring->lock);
+	kvfree(old);
+	return 0;
+}
+
+/**
+ * xvmc_rx_save() - copies all that is unread
+ * @conn: connection
+ * @ring: its ring, to which nothing is written any more
+ * @mark: its marks
+ *
+ * Without memory the rest is torn. The end of a stream is unread as well,
+ * though no byte is in front of it.
+ * Context: process, rx.mutex held.
+ */
+void xvmc_rx_save(struct xvmc_conn *conn, struct xvmc_rx_ring *ring,
+		  const struct xvmc_ring_mark *mark)
+{
+	bool fin = mark->stopped && mark->seq && !conn->ops->tcp;
+	int used = xvmc_ring_used(&ring->cons);
+
+	if (used < 0) {
+		xvmc_chan_violation(conn->chan, "producer index");
+		conn->rx.torn = true;
+		return;
+	}
+	if ((!used && !fin) || !mark->started)
+		return;
+	if (xvmc_rx_set_aside(conn, ring, mark, used))
+		conn->rx.torn = true;
+}
+
+/**
+ * xvmc_rx_free_spill() - what was saved is read, or nobody will read it
+ * @conn: connection
+ *
+ * Context: process, rx.mutex held, or nobody else has the connection.
+ */
+void xvmc_rx_free_spill(struct xvmc_conn *conn)
+{
+	kvfree(conn->rx.spill);
+	WRITE_ONCE(conn->rx.spill, NULL);
+}
