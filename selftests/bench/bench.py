@@ -108,7 +108,9 @@ def whole(lab, args):
 def measured(course, args):
     """What the baseline has."""
     return {**course.versions(),
-            "rows": rows_of(course.rounds(figures.GATED, args.rounds))}
+            "rows": rows_of(course.rounds(figures.GATED, args.rounds)),
+            "costs": course.byte_costs(figures.GATED),
+            "connections": course.connection_costs(figures.GATED)}
 
 
 def store(lab, args):
@@ -130,7 +132,9 @@ def check(lab, args):
             print(f"note: the baseline is of {name} {baseline[name]}, this is "
                   f"{found[name]}")
     print("\n" + figures.table(found["rows"]))
-    lines = figures.worse(found["rows"], baseline["rows"])
+    say_costs(found)
+    lines = figures.worse(found["rows"], baseline["rows"]) + \
+        figures.dearer(found, baseline)
     print("\n" + "\n".join(lines or [
         f"no figure is more than {figures.TOLERANCE:.0%} worse than the "
         "baseline"]))

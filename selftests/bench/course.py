@@ -34,6 +34,16 @@ def items():
            [f"rtt:{MANY}:1:{MANY_TRIPS}"]
 
 
+def prove_hooked(lines, grown):
+    """So it would be of connections that the hook left alone. @grown: how many
+    it took, in each guest."""
+    need = sum(line["amount"] + line["warm"] for line in lines
+               if line["what"] == "connect")
+    if min(grown) < need:
+        raise LabError(f"moved: {need} connections were opened and only "
+                       f"{min(grown)} of them had a hook")
+
+
 def prove(path, lines, grown):
     """A figure of bytes that went another way would be a lie. @grown: bytes by
     which the rings' counters of each guest went up."""
@@ -91,21 +101,26 @@ class Course:
             family.hook(self.lab, GUESTS, state)
             self.hook = state
 
-    def _ring_bytes(self):
+    def _counters(self):
+        """Of each guest: bytes that went over rings, connections with a hook."""
         counters = [family.counters(self.lab, where) for where in GUESTS]
-        return [c["rx_bytes"] + c["tx_bytes"] for c in counters]
+        return ([c["rx_bytes"] + c["tx_bytes"] for c in counters],
+                [c["hook_candidates"] for c in counters])
 
     def run(self, path, work):
         """Returns what xvbench says of each item of @work, as dictionaries."""
         self._switch(path)
-        before = self._ring_bytes()
+        before = self._counters()
         done = self.lab.exec(CLIENT, [PROGRAM, "run"] + self.arguments[path]
                              + work, timeout=600, check=True)
         lines = figures.parse(done.stdout)
         if len(lines) != len(work):
             raise LabError(f"{path}: {len(lines)} answers to {len(work)} items")
-        prove(path, lines, [new - old for old, new in
-                            zip(before, self._ring_bytes())])
+        grown, hooked = ([new - old for old, new in zip(*two)]
+                         for two in zip(before, self._counters()))
+        prove(path, lines, grown)
+        if path == "moved":
+            prove_hooked(lines, hooked)
         return lines
 
     def rounds(self, paths, count):
@@ -143,10 +158,10 @@ class Course:
                         for name in often[domid]} for domid in often}
         return done, cost, more_kicks - kicks
 
-    def byte_costs(self):
+    def byte_costs(self, paths=BETWEEN):
         """Rows of what a MiB costs besides time."""
         found = []
-        for path in BETWEEN:
+        for path in paths:
             for size, amount in TRACED.items():
                 self.lab.say(f"trace: {path}, writes of {size} B")
                 if path != "tcp":
@@ -163,10 +178,10 @@ class Course:
                               "doorbells_per_mib": kicks / mib})
         return found
 
-    def connection_costs(self):
+    def connection_costs(self, paths=BETWEEN):
         """Rows of what connect, accept and close cost, in all domains."""
         found = []
-        for path in BETWEEN:
+        for path in paths:
             self.lab.say(f"trace: {path}, connections")
             done, cost, _ = self._difference(path, "connect:1:1:{}", CONNECTS)
             found.append({"path": path,

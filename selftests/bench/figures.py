@@ -24,6 +24,12 @@ TAXED = tuple((path, *work) for path in ("within", "between")
 # TCP on netfront is noisy even where instructions are counted.
 GATED = ("moved", "af_xenvmc")
 TOLERANCE = 0.05
+# What else the baseline has of these: kind of rows, what a row is of, and its
+# figures with their slack: so much more of what is counted is chance.
+COSTS = (("costs", ("path", "size"),
+          {"instructions_per_mib": 0, "hypercalls_per_mib": 2,
+           "doorbells_per_mib": 2}),
+         ("connections", ("path",), {"instructions": 0, "hypercalls": 1}))
 
 
 def parse(text):
@@ -148,6 +154,24 @@ def table(rows):
             f"{m:>11.1f}" if m else f"{'-':>11}" for m in medians)
             + (f"{gain(what, *both):>10.2f}x" if all(both) else ""))
     return "\n".join(lines)
+
+
+def dearer(found, baseline):
+    """Lines saying which costs in @baseline are missing from @found or more
+    than TOLERANCE higher there. Both as in results.json."""
+    lines = []
+    for kind, names, costs in COSTS:
+        now = {tuple(row[n] for n in names): row for row in found[kind]}
+        for row in baseline[kind]:
+            of = tuple(row[n] for n in names)
+            name = " ".join(map(str, of))
+            if of not in now:
+                lines.append(f"{name}, {kind}: not measured")
+                continue
+            lines += [f"{name}, {cost}: {row[cost]:.1f} -> {now[of][cost]:.1f}"
+                      for cost, slack in costs.items()
+                      if now[of][cost] > row[cost] * (1 + TOLERANCE) + slack]
+    return lines
 
 
 def worse(rows, baseline):

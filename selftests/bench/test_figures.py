@@ -173,6 +173,36 @@ class Figures(unittest.TestCase):
         self.assertEqual(figures.worse(
             slow, [r for r in rows() if r["what"] == "stream"]), [])
 
+    COSTS = {"costs": [{"path": "moved", "size": 64,
+                        "instructions_per_mib": 1000, "hypercalls_per_mib": 10,
+                        "doorbells_per_mib": 0.0}],
+             "connections": [{"path": "moved", "instructions": 500,
+                              "hypercalls": 3}]}
+
+    def changed(self, kind, **costs):
+        return {**self.COSTS, kind: [{**self.COSTS[kind][0], **costs}]}
+
+    def test_equal_costs_pass(self):
+        self.assertEqual(figures.dearer(self.COSTS, self.COSTS), [])
+        some = self.changed("costs", instructions_per_mib=1049,
+                            doorbells_per_mib=1.9)
+        self.assertEqual(figures.dearer(some, self.COSTS), [])
+
+    def test_higher_costs_are_named(self):
+        for kind, costs in (("costs", {"instructions_per_mib": 1051}),
+                            ("costs", {"doorbells_per_mib": 2.1}),
+                            ("costs", {"hypercalls_per_mib": 13}),
+                            ("connections", {"instructions": 530}),
+                            ("connections", {"hypercalls": 5})):
+            with self.subTest(costs):
+                line, = figures.dearer(self.changed(kind, **costs), self.COSTS)
+                self.assertRegex(line, f"moved.*{list(costs)[0]}: ")
+
+    def test_missing_cost_is_named(self):
+        self.assertEqual(figures.dearer({**self.COSTS, "connections": []},
+                                        self.COSTS),
+                         ["moved, connections: not measured"])
+
 
 class Course(unittest.TestCase):
     """What a figure needs to be believed."""
@@ -183,6 +213,12 @@ class Course(unittest.TestCase):
         course.prove("moved", lines, [need, need])
         with self.assertRaisesRegex(LabError, "and only"):
             course.prove("moved", lines, [need, need - 1])
+
+    def test_connections_without_a_hook_fail(self):
+        line = {"what": "connect", "amount": 100, "warm": 10}
+        course.prove_hooked([line, *figures.parse(LINES)[:2]], [110, 112])
+        with self.assertRaisesRegex(LabError, "only 109 of them"):
+            course.prove_hooked([line], [109, 110])
 
     def test_bytes_on_the_rings_fail_elsewhere(self):
         course.prove("tcp", figures.parse(LINES), [0, 0])
