@@ -50,6 +50,11 @@ static struct far_msg honest(const struct far *far, u16 type)
 	}
 }
 
+static bool is_tcp(u16 type)
+{
+	return type == XVMC_MSG_UPGRADE_OK || type == XVMC_MSG_UPGRADE_NO;
+}
+
 /* Own rings 2, announced, and 3, not yet */
 static int more_rings(struct far *far)
 {
@@ -67,6 +72,44 @@ static int tell_word(struct far *far, const struct hostile_case *it)
 
 	if (it->word < FAR_WORDS)
 		msg.word[it->word] = it->value;
+	return far_say(far, &msg);
+}
+
+/* The greeting, with a grant that is good */
+static int tell_greeting(struct far *far, const struct hostile_case *it)
+{
+	struct far_msg msg;
+
+	far_greeting(far, &msg);
+	msg.word[it->word] = it->value;
+	return far_say(far, &msg);
+}
+
+/* The first that the victim hears after it has asked, where it is named */
+static int tell_answer(struct far *far, const struct hostile_case *it)
+{
+	bool lend = it->type == XVMC_MSG_LEND || it->type == XVMC_MSG_RECALL;
+	struct far_msg msg = honest(far, it->type);
+	int n = far_free_conn(far);
+
+	if (near_ask(far, is_tcp(it->type) != it->relative))
+		return -ENOENT;
+	far_settle(far);
+	far_hear(far);
+	if (far->conn[n].state != FAR_ASKED)
+		return -ENOENT;
+	msg.word[lend ? 2 : 0] = far->conn[n].id;
+	if (it->word < FAR_WORDS)
+		msg.word[it->word] = it->value;
+	return far_say(far, &msg);
+}
+
+/* The ring that is lent to one connection, in the name of another */
+static int tell_recall_other(struct far *far, const struct hostile_case *it)
+{
+	struct far_msg msg = honest(far, XVMC_MSG_RECALL);
+
+	msg.word[2] = far->conn[1].id;
 	return far_say(far, &msg);
 }
 
@@ -100,9 +143,8 @@ static int tell_given_up(struct far *far, const struct hostile_case *it)
 static int tell_other_kind(struct far *far, const struct hostile_case *it)
 {
 	struct far_msg msg = honest(far, it->type);
-	bool tcp = msg.word[0] == far->conn[1].id;
 
-	msg.word[0] = far->conn[tcp ? 0 : 1].id;
+	msg.word[0] = far->conn[is_tcp(it->type) ? 0 : 1].id;
 	return far_say(far, &msg);
 }
 
@@ -270,18 +312,54 @@ static const struct hostile_case *case_find(const char *name)
 }
 
 /**
- * hostile_list() - the names, one a line
+ * hostile_list() - names, one a line, as many as there is room for
+ * @from: number of the first one
  * @text: where
  * @size: room
  */
-void hostile_list(char *text, size_t size)
+void hostile_list(u32 from, char *text, size_t size)
 {
 	size_t n = 0;
 	u32 i;
 
-	for (i = 0; i < ARRAY_SIZE(hostile_cases); i++)
+	for (i = from; i < ARRAY_SIZE(hostile_cases); i++) {
+		if (n + strlen(hostile_cases[i].name) + 2 > size)
+			break;
 		n += scnprintf(text + n, size - n, "%s\n",
 			       hostile_cases[i].name);
+	}
+}
+
+static bool case_has(const struct hostile_case *it, u16 type, u32 word)
+{
+	return it->type == type && it->word == word &&
+	       (it->tell == tell_word || it->tell == tell_greeting ||
+		it->tell == tell_answer);
+}
+
+/**
+ * hostile_lacking() - the words of messages of which no case lies
+ * @text: gets "ok" or their names
+ * @size: room
+ */
+void hostile_lacking(char *text, size_t size)
+{
+	size_t n = 0;
+	u32 word, i;
+	u16 type;
+
+	for (type = 1; type < FAR_TYPES; type++)
+		for (word = 0; word < xvmc_ctlmsg_len(type) / 4; word++) {
+			for (i = 0; i < ARRAY_SIZE(hostile_cases); i++)
+				if (case_has(&hostile_cases[i], type, word))
+					break;
+			if (i == ARRAY_SIZE(hostile_cases))
+				n += scnprintf(text + n, size - n,
+					       "%s has no case of word %u, ",
+					       xvmc_ctlmsg_name(type), word);
+		}
+	if (!n)
+		scnprintf(text, size, "ok");
 }
 
 /* ---- judging ---- */
@@ -305,6 +383,32 @@ static void note(struct before *before, const struct far *far)
 static u32 came(const struct before *before, const struct far *far, u16 type)
 {
 	return far->heard[type] - before->heard[type];
+}
+
+/* Of those that a system call may return, whatever the peer has said */
+static const char *judge_told(const struct hostile_case *it)
+{
+	int told = near_told(), want = ECONNRESET;
+
+	if (is_tcp(it->type) != it->relative)
+		want = XENVMC_REASON_PEER_LEFT;
+	else if (it->type == XVMC_MSG_DETACH)
+		want = 0;
+	if (told < 0)
+		return "the program was not refused";
+	return told == want ? NULL : "the program was told something else";
+}
+
+static const char *judge_features(const struct far *far,
+				  const struct hostile_case *it)
+{
+	u32 want = it->value & XVMC_FEATURES;
+
+	if (far->chan->features != want)
+		return "it has other features";
+	if (far->low && far->last[XVMC_MSG_HELLO_ACK].word[1] != want)
+		return "other features were said";
+	return NULL;
 }
 
 /* NULL if the victim did as @it expects, else what it did not do */
@@ -343,8 +447,15 @@ static const char *judge(const struct far *far, const struct before *before,
 		return "not all are refused";
 	if (expected == GONE && !came(before, far, XVMC_MSG_RING_GONE))
 		return "no RING_GONE";
-	if (expected == FINE && (came(before, far, XVMC_MSG_RING_GONE) ||
-				 came(before, far, XVMC_MSG_REFUSE)))
+	if (expected == CONNECTS)
+		return judge_features(far, it);
+	if (expected == TELLS)
+		return judge_told(it);
+	if (expected == OPENS && !came(before, far, XVMC_MSG_LEND))
+		return "no ring is lent to it";
+	if ((expected == FINE || expected == OPENS) &&
+	    (came(before, far, XVMC_MSG_RING_GONE) ||
+	     came(before, far, XVMC_MSG_REFUSE)))
 		return "RING_GONE or REFUSE";
 	if (expected == ENDS && !came(before, far, XVMC_MSG_DETACH) &&
 	    !came(before, far, XVMC_MSG_RESET))
@@ -372,6 +483,27 @@ static const char *judge_in_time(struct far *far, const struct before *before,
 	}
 }
 
+/* Are the connections of far_talk() as they were? */
+static const char *judge_bytes(struct far *far, const struct hostile_case *it)
+{
+	switch (it->expected) {
+	case CONNECTS:
+		if (far_talk(far))
+			return "could not talk afterwards";
+		break;
+	case FINE:
+		if (it->early)
+			return NULL;
+		break;
+	case OPENS:
+	case TELLS:
+		break;
+	default:
+		return NULL;
+	}
+	return far_bytes(far) ? "bytes do not come through any more" : NULL;
+}
+
 static const char *play(struct far *far, struct far *honest_pair,
 			const struct hostile_case *it)
 {
@@ -386,10 +518,12 @@ static const char *play(struct far *far, struct far *honest_pair,
 	if (!it->early && far_bytes(far))
 		return "bytes did not come through before";
 	note(&before, far);
-	it->tell(far, it);
+	/* Others are those of a ring that the lie itself has spoilt */
+	if (it->tell(far, it) == -ENOENT)
+		return "it could not be told";
 	why = judge_in_time(far, &before, it);
-	if (!why && it->expected == FINE && !it->early && far_bytes(far))
-		why = "bytes do not come through any more";
+	if (!why)
+		why = judge_bytes(far, it);
 	if (!why && far->slowest > HOSTILE_SLOW_US)
 		why = "the victim was busy for too long";
 	if (near_leave_all())

@@ -13,6 +13,9 @@ enum expected {
 	FINE,		/* nothing: the connections go on */
 	STAYS,		/* the channel stays; the connection is spoilt */
 	ENDS,		/* the connection ends, the channel stays */
+	CONNECTS,	/* the pair, with the features that both have */
+	OPENS,		/* the connection, and the others go on */
+	TELLS,		/* the program is refused, for a reason that exists */
 	REFUSES,	/* REFUSE or UPGRADE_NO */
 	REFUSES_ALL,	/* each of @value questions */
 	GONE,		/* RING_GONE */
@@ -44,7 +47,8 @@ enum only {
  * @type: of the message, or &enum far_page
  * @word: of the body or of the page that is false
  * @value: and what stands there
- * @relative: @value is relative to the true one
+ * @relative: @value is relative to the true one; an answer is one to a question
+ *	of the other family
  * @early: in front of the greeting
  * @only: for a victim in that place only
  * @stop: the far end stops what was lent to it, in the end

@@ -2,7 +2,8 @@
 /*
  * How userspace plays: a parameter of the module.
  *
- *	list		the names of the cases
+ *	list N		names of cases from the Nth on, as fit into a page
+ *	lacking		the words of messages of which no case lies
  *	case NAME	one case
  *	random SEED N	N random messages
  *
@@ -22,8 +23,12 @@ static int entry_command(const char *command)
 	u32 seed, n;
 	int err;
 
-	if (!strcmp(command, "list")) {
-		hostile_list(said, PAGE_SIZE - 1);
+	if (sscanf(command, "list %u", &n) == 1) {
+		hostile_list(n, said, PAGE_SIZE - 1);
+		return 0;
+	}
+	if (!strcmp(command, "lacking")) {
+		hostile_lacking(said, PAGE_SIZE - 1);
 		return 0;
 	}
 	if (sscanf(command, "case %63s", name) == 1)

@@ -168,6 +168,7 @@ int far_bytes(struct far *far);
 int near_init(void);
 void near_exit(void);
 int near_ask(struct far *far, bool tcp);
+int near_told(void);
 struct socket *near_socket(u32 n);
 void near_accept(void);
 int near_send(struct socket *sock, u32 len);
@@ -181,7 +182,8 @@ int near_leave_all(void);
 
 /* cases.c, random.c: 0, or -EINVAL with the reason in @why */
 int hostile_case(const char *name, char *why, size_t size);
-void hostile_list(char *text, size_t size);
+void hostile_list(u32 from, char *text, size_t size);
+void hostile_lacking(char *text, size_t size);
 int hostile_random(u32 seed, u32 count, char *why, size_t size);
 
 #endif /* _XVMC_HOSTILE_FAR_H */

@@ -17,6 +17,7 @@ static struct socket *listener;
 static struct socket *sockets[NEAR_ENDS];
 static struct xvmc_conn *doors[NEAR_ENDS];
 static u8 *chunk;
+static int told;	/* what a door was refused with, -1: it was not */
 
 /* ---- doors ---- */
 
@@ -26,6 +27,11 @@ static void door_nop(struct xvmc_conn *conn)
 
 static void door_nop_why(struct xvmc_conn *conn, u32 why)
 {
+}
+
+static void door_refused(struct xvmc_conn *conn, u32 why)
+{
+	WRITE_ONCE(told, why);
 }
 
 static void door_free(struct xvmc_conn *conn)
@@ -48,7 +54,7 @@ static void door_ask_stream(struct xvmc_conn *conn, struct xvmc_ctlmsg *msg)
 	.tcp		= (is_tcp),			\
 	.ask		= ask_fn,			\
 	.opened		= door_nop,			\
-	.refused	= door_nop_why,			\
+	.refused	= door_refused,			\
 	.down		= door_nop_why,			\
 	.tx_lent	= door_nop,			\
 	.data_ready	= door_nop,			\
@@ -82,13 +88,18 @@ static struct xvmc_conn *door_new(struct xvmc_chan *chan,
 	return conn;
 }
 
+/* As the hook does, by a TCP connection of which all is 0 but a port */
 static u32 near_upgrade(struct xvmc_chan *chan,
 			const struct xvmc_msg_upgrade *msg)
 {
 	struct xvmc_conn *conn;
 
-	if (msg->dport != htons(NEAR_TCP_PORT))
+	if (msg->dport != htons(NEAR_TCP_PORT) || msg->sport ||
+	    memchr_inv(msg->saddr, 0, sizeof(msg->saddr)) ||
+	    memchr_inv(msg->daddr, 0, sizeof(msg->daddr)))
 		return XENVMC_REASON_NO_MATCH;
+	if (msg->iss || msg->irs)
+		return XENVMC_REASON_NO_PROOF;
 	conn = door_new(chan, &door_tcp_ops);
 	if (!conn)
 		return XENVMC_REASON_NO_MEMORY;
@@ -109,8 +120,19 @@ int near_ask(struct far *far, bool tcp)
 	conn = door_new(far->chan, tcp ? &door_tcp_ops : &door_stream_ops);
 	if (!conn)
 		return -ENOBUFS;
+	WRITE_ONCE(told, -1);
 	xvmc_conn_ask(conn, NEAR_WAIT);
 	return 0;
+}
+
+/**
+ * near_told() - what the last question was refused with
+ *
+ * Return: an errno or a reason, as the door was told; -1 if it was not refused.
+ */
+int near_told(void)
+{
+	return READ_ONCE(told);
 }
 
 /**
