@@ -237,6 +237,8 @@ static bool control_fits(const struct xvmc_conn *conn, u16 type)
 {
 	switch (type) {
 	case XVMC_MSG_ACCEPT:
+		/* RESUME is answered by RESUME, which has positions */
+		return !conn->ops->tcp && !conn->resumes;
 	case XVMC_MSG_REFUSE:
 	case XVMC_MSG_RESET:
 		return !conn->ops->tcp;
@@ -246,6 +248,15 @@ static bool control_fits(const struct xvmc_conn *conn, u16 type)
 	default:
 		return true;
 	}
+}
+
+/*
+ * What keeps a stream that was cut from going on is known here: a number of the
+ * peer's must not pass for positions that differ, or for time that is up.
+ */
+static u32 control_errno(const struct xvmc_conn *conn, u32 err)
+{
+	return conn->resumes ? ECONNRESET : err;
 }
 
 static void control_recall(struct xvmc_conn *conn,
@@ -266,13 +277,13 @@ static void control_conn(struct xvmc_conn *conn, const struct xvmc_ctlmsg *msg)
 		xvmc_conn_answer(conn, msg->conn.arg);
 		break;
 	case XVMC_MSG_REFUSE:
-		xvmc_conn_no(conn, msg->conn.arg);
+		xvmc_conn_no(conn, control_errno(conn, msg->conn.arg));
 		break;
 	case XVMC_MSG_UPGRADE_NO:
 		xvmc_conn_no(conn, control_reason(msg->conn.arg));
 		break;
 	case XVMC_MSG_RESET:
-		xvmc_conn_detached(conn, msg->conn.arg);
+		xvmc_conn_detached(conn, control_errno(conn, msg->conn.arg));
 		break;
 	case XVMC_MSG_DETACH:
 		xvmc_conn_detached(conn, conn->ops->tcp ?
