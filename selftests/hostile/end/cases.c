@@ -301,14 +301,22 @@ static int tell_frame(struct far *far, const struct hostile_case *it)
 
 #include "table.h"
 
-static const struct hostile_case *case_find(const char *name)
+/* Those of the table first, then those of back.c. NULL: no more */
+static const char *case_name(u32 n)
 {
-	u32 i;
+	return n < ARRAY_SIZE(hostile_cases) ? hostile_cases[n].name :
+		hostile_back_name(n - ARRAY_SIZE(hostile_cases));
+}
 
-	for (i = 0; i < ARRAY_SIZE(hostile_cases); i++)
-		if (!strcmp(hostile_cases[i].name, name))
-			return &hostile_cases[i];
-	return NULL;
+static int case_find(const char *wanted)
+{
+	const char *name;
+	u32 n;
+
+	for (n = 0; (name = case_name(n)); n++)
+		if (!strcmp(name, wanted))
+			return n;
+	return -ENOENT;
 }
 
 /**
@@ -319,14 +327,13 @@ static const struct hostile_case *case_find(const char *name)
  */
 void hostile_list(u32 from, char *text, size_t size)
 {
+	const char *name;
 	size_t n = 0;
-	u32 i;
 
-	for (i = from; i < ARRAY_SIZE(hostile_cases); i++) {
-		if (n + strlen(hostile_cases[i].name) + 2 > size)
+	for (; (name = case_name(from)); from++) {
+		if (n + strlen(name) + 2 > size)
 			break;
-		n += scnprintf(text + n, size - n, "%s\n",
-			       hostile_cases[i].name);
+		n += scnprintf(text + n, size - n, "%s\n", name);
 	}
 }
 
@@ -535,7 +542,7 @@ static const char *play(struct far *far, struct far *honest_pair,
 	return why;
 }
 
-static const char *case_run(const struct hostile_case *it, bool low)
+static const char *case_run_row(const struct hostile_case *it, bool low)
 {
 	struct far *far = far_new(low), *honest_pair = far_new(!low);
 	const char *why = "no memory";
@@ -550,6 +557,18 @@ static const char *case_run(const struct hostile_case *it, bool low)
 	return why;
 }
 
+static const char *case_run(u32 n, bool low)
+{
+	const struct hostile_case *it;
+
+	if (n >= ARRAY_SIZE(hostile_cases))
+		return hostile_back(n - ARRAY_SIZE(hostile_cases), low);
+	it = &hostile_cases[n];
+	if (it->only && it->only != (low ? ONLY_LOW : ONLY_HIGH))
+		return NULL;
+	return case_run_row(it, low);
+}
+
 /**
  * hostile_case() - one case, both ways round
  * @name: of the case
@@ -560,18 +579,15 @@ static const char *case_run(const struct hostile_case *it, bool low)
  */
 int hostile_case(const char *name, char *why, size_t size)
 {
-	const struct hostile_case *it = case_find(name);
+	int n = case_find(name), low;
 	const char *said;
-	int low;
 
-	if (!it) {
+	if (n < 0) {
 		strscpy(why, "there is no such case", size);
 		return -EINVAL;
 	}
 	for (low = 1; low >= 0; low--) {
-		if (it->only && it->only != (low ? ONLY_LOW : ONLY_HIGH))
-			continue;
-		said = case_run(it, low);
+		said = case_run(n, low);
 		if (said) {
 			snprintf(why, size, "%s, the victim is the %s domain",
 				 said, low ? "lower" : "higher");

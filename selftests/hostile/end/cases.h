@@ -66,4 +66,8 @@ struct hostile_case {
 	bool stop;
 };
 
+/* back.c: of streams that were cut */
+const char *hostile_back(u32 n, bool low);
+const char *hostile_back_name(u32 n);
+
 #endif /* _XVMC_HOSTILE_CASES_H */

@@ -151,6 +151,21 @@ free_far:
 }
 
 /**
+ * far_name() - dom0 says who we are
+ * @far: pair, not met
+ * @n: number of the guest
+ *
+ * Return: 0 or a negative errno.
+ */
+int far_name(struct far *far, u32 n)
+{
+	char uuid[XVMC_UUID_SIZE];
+
+	snprintf(uuid, sizeof(uuid), "%08x-0000-4000-8000-000000000000", n);
+	return xvmc_peer_set_facts(far->peer, uuid, far->peer->addrs, 0);
+}
+
+/**
  * far_meet() - dom0 lists the pair; the near end makes its channel
  * @far: pair
  *
@@ -188,7 +203,7 @@ void far_greeting(struct far *far, struct far_msg *msg)
 {
 	u16 type = far->low ? XVMC_MSG_HELLO : XVMC_MSG_HELLO_ACK;
 
-	*msg = far_msg(type, XVMC_VERSION, 0,
+	*msg = far_msg(type, XVMC_VERSION, far->features,
 		       far->low ? far->rx_mem.token : 0, 0);
 }
 

@@ -95,6 +95,7 @@ struct far_lent {
  * struct far - a far end, and the near end that it faces
  * @peer: as the near end knows us; a reference
  * @chan: the near end's channel, with a reference, or NULL
+ * @features: what we say that we have
  * @low: the near end has the lower domain id, and offers
  * @lock: protects @closed against events
  * @closed: no event reaches the near end any more
@@ -107,12 +108,14 @@ struct far_lent {
  * @conn: connections; the wire knows them by index and 1
  * @heard: messages of each type that came
  * @last: the last one of each type
+ * @resume: the RESUME of each connection, as its token's second word says
  * @slowest: longest time in us that the near end had something to do
  * @node: in the list of those that are closing
  */
 struct far {
 	struct xvmc_peer *peer;
 	struct xvmc_chan *chan;
+	u32 features;
 	bool low;
 	spinlock_t lock;
 	bool closed;
@@ -125,12 +128,15 @@ struct far {
 	struct far_conn conn[FAR_CONNS];
 	u32 heard[FAR_TYPES];
 	struct far_msg last[FAR_TYPES];
+	struct far_msg resume[FAR_CONNS];
 	s64 slowest;
 	struct list_head node;
 };
 
 /* far.c: the pair's life. A listed pair, not greeted; or NULL */
 struct far *far_new(bool low);
+/* By what dom0 says it is guest @n: the same is the same. Before far_meet() */
+int far_name(struct far *far, u32 n);
 /* The near end offers or binds; the greeting is not said. 0 or an errno */
 int far_meet(struct far *far);
 /* HELLO or HELLO_ACK, as it should be */
@@ -155,6 +161,7 @@ int far_greet(struct far *far);
 int far_add_ring(struct far *far, u32 ring, u32 order);
 int far_lend(struct far *far, u32 ring, u32 conn);
 void far_stop(struct far *far, u32 ring);
+u32 far_write_from(struct far *far, u32 ring, const u8 *bytes, u32 len);
 u32 far_write(struct far *far, u32 ring, u32 len);
 u32 far_read(struct far *far, u32 ring);
 int far_free_conn(const struct far *far);
@@ -171,6 +178,7 @@ int near_ask(struct far *far, bool tcp);
 int near_told(void);
 struct socket *near_socket(u32 n);
 void near_accept(void);
+u8 *near_bytes(void);
 int near_send(struct socket *sock, u32 len);
 int near_recv(struct socket *sock, u32 len);
 void near_close(u32 n);

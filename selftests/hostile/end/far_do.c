@@ -133,18 +133,19 @@ void far_stop(struct far *far, u32 ring)
 }
 
 /**
- * far_write() - bytes to a ring of the near end
+ * far_write_from() - bytes to a ring of the near end
  * @far: pair
  * @ring: number, lent
+ * @bytes: them, or NULL for any
  * @len: how many
  *
  * Return: how many there was room for.
  */
-u32 far_write(struct far *far, u32 ring, u32 len)
+u32 far_write_from(struct far *far, u32 ring, const u8 *bytes, u32 len)
 {
+	static const u8 any[64] = "the bytes of a stream, always the same";
 	struct far_lent *lent = &far->lent[ring];
 	int space = xvmc_ring_space(&lent->prod);
-	static const u8 bytes[64] = "the bytes of a stream, always the same";
 	u32 done, n;
 
 	if (!lent->started)
@@ -153,13 +154,27 @@ u32 far_write(struct far *far, u32 ring, u32 len)
 	/* The near end reads all that is there: room is where we left it */
 	len = space < 0 ? 0 : min_t(u32, len, space);
 	for (done = 0; done < len; done += n) {
-		n = min_t(u32, len - done, sizeof(bytes));
-		xvmc_ring_copy_in(&lent->prod, done, bytes, n);
+		n = min_t(u32, len - done, sizeof(any));
+		xvmc_ring_copy_in(&lent->prod, done,
+				  bytes ? bytes + done : any, n);
 	}
 	xvmc_ring_publish(&lent->prod, len);
 	far_bell(far, XVMC_BELL_DATA, ring);
 	far_event(far);
 	return len;
+}
+
+/**
+ * far_write() - any bytes to a ring of the near end
+ * @far: pair
+ * @ring: number, lent
+ * @len: how many
+ *
+ * Return: how many there was room for.
+ */
+u32 far_write(struct far *far, u32 ring, u32 len)
+{
+	return far_write_from(far, ring, NULL, len);
 }
 
 /**

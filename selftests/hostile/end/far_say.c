@@ -159,6 +159,17 @@ static void heard_ask(struct far *far, u32 id, bool tcp)
 		reply(far, tcp ? XVMC_MSG_UPGRADE_NO : XVMC_MSG_REFUSE, id);
 }
 
+/* By a token that back.c made */
+static void heard_resume(struct far *far, const struct far_msg *msg)
+{
+	u32 n = msg->word[3] - 1;
+
+	if (n >= FAR_CONNS)
+		return;
+	far->resume[n] = *msg;
+	far->conn[n] = (struct far_conn){ FAR_ASKED, false, msg->word[0] };
+}
+
 static void heard_of_conn(struct far *far, const struct far_msg *msg)
 {
 	u32 n = msg->word[0] - 1;
@@ -197,6 +208,9 @@ static void heard(struct far *far, const struct far_msg *msg)
 	case XVMC_MSG_CONNECT:
 	case XVMC_MSG_UPGRADE:
 		heard_ask(far, msg->word[0], msg->type == XVMC_MSG_UPGRADE);
+		break;
+	case XVMC_MSG_RESUME:
+		heard_resume(far, msg);
 		break;
 	case XVMC_MSG_ACCEPT:
 	case XVMC_MSG_REFUSE:

@@ -231,6 +231,16 @@ void near_accept(void)
 }
 
 /**
+ * near_bytes() - what near_recv() got, and near_send() sends
+ *
+ * Return: NEAR_CHUNK bytes.
+ */
+u8 *near_bytes(void)
+{
+	return chunk;
+}
+
+/**
  * near_send() - send without waiting
  * @sock: socket
  * @len: up to NEAR_CHUNK
