@@ -200,9 +200,9 @@ def main():
         report = Report(0)
         end = time.monotonic() + int(soak) if int(soak) else float("inf")
         randoms(report, bystander, seed, lambda _: time.monotonic() > end)
-        print(f"1..{report.number + 1}")
+        print(f"1..{report.number + 2}")
     else:
-        report = Report(len(wanted) + (parts + 2 if everything else 0) + 1)
+        report = Report(len(wanted) + (parts + 2 if everything else 0) + 2)
         for name in wanted:
             said = command(f"case {name}")
             why = None if said == "ok" else said
@@ -212,6 +212,9 @@ def main():
             report.test("there is a case of every word of every message",
                         None if lack == "ok" else lack)
             randoms(report, bystander, seed, lambda n: n >= messages)
+    said = command("reap")
+    report.test("every channel is closed, and empty",
+                None if said == "ok" else said)
     report.test("the bystander's bytes are exact", bystander.stop())
     return 1 if report.failed else 0
 

@@ -148,9 +148,52 @@ static int tell_other_kind(struct far *far, const struct hostile_case *it)
 	return far_say(far, &msg);
 }
 
+/* The victim may have asked: 1: by CONNECT, 2: by UPGRADE */
 static int tell_nothing(struct far *far, const struct hostile_case *it)
 {
-	return it->value ? near_ask(far, false) : 0;
+	int err = it->value ? near_ask(far, it->value == 2) : 0;
+
+	far_settle(far);
+	return err ? -ENOENT : 0;
+}
+
+/* Of two rings that are lent to us only one is given back */
+static int tell_one_stop(struct far *far, const struct hostile_case *it)
+{
+	int ring = far_find_lent(far, 0);
+
+	if (ring < 0)
+		return -ENOENT;
+	far_stop(far, ring);
+	far_event(far);
+	far_settle(far);
+	return 0;
+}
+
+/* The victim wants its ring back, or ends both connections; no answer comes */
+static int tell_no_answer(struct far *far, const struct hostile_case *it)
+{
+	if (it->type == XVMC_MSG_RECALL) {
+		xvmc_rx_recall(near_door(0), XENVMC_REASON_RECLAIM);
+	} else {
+		near_close(0);
+		near_door_leave(0, false, true);
+	}
+	far_settle(far);
+	far_deaf(far);
+	return 0;
+}
+
+/* dom0 parts the two: the rings are given back, and no BYE comes */
+static int tell_no_bye(struct far *far, const struct hostile_case *it)
+{
+	u32 i;
+
+	xvmc_peer_event(far->peer, XVMC_PEV_UNLISTED, NULL);
+	for (i = 0; i < XVMC_MAX_RINGS; i++)
+		far_stop(far, i);
+	far_event(far);
+	return 0;
 }
 
 /* A word of the header page of a ring; an index is relative to the true one */
@@ -490,8 +533,38 @@ static const char *judge_in_time(struct far *far, const struct before *before,
 	}
 }
 
+/* Does everybody hear of it when the far end is declared gone? */
+static const char *judge_gone(struct far *far, const struct hostile_case *it)
+{
+	unsigned long end = jiffies + usecs_to_jiffies(HOSTILE_SLOW_US);
+	struct xvmc_conn *door;
+	int got = -EAGAIN;
+	u32 n;
+
+	xvmc_peer_event(far->peer, XVMC_PEV_UNLISTED, NULL);
+	while (near_socket(0) && got == -EAGAIN) {
+		got = near_recv(near_socket(0), 100);
+		if (got == -EAGAIN && time_after(jiffies, end))
+			return "its socket hangs";
+		schedule_timeout_uninterruptible(1);
+	}
+	/* After DETACH it is the end of the stream */
+	if (near_socket(0) && got != -ECONNRESET &&
+	    (got || it->type != XVMC_MSG_DETACH))
+		return "its socket was not reset";
+	for (n = 0; n < NEAR_ENDS; n++) {
+		door = near_door(n);
+		while (door && READ_ONCE(door->state) != XVMC_CONN_DEAD) {
+			if (time_after(jiffies, end))
+				return "a door is not told";
+			schedule_timeout_uninterruptible(1);
+		}
+	}
+	return NULL;
+}
+
 /* Are the connections of far_talk() as they were? */
-static const char *judge_bytes(struct far *far, const struct hostile_case *it)
+static const char *judge_ends(struct far *far, const struct hostile_case *it)
 {
 	switch (it->expected) {
 	case CONNECTS:
@@ -505,6 +578,8 @@ static const char *judge_bytes(struct far *far, const struct hostile_case *it)
 	case OPENS:
 	case TELLS:
 		break;
+	case VANISHES:
+		return judge_gone(far, it);
 	default:
 		return NULL;
 	}
@@ -530,7 +605,7 @@ static const char *play(struct far *far, struct far *honest_pair,
 		return "it could not be told";
 	why = judge_in_time(far, &before, it);
 	if (!why)
-		why = judge_bytes(far, it);
+		why = judge_ends(far, it);
 	if (!why && far->slowest > HOSTILE_SLOW_US)
 		why = "the victim was busy for too long";
 	if (near_leave_all())

@@ -11,6 +11,7 @@
 /* What the protocol wants the victim to do */
 enum expected {
 	FINE,		/* nothing: the connections go on */
+	VANISHES,	/* nothing, until dom0 says so; then all ends */
 	STAYS,		/* the channel stays; the connection is spoilt */
 	ENDS,		/* the connection ends, the channel stays */
 	CONNECTS,	/* the pair, with the features that both have */

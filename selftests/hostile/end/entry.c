@@ -6,6 +6,7 @@
  *	lacking		the words of messages of which no case lies
  *	case NAME	one case
  *	random SEED N	N random messages
+ *	reap		all that is closing yet is closed
  *
  * is written to /sys/module/xenvmc/parameters/hostile, which then reads as "ok"
  * and remarks, or as the reason of the failure. The write returns when all is
@@ -29,6 +30,11 @@ static int entry_command(const char *command)
 	}
 	if (!strcmp(command, "lacking")) {
 		hostile_lacking(said, PAGE_SIZE - 1);
+		return 0;
+	}
+	if (!strcmp(command, "reap")) {
+		strscpy(said, far_reap_all() ? "a channel was not empty" : "ok",
+			PAGE_SIZE);
 		return 0;
 	}
 	if (sscanf(command, "case %63s", name) == 1)

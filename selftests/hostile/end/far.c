@@ -239,6 +239,7 @@ void far_leave(struct far *far, bool stop)
 		far_stop(far, i);
 	if (stop && far->chan && far->tx_mem.priv)
 		far_say(far, &bye);
+	far->silent = !stop;
 	xvmc_peer_event(far->peer, XVMC_PEV_LEAVE, NULL);
 	list_add_tail(&far->node, &leaving);
 	nr_leaving++;
@@ -262,19 +263,13 @@ static int far_wait(struct far *far)
 	return left ? -EBUSY : 0;
 }
 
-/**
- * far_reap() - free pairs that left
- * @most: how many may stay
- *
- * Return: 0, or -EBUSY if a closed channel was not empty.
- */
-int far_reap(u32 most)
+static int reap(u32 most, u32 silent)
 {
 	struct far *far, *next;
 	int err = 0;
 
 	list_for_each_entry_safe(far, next, &leaving, node) {
-		if (nr_leaving <= most &&
+		if (nr_leaving <= (far->silent ? silent : most) &&
 		    rcu_access_pointer(far->peer->chan))
 			continue;
 		if (far_wait(far))
@@ -285,4 +280,26 @@ int far_reap(u32 most)
 		far_free(far);
 	}
 	return err;
+}
+
+/**
+ * far_reap() - free pairs that left
+ * @most: how many may stay, if the far end did what it has to when they left
+ *
+ * The others close side by side: each takes as long as the victim waits.
+ * Return: 0, or -EBUSY if a closed channel was not empty.
+ */
+int far_reap(u32 most)
+{
+	return reap(most, FAR_SILENT);
+}
+
+/**
+ * far_reap_all() - free all that left
+ *
+ * Return: 0, or -EBUSY if a closed channel was not empty.
+ */
+int far_reap_all(void)
+{
+	return reap(0, 0);
 }

@@ -24,6 +24,7 @@
 #define NEAR_PORT	5000	/* the near end listens there */
 #define NEAR_TCP_PORT	7	/* an UPGRADE to here finds its socket */
 #define NEAR_ENDS	8
+#define FAR_SILENT	24	/* pairs closing without a far end that helps */
 
 /* A message as words; the body has @len bytes */
 struct far_msg {
@@ -95,6 +96,7 @@ struct far_lent {
  * struct far - a far end, and the near end that it faces
  * @peer: as the near end knows us; a reference
  * @chan: the near end's channel, with a reference, or NULL
+ * @silent: left without stop marks and BYE: closing takes its time
  * @features: what we say that we have
  * @low: the near end has the lower domain id, and offers
  * @lock: protects @closed against events
@@ -115,6 +117,7 @@ struct far_lent {
 struct far {
 	struct xvmc_peer *peer;
 	struct xvmc_chan *chan;
+	bool silent;
 	u32 features;
 	bool low;
 	spinlock_t lock;
@@ -143,8 +146,12 @@ int far_meet(struct far *far);
 void far_greeting(struct far *far, struct far_msg *msg);
 /* The near end is told that dom0 lists us no more. @stop: rings are stopped */
 void far_leave(struct far *far, bool stop);
-/* Frees those that left; waits for the oldest if they are more than @most */
+/*
+ * Frees those that left; waits for the oldest if they are more than @most, or
+ * than %FAR_SILENT for those that are silent. far_reap_all() waits for all
+ */
 int far_reap(u32 most);
+int far_reap_all(void);
 
 /* far_say.c: words, events */
 bool far_is_up(const struct far *far);

@@ -42,6 +42,10 @@
 	{ .name = n, .tell = fn, .expected = e, \
 	  .type = t, .value = v, .stop = true }
 
+#define VANISH(n, fn, t, v) \
+	{ .name = n, .tell = fn, .expected = VANISHES, \
+	  .type = t, .word = TRUE_WORDS, .value = v }
+
 /* Refused for the word that is 0; more answers than the ring has room for */
 #define UNHEARD(n, t, w) \
 	{ .name = n, .tell = tell_unheard, .expected = REFUSES_ALL, \
@@ -358,10 +362,26 @@ static const struct hostile_case hostile_cases[] = {
 	DO("flood_of_upgrades", REFUSES, tell_flood, XVMC_MSG_UPGRADE, 1000),
 	DO("flood_of_detaches", NO_CONN, tell_flood, XVMC_MSG_DETACH, 1000),
 	DO("flood_of_nothing", NO_TYPE, tell_flood, 999, 1000),
+
+	/* Silent from some step on, until dom0 says that it is gone */
 	{ .name = "vanishes_before_hello", .tell = tell_nothing,
 	  .expected = FINE, .early = true, .only = ONLY_NONE },
-	{ .name = "vanishes_when_talking", .tell = tell_nothing,
-	  .expected = FINE },
-	{ .name = "vanishes_when_asked", .tell = tell_nothing,
-	  .expected = STAYS, .value = 1 },
+	{ .name = "vanishes_when_greeted", .tell = tell_greeting,
+	  .expected = STAYS, .early = true, .word = 1 },
+	VANISH("vanishes_when_talking", tell_nothing, 0, 0),
+	VANISH("vanishes_when_asked", tell_nothing, 0, 1),
+	VANISH("vanishes_when_asked_by_upgrade", tell_nothing, 0, 2),
+	VANISH("vanishes_when_it_has_asked", tell_word, XVMC_MSG_CONNECT, 0),
+	VANISH("vanishes_when_it_has_upgraded", tell_word, XVMC_MSG_UPGRADE, 0),
+	VANISH("vanishes_before_lend", tell_answer, XVMC_MSG_ACCEPT, 0),
+	VANISH("vanishes_before_lend_tcp", tell_answer, XVMC_MSG_UPGRADE_OK, 0),
+	VANISH("vanishes_after_recall", tell_word, XVMC_MSG_RECALL, 0),
+	VANISH("vanishes_when_recalled", tell_no_answer, XVMC_MSG_RECALL, 0),
+	VANISH("vanishes_after_one_stop", tell_one_stop, 0, 0),
+	VANISH("vanishes_when_detached", tell_no_answer, XVMC_MSG_RESET, 0),
+	VANISH("vanishes_after_detach", tell_word, XVMC_MSG_DETACH, 0),
+	{ .name = "vanishes_after_bye", .tell = tell_word, .expected = CLOSES,
+	  .type = XVMC_MSG_BYE, .word = TRUE_WORDS },
+	{ .name = "vanishes_when_left", .tell = tell_no_bye,
+	  .expected = CLOSES },
 };
