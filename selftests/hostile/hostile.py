@@ -154,11 +154,9 @@ def add_up(total, said):
 
 
 def lacking(total):
-    """Types that never were accepted, or never refused. Nothing is cut there
-    that could go on."""
+    """Types that never were accepted, or never refused."""
     return [name for name, (_, accepted, refused) in total.items()
-            if name != "unknown" and
-            not (refused and (accepted or name == "RESUME"))]
+            if name != "unknown" and not (accepted and refused)]
 
 
 def show(total):

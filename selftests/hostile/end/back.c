@@ -9,7 +9,6 @@
  * of theirs is compared.
  */
 #include "cases.h"
-#include "xenvmc_priv.h"
 
 #define BACK_STREAMS	2
 #define BACK_UNREAD	700
@@ -531,34 +530,14 @@ static const char *back_play(struct back *back, const struct back_case *it)
 	return back_judge(back, it);
 }
 
-/* Nothing is parked any more: it would hold the module */
-static const char *back_end(void)
-{
-	unsigned long end = jiffies + usecs_to_jiffies(HOSTILE_SLOW_US);
-	struct xvmc_conn *conn;
-
-	while ((conn = xvmc_park_get(0))) {
-		xvmc_conn_put(conn);
-		if (time_after(jiffies, end))
-			return "it waits for ever";
-		schedule_timeout_uninterruptible(1);
-	}
-	return NULL;
-}
-
 static const char *back_leave(struct back *back, struct far *honest_pair)
 {
-	unsigned int *park_s = &xvmc_net(&init_net)->park_s, old = *park_s;
-	const char *why;
+	const char *why = NULL;
 
-	/* Whoever waits yet has waited for long enough */
-	WRITE_ONCE(*park_s, 0);
 	far_leave(back->far, true);
 	if (near_leave_all())
 		return "the victim can not listen any more";
-	why = back_end();
-	WRITE_ONCE(*park_s, old);
-	if (!why && (far_talk(honest_pair) || far_bytes(honest_pair)))
+	if (far_talk(honest_pair) || far_bytes(honest_pair))
 		why = "the honest pair does not talk any more";
 	if (near_leave_all())
 		why = "the victim can not listen any more";

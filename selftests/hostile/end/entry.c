@@ -49,7 +49,8 @@ static int entry_command(const char *command)
 		hostile_random(seed, n, said, PAGE_SIZE - 1);
 	else
 		hostile_case(name, said, PAGE_SIZE - 1);
-	near_exit();
+	if (near_exit())
+		strscpy(said, "a stream waits for ever", PAGE_SIZE);
 	if (far_reap(0))
 		strscpy(said, "a channel was not empty", PAGE_SIZE);
 	return 0;

@@ -37,6 +37,7 @@ enum far_conn_state {
 	FAR_FREE,
 	FAR_ASKING,		/* we sent CONNECT or UPGRADE */
 	FAR_ASKED,		/* they did */
+	FAR_CUT,		/* they sent RESUME */
 	FAR_UP,
 };
 
@@ -180,7 +181,7 @@ int far_bytes(struct far *far);
 
 /* near.c: the victim's sockets */
 int near_init(void);
-void near_exit(void);
+int near_exit(void);
 int near_ask(struct far *far, bool tcp);
 int near_told(void);
 struct socket *near_socket(u32 n);

@@ -159,7 +159,7 @@ static void heard_ask(struct far *far, u32 id, bool tcp)
 		reply(far, tcp ? XVMC_MSG_UPGRADE_NO : XVMC_MSG_REFUSE, id);
 }
 
-/* By a token that back.c made */
+/* The token's second word is our id, see make_ask() and back_connect() */
 static void heard_resume(struct far *far, const struct far_msg *msg)
 {
 	u32 n = msg->word[3] - 1;
@@ -167,7 +167,7 @@ static void heard_resume(struct far *far, const struct far_msg *msg)
 	if (n >= FAR_CONNS)
 		return;
 	far->resume[n] = *msg;
-	far->conn[n] = (struct far_conn){ FAR_ASKED, false, msg->word[0] };
+	far->conn[n] = (struct far_conn){ FAR_CUT, false, msg->word[0] };
 }
 
 static void heard_of_conn(struct far *far, const struct far_msg *msg)

@@ -9,6 +9,7 @@
 #include <linux/slab.h>
 #include <net/sock.h>
 #include "far.h"
+#include "xenvmc_priv.h"
 
 #define NEAR_CHUNK	4096
 #define NEAR_WAIT	(60 * HZ)	/* longer than a case: no timer fires */
@@ -350,12 +351,35 @@ free_chunk:
 	return err;
 }
 
-/* Nothing of the victim is left; pairs may still be closing */
-void near_exit(void)
+/* What waits for a far end that was suspended has waited for long enough */
+static int near_forget(void)
+{
+	unsigned int *park_s = &xvmc_net(&init_net)->park_s, old = *park_s;
+	unsigned long end = jiffies + NEAR_WAIT;
+	struct xvmc_conn *conn;
+
+	WRITE_ONCE(*park_s, 0);
+	while ((conn = xvmc_park_get(0))) {
+		xvmc_conn_put(conn);
+		if (time_after(jiffies, end))
+			break;
+		schedule_timeout_uninterruptible(1);
+	}
+	WRITE_ONCE(*park_s, old);
+	return conn ? -EBUSY : 0;
+}
+
+/**
+ * near_exit() - nothing of the victim is left; pairs may still be closing
+ *
+ * Return: 0, or -EBUSY if a stream waits for ever.
+ */
+int near_exit(void)
 {
 	xvmc_set_upgrade_handler(NULL);
 	if (!near_leave_all())
 		sock_release(listener);
 	listener = NULL;
 	kfree(chunk);
+	return near_forget();
 }

@@ -6,7 +6,8 @@
  * does, or a word of shared memory. A message may be changed: a field at a bound
  * of its range, a length, its type, an old one once more, one dropped, two in
  * the wrong order. How much is changed is drawn for each pair, so that some live
- * long and get far. A pair that broke is followed by a new one.
+ * long and get far. A pair that broke is followed by a new one, and now and then
+ * the far end is suspended and comes back by another.
  *
  * A message counts as accepted if it changed what the victim has (or the
  * greeting connected them), as refused if the victim counted or refused it. A type
@@ -27,6 +28,7 @@
  * @far: the present pair
  * @rate: one message in so many is changed
  * @old: messages that were said
+ * @guest: number of the far end's present guest
  * @held: a message that is said after the next one, if its type is not 0
  * @said: messages of each type, from 0, unknown ones in 0
  * @accepted: of them, those that changed something
@@ -39,6 +41,7 @@ struct play {
 	struct far *far;
 	u32 rate;
 	struct far_msg old[RANDOM_OLD];
+	u32 guest;
 	struct far_msg held;
 	u32 said[FAR_TYPES];
 	u32 accepted[FAR_TYPES];
@@ -175,12 +178,35 @@ static struct far_msg make_ask(struct play *play, bool tcp)
 {
 	u32 n = pick_conn(play, FAR_FREE, -1);
 	u32 port = one_in(play, 8) ? 0 : NEAR_PORT;
+	struct far_msg msg;
 
 	play->far->conn[n] = (struct far_conn){ FAR_ASKING, tcp, 0 };
 	if (tcp)
 		return far_msg(XVMC_MSG_UPGRADE, n + 1, port ?
 			       htons(NEAR_TCP_PORT) << 16 : 0, 0, 0);
-	return far_msg(XVMC_MSG_CONNECT, n + 1, 9, port, SOCK_STREAM);
+	msg = far_msg(XVMC_MSG_CONNECT, n + 1, 9, port, SOCK_STREAM);
+	/* heard_resume() */
+	msg.word[4] = play->guest;
+	msg.word[5] = n + 1;
+	msg.word[6] = play->said[XVMC_MSG_CONNECT];
+	return msg;
+}
+
+/* The victim's own, with the positions the other way round */
+static struct far_msg make_resume(struct play *play)
+{
+	u32 n = pick_conn(play, FAR_CUT, 0);
+	struct far_conn *conn = &play->far->conn[n];
+	struct far_msg msg = play->far->resume[n];
+
+	if (conn->state != FAR_CUT)
+		return far_msg(XVMC_MSG_RESUME, FAR_CONNS + 1, 0,
+			       below(play, 2), below(play, 2));
+	conn->state = FAR_UP;
+	msg.word[0] = n + 1;
+	swap(msg.word[6], msg.word[8]);
+	swap(msg.word[7], msg.word[9]);
+	return msg;
 }
 
 static struct far_msg make_answer(struct play *play, u16 type, bool tcp)
@@ -231,9 +257,7 @@ static struct far_msg make(struct play *play, u16 type)
 	case XVMC_MSG_DETACH:
 		return make_end(play, type);
 	case XVMC_MSG_RESUME:
-		/* Of no connection of ours, that nobody has cut */
-		return far_msg(type, FAR_CONNS + 1, 0, below(play, 2),
-			       below(play, 2));
+		return make_resume(play);
 	default:
 		far_greeting(play->far, &msg);
 		msg.type = type;
@@ -365,6 +389,9 @@ static u16 pick_type(struct play *play)
 		XVMC_MSG_RECALL,
 	};
 
+	if (play->far->conn[pick_conn(play, FAR_CUT, 0)].state == FAR_CUT &&
+	    one_in(play, 4))
+		return XVMC_MSG_RESUME;
 	if (one_in(play, 400))
 		return XVMC_MSG_HELLO + below(play, 3);
 	if (one_in(play, 40))
@@ -463,10 +490,62 @@ static void near_moves(struct play *play)
 	far_hear(play->far);
 }
 
+/* Meets and greets, mostly as it should */
+static int begin(struct play *play)
+{
+	struct far *far = play->far;
+	struct far_msg msg;
+
+	play->pairs++;
+	far_name(far, play->guest);
+	far->features = one_in(play, 8) ? 0 : XVMC_FEATURES;
+	if (far_meet(far))
+		return -ENOTCONN;
+	far_greeting(far, &msg);
+	if (one_in(play, 16))
+		change(play, &msg);
+	say(play, &msg);
+	return 0;
+}
+
+/* The far end is suspended, and comes back as it was or has forgotten all */
+static int come_back(struct play *play)
+{
+	struct far_msg bye = far_msg(XVMC_MSG_BYE, XENVMC_REASON_SUSPEND, 0, 0,
+				     0);
+	struct far *far = play->far;
+	unsigned long end;
+	u32 i;
+	int err;
+
+	for (i = 0; i < XVMC_MAX_RINGS; i++)
+		far_stop(far, i);
+	say(play, &bye);
+	play->slowest = max(play->slowest, far->slowest);
+	end = jiffies + HZ;
+	xvmc_peer_hold(far->peer);
+	play->far = far_new(one_in(play, 2));
+	far_leave(far, true);
+	/*
+	 * What is cut asks as soon as all is closed: a seed gives one run. After
+	 * lies about rings that takes seconds, and nothing goes on.
+	 */
+	while (rcu_access_pointer(far->peer->chan) && time_before(jiffies, end))
+		schedule_timeout_uninterruptible(1);
+	xvmc_peer_put(far->peer);
+	xvmc_conn_flush();
+	if (!play->far)
+		return -ENOMEM;
+	err = begin(play);
+	xvmc_conn_flush();
+	far_settle(play->far);
+	far_hear(play->far);
+	return err;
+}
+
 static int next_pair(struct play *play)
 {
 	static const u32 rates[] = { 4, 16, 64, 256 };
-	struct far_msg msg;
 	struct far *far;
 	int err;
 
@@ -486,14 +565,8 @@ static int next_pair(struct play *play)
 	play->far = far;
 	play->rate = rates[below(play, ARRAY_SIZE(rates))];
 	play->held.type = 0;
-	play->pairs++;
-	if (far_meet(far))
-		return -ENOTCONN;
-	far_greeting(far, &msg);
-	if (one_in(play, 16))
-		change(play, &msg);
-	say(play, &msg);
-	return 0;
+	play->guest++;
+	return begin(play);
 }
 
 /* The first word says whether the run is worth something */
@@ -504,9 +577,7 @@ static const char *lacking(const struct play *play)
 	if (play->slowest > HOSTILE_SLOW_US)
 		return "the victim was busy for too long,";
 	for (type = 1; type < FAR_TYPES; type++)
-		/* Nothing is cut here that could go on */
-		if ((!play->accepted[type] && type != XVMC_MSG_RESUME) ||
-		    !play->refused[type])
+		if (!play->accepted[type] || !play->refused[type])
 			return "few";
 	return "ok";
 }
@@ -547,6 +618,8 @@ int hostile_random(u32 seed, u32 count, char *why, size_t size)
 		if (!play.far || !far_is_up(play.far) ||
 		    atomic_read(&play.far->chan->nr_conns) > RANDOM_CONNS)
 			err = next_pair(&play);
+		else if (one_in(&play, 500))
+			err = come_back(&play);
 		else if (one_in(&play, 3))
 			near_moves(&play);
 		else if (one_in(&play, 3))
