@@ -142,6 +142,26 @@ bool xvmc_should_fail(enum xvmc_fault site)
 EXPORT_SYMBOL_GPL(xvmc_should_fail);
 
 /**
+ * xvmc_which_fails() - asked by a site before it does several of the same
+ * @site: which
+ * @n: how many
+ *
+ * The first, the middle and the last one ask, in this order.
+ *
+ * Context: any.
+ * Return: the index of the one that has to fail, or -1.
+ */
+int xvmc_which_fails(enum xvmc_fault site, u32 n)
+{
+	u32 i;
+
+	for (i = 0; i < n; i++)
+		if ((!i || i == n / 2 || i + 1 == n) && xvmc_should_fail(site))
+			return i;
+	return -1;
+}
+
+/**
  * xvmc_should_switch() - asked by a reader, which recalls its ring then
  * @before: bytes of the connection that were read by ring so far
  * @now: and now

@@ -11,12 +11,15 @@
 #include <linux/types.h>
 
 /*
- * X(enumerator, name shown). RING_PAGE is the last page of a ring: there is
- * most to undo then. MAP_OP is the last of a batch; GRANT the last page's
- * entry in the grant table or, on the loopback, a token. CTL_SEND finds the
- * control ring full, for a moment. STORE is whatever asks XenStore or tells
- * it something, but for what takes an announcement or an offer back, which
- * cannot be undone. POSITION is one byte too many in a RESUME.
+ * X(enumerator, name shown). RING_PAGE is the first page of a ring, then the
+ * one in the middle, then the last; so are GRANT, the page's entry in the grant
+ * table, and MAP_OP, its mapping. On the loopback GRANT is a token. OWN and
+ * MAP_MEM are each of the arrays that a ring needs. UNMAP is a ring that the
+ * hypervisor says it has not unmapped; HELD, a peer that keeps too much.
+ * CTL_SEND finds the control ring full, for a moment. STORE is whatever asks
+ * XenStore or tells it something, but for what takes an announcement or an
+ * offer back, which cannot be undone. POSITION is one byte too many in a
+ * RESUME.
  */
 #define XVMC_FAULTS_ALL(X)			\
 	X(STATS,	"stats")		\
@@ -45,6 +48,8 @@
 	X(MAP_PAGES,	"map_pages")		\
 	X(MAP_GREFS,	"map_grefs")		\
 	X(MAP_OP,	"map_op")		\
+	X(UNMAP,	"unmap")		\
+	X(HELD,		"held")			\
 	X(PORT,		"port")			\
 	X(EVTCHN,	"evtchn")		\
 	X(IRQ,		"irq")			\
@@ -62,6 +67,7 @@ enum xvmc_fault {
 
 #ifdef XVMC_FAULTS
 bool xvmc_should_fail(enum xvmc_fault site);	/* any context */
+int xvmc_which_fails(enum xvmc_fault site, u32 n);	/* any context */
 bool xvmc_should_switch(u64 before, u64 now);
 #else
 static inline bool xvmc_should_fail(enum xvmc_fault site)
@@ -69,10 +75,21 @@ static inline bool xvmc_should_fail(enum xvmc_fault site)
 	return false;
 }
 
+static inline int xvmc_which_fails(enum xvmc_fault site, u32 n)
+{
+	return -1;
+}
+
 static inline bool xvmc_should_switch(u64 before, u64 now)
 {
 	return false;
 }
 #endif
+
+/* Of xvmc_which_fails(): is it one of the @n from @first on? */
+static inline bool xvmc_fails_among(int which, u32 first, u32 n)
+{
+	return which >= 0 && (u32)which - first < n;
+}
 
 #endif /* _XVMC_FAULT_H */

@@ -82,12 +82,23 @@ struct grant_map {
 
 /* ---- own rings ---- */
 
-/* The reference, or -ENOSPC. @last: of a ring's pages of that kind */
-static int grant_page(u16 domid, void *addr, bool last)
+/* The reference, or -ENOSPC */
+static int grant_page(u16 domid, void *addr, bool fails)
 {
-	if (last && xvmc_should_fail(XVMC_FAULT_GRANT))
+	if (fails)
 		return -ENOSPC;
 	return gnttab_grant_foreign_access(domid, virt_to_gfn(addr), 0);
+}
+
+static struct page *grant_new_piece(u32 order, bool fails)
+{
+	gfp_t gfp = GFP_KERNEL | __GFP_ZERO;
+
+	if (fails)
+		return NULL;
+	if (order)
+		gfp |= __GFP_NORETRY | __GFP_NOWARN;
+	return alloc_pages(gfp, order);
 }
 
 /*
@@ -96,13 +107,14 @@ static int grant_page(u16 domid, void *addr, bool last)
  */
 static int grant_new_pages(void **page, u32 order)
 {
-	gfp_t gfp = GFP_KERNEL | __GFP_ZERO;
 	u32 nr = 1U << order, done = 0, i;
 	struct page *piece;
+	int which;
 
+	which = xvmc_which_fails(XVMC_FAULT_RING_PAGE, nr);
 	while (done < nr) {
-		piece = alloc_pages(order ? gfp | __GFP_NORETRY | __GFP_NOWARN :
-					    gfp, order);
+		piece = grant_new_piece(order, xvmc_fails_among(which, done,
+								1U << order));
 		if (!piece && !order--)
 			goto free_pages;
 		if (!piece)
@@ -111,8 +123,7 @@ static int grant_new_pages(void **page, u32 order)
 		for (i = 0; i < 1U << order; i++)
 			page[done++] = page_address(piece + i);
 	}
-	if (!xvmc_should_fail(XVMC_FAULT_RING_PAGE))
-		return 0;
+	return 0;
 
 free_pages:
 	while (done--)
@@ -164,7 +175,8 @@ static struct grant_own *grant_new_own(u32 pages)
 	own = kzalloc(struct_size(own, ref, pages), GFP_KERNEL);
 	if (!own)
 		return NULL;
-	own->page = kcalloc(pages, sizeof(*own->page), GFP_KERNEL);
+	if (!xvmc_should_fail(XVMC_FAULT_OWN))
+		own->page = kcalloc(pages, sizeof(*own->page), GFP_KERNEL);
 	if (!own->page) {
 		kfree(own);
 		return NULL;
@@ -176,12 +188,15 @@ static int grant_new_data(struct grant_own *own, u16 domid, u32 order)
 {
 	int ret = grant_new_pages(own->page, order);
 	u32 pages = 1U << order;
+	int which;
 	u32 i;
 
 	if (ret)
 		return ret;
+	which = xvmc_which_fails(XVMC_FAULT_GRANT, pages);
 	for (i = 0; i < pages && ret >= 0; i++) {
-		ret = grant_page(domid, own->page[i], i + 1 == pages);
+		ret = grant_page(domid, own->page[i],
+				 xvmc_fails_among(which, i, 1));
 		if (ret >= 0)
 			own->ref[own->nr++] = ret;
 	}
@@ -206,7 +221,7 @@ static int grant_new_hdr(struct grant_own *own, struct xvmc_ring_mem *mem,
 	xvmc_ring_format(hdr, order);
 	for (i = 0; i < own->nr; i++)
 		hdr->gref[i] = own->ref[i];
-	ret = grant_page(domid, hdr, true);
+	ret = grant_page(domid, hdr, xvmc_should_fail(XVMC_FAULT_GRANT));
 	if (ret < 0) {
 		free_page((unsigned long)hdr);
 		return ret;
@@ -404,21 +419,26 @@ static unsigned long grant_addr(const struct grant_map *map, u32 i)
 	return (unsigned long)page_address(map->pages[i]);
 }
 
-/* The last of a batch is not even tried: Xen has no room for the mapping */
+/* Entry @which, if any, is not even tried: Xen has no room for the mapping */
 static int grant_map_refs(struct gnttab_map_grant_ref *op, struct page **pages,
-			  u32 n)
+			  u32 n, int which)
 {
-	if (xvmc_should_fail(XVMC_FAULT_MAP_OP)) {
-		n--;
-		op[n].status = GNTST_no_device_space;
-		op[n].handle = INVALID_GRANT_HANDLE;
-	}
-	return gnttab_map_refs(op, NULL, pages, n);
+	int err;
+
+	if (which < 0)
+		return gnttab_map_refs(op, NULL, pages, n);
+	op[which].status = GNTST_no_device_space;
+	op[which].handle = INVALID_GRANT_HANDLE;
+	err = gnttab_map_refs(op, NULL, pages, which);
+	if (err)
+		return err;
+	which++;
+	return gnttab_map_refs(op + which, NULL, pages + which, n - which);
 }
 
 /* Maps @n pages from @first on. What was mapped is noted in any case */
 static int grant_map_batch(struct grant_map *map, u32 first, u32 n,
-			   const u32 *gref)
+			   const u32 *gref, int which)
 {
 	struct gnttab_map_grant_ref op[GRANT_BATCH] = {};
 	int err, ret;
@@ -427,7 +447,7 @@ static int grant_map_batch(struct grant_map *map, u32 first, u32 n,
 	for (i = 0; i < n; i++)
 		gnttab_set_map_op(&op[i], grant_addr(map, first + i),
 				  GNTMAP_host_map, gref[i], map->domid);
-	err = grant_map_refs(op, map->pages + first, n);
+	err = grant_map_refs(op, map->pages + first, n, which);
 	for (i = 0; i < n; i++) {
 		ret = grant_map_error(&op[i]);
 		if (!ret)
@@ -441,12 +461,15 @@ static int grant_map_batch(struct grant_map *map, u32 first, u32 n,
 static int grant_map_pages(struct grant_map *map, u32 first, u32 n,
 			   const u32 *gref)
 {
+	int which = xvmc_which_fails(XVMC_FAULT_MAP_OP, n);
 	u32 batch, done;
 	int err;
 
 	for (done = 0; done < n; done += batch) {
 		batch = min_t(u32, n - done, GRANT_BATCH);
-		err = grant_map_batch(map, first + done, batch, gref + done);
+		err = grant_map_batch(map, first + done, batch, gref + done,
+				      xvmc_fails_among(which, done, batch) ?
+				      which - (int)done : -1);
 		if (err)
 			return err;
 		cond_resched();
@@ -503,7 +526,8 @@ static int grant_unmap_pages(struct grant_map *map)
 			err = ret;
 		i += n;
 	}
-	return err;
+	/* In a test, what was unmapped is taken for what was not */
+	return xvmc_should_fail(XVMC_FAULT_UNMAP) ? -EIO : err;
 }
 
 static void grant_free_map(struct grant_map *map)
@@ -534,9 +558,14 @@ static struct grant_map *grant_new_map(u16 domid, u32 order)
 		return NULL;
 	map->domid = domid;
 	map->nr = 1 + (1U << order);
-	map->page = kcalloc(map->nr - 1, sizeof(*map->page), GFP_KERNEL);
-	map->pages = kvcalloc(map->nr, sizeof(*map->pages), GFP_KERNEL);
-	map->handle = kmalloc_array(map->nr, sizeof(*map->handle), GFP_KERNEL);
+	if (!xvmc_should_fail(XVMC_FAULT_MAP_MEM))
+		map->page = kcalloc(map->nr - 1, sizeof(*map->page),
+				    GFP_KERNEL);
+	if (!xvmc_should_fail(XVMC_FAULT_MAP_MEM))
+		map->pages = kvcalloc(map->nr, sizeof(*map->pages), GFP_KERNEL);
+	if (!xvmc_should_fail(XVMC_FAULT_MAP_MEM))
+		map->handle = kmalloc_array(map->nr, sizeof(*map->handle),
+					    GFP_KERNEL);
 	if (!map->page || !map->pages || !map->handle)
 		goto free_map;
 	for (i = 0; i < map->nr; i++)

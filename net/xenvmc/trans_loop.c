@@ -77,6 +77,7 @@ static void loop_ring_release(struct kref *ref)
 static struct loop_ring *loop_ring_new(u32 order)
 {
 	struct loop_ring *ring;
+	int which;
 	u32 i;
 
 	if (xvmc_should_fail(XVMC_FAULT_RING))
@@ -90,9 +91,9 @@ static struct loop_ring *loop_ring_new(u32 order)
 		ring->hdr = (void *)get_zeroed_page(GFP_KERNEL);
 	if (!ring->hdr)
 		goto free_ring;
+	which = xvmc_which_fails(XVMC_FAULT_RING_PAGE, 1U << order);
 	for (i = 0; i < 1U << order; i++) {
-		if (i + 1 == 1U << order &&
-		    xvmc_should_fail(XVMC_FAULT_RING_PAGE))
+		if (xvmc_fails_among(which, i, 1))
 			goto free_ring;
 		ring->page[i] = (void *)get_zeroed_page(GFP_KERNEL);
 		if (!ring->page[i])

@@ -57,7 +57,8 @@ def faultless(tools, folder):
         if status or not lines:
             found.append(f"{name}: nm failed with status {status}")
         found += [f"{name}: {line}" for line in lines
-                  if re.search(r"xvmc_should_fail|fault_nth", line)]
+                  if re.search(r"xvmc_(should_fail|which_fails)|fault_nth",
+                               line)]
     return found
 
 
