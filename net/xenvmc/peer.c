@@ -244,9 +244,11 @@ static u8 peer_ack(struct xvmc_peer *peer, const struct xvmc_ctlmsg *msg)
 		return peer_violated(peer, "control ring of HELLO");
 	if (err)
 		return peer_failed(peer, "cannot map", err);
-	/* A fresh ring has room, unless the peer plays with its index */
-	if (xvmc_chan_send(chan, &ack))
+	err = xvmc_chan_send(chan, &ack);
+	if (err == -EPIPE)
 		return peer_violated(peer, "control ring index");
+	if (err)
+		return peer_failed(peer, "cannot answer", err);
 	return PEER_NO_EVENT;
 }
 

@@ -420,8 +420,8 @@ static int xen_send_hello(struct xvmc_chan *chan, u32 version, u32 features)
 	};
 	int err = xvmc_chan_send(chan, &msg);
 
-	/* A fresh ring has room */
-	return err ? -EPROTO : 0;
+	/* Without room it is a used ring, as in pair_bind(): once more */
+	return err == -EPIPE ? -EPROTO : err;
 }
 
 static int pair_bind(struct xen_pair *pair)
