@@ -25,6 +25,7 @@ static void chan_rcu(struct rcu_head *rcu)
 	struct xvmc_chan *chan = container_of(rcu, struct xvmc_chan, rcu);
 
 	xa_destroy(&chan->conns);
+	kfree(chan->answers);
 	kfree(chan);
 }
 
@@ -77,6 +78,14 @@ struct xvmc_chan *xvmc_chan_new(struct xvmc_peer *peer)
 		chan = kzalloc(sizeof(*chan), GFP_KERNEL);
 	if (!chan)
 		return NULL;
+	if (!xvmc_should_fail(XVMC_FAULT_CHAN))
+		chan->answers = kmalloc_array(XVMC_MAX_ANSWERS,
+					      sizeof(*chan->answers),
+					      GFP_KERNEL);
+	if (!chan->answers) {
+		kfree(chan);
+		return NULL;
+	}
 	kref_init(&chan->ref);
 	kref_get(&peer->ref);
 	chan->peer = peer;
@@ -86,7 +95,6 @@ struct xvmc_chan *xvmc_chan_new(struct xvmc_peer *peer)
 	spin_lock_init(&chan->lock);
 	mutex_init(&chan->grow_mutex);
 	INIT_LIST_HEAD(&chan->send_list);
-	INIT_LIST_HEAD(&chan->answers);
 	INIT_LIST_HEAD(&chan->starving);
 	xa_init_flags(&chan->conns, XA_FLAGS_ALLOC1 | XA_FLAGS_LOCK_BH);
 	init_waitqueue_head(&chan->idle);

@@ -81,6 +81,16 @@ enum xvmc_chan_state {
 };
 
 /**
+ * struct xvmc_answer - a refusal that waits for room
+ * @type: of the message
+ * @conn: its body
+ */
+struct xvmc_answer {
+	u16 type;
+	struct xvmc_msg_conn conn;
+};
+
+/**
  * struct xvmc_chan - a channel
  * @ref: references: the peer's, one per connection, one while work is queued
  * @peer: the other end; a reference is held
@@ -97,7 +107,9 @@ enum xvmc_chan_state {
  * @has_tx_ctl: @tx_ctl exists
  * @has_rx_ctl: @rx_ctl exists
  * @send_list: connections with control messages to send
- * @answers: refusals to send; they have no connection here
+ * @answers: refusals to send, which have no connection here: a ring of
+ *	%XVMC_MAX_ANSWERS
+ * @first_answer: the next one
  * @nr_answers: how many
  * @gone: tx rings to send RING_GONE for, a bit each
  * @gone_status: and with which status
@@ -147,7 +159,8 @@ struct xvmc_chan {
 	bool has_tx_ctl;
 	bool has_rx_ctl;
 	struct list_head send_list;
-	struct list_head answers;
+	struct xvmc_answer *answers;
+	u32 first_answer;
 	u32 nr_answers;
 	DECLARE_BITMAP(gone, XVMC_MAX_RINGS);
 	u8 gone_status[XVMC_MAX_RINGS];

@@ -6,7 +6,6 @@
  * wakes: it looks at the doorbells and queues the work. The work reads control
  * messages, one channel's at a time, and sends what is queued.
  */
-#include <linux/slab.h>
 #include "chan.h"
 #include "conn.h"
 #include "fault.h"
@@ -68,7 +67,7 @@ static bool chan_wants_work(struct xvmc_chan *chan)
 {
 	return xvmc_ring_used(&chan->rx_ctl.cons) ||
 	       !list_empty_careful(&chan->send_list) ||
-	       !list_empty_careful(&chan->answers) ||
+	       READ_ONCE(chan->nr_answers) ||
 	       READ_ONCE(chan->bye_due) ||
 	       READ_ONCE(chan->has_gone);
 }
@@ -184,31 +183,20 @@ int xvmc_chan_send(struct xvmc_chan *chan, const struct xvmc_ctlmsg *msg)
 	return ret;
 }
 
-/**
- * struct chan_answer - a refusal that waits for room
- * @node: in the channel's list
- * @msg: what to send
- */
-struct chan_answer {
-	struct list_head node;
-	struct xvmc_ctlmsg msg;
-};
-
-/* @msg waits in the channel's list. False: it can not */
-static bool chan_list_answer(struct xvmc_chan *chan,
+/* @msg waits in the channel. False: there are too many */
+static bool chan_keep_answer(struct xvmc_chan *chan,
 			     const struct xvmc_ctlmsg *msg)
 {
-	struct chan_answer *answer;
+	u32 last = chan->first_answer + chan->nr_answers;
+	struct xvmc_answer *answer;
 
 	lockdep_assert_held(&chan->lock);
 	if (chan->nr_answers >= XVMC_MAX_ANSWERS)
 		return false;
-	answer = kmalloc(sizeof(*answer), GFP_ATOMIC);
-	if (!answer)
-		return false;
-	answer->msg = *msg;
-	list_add_tail(&answer->node, &chan->answers);
-	chan->nr_answers++;
+	answer = &chan->answers[last % XVMC_MAX_ANSWERS];
+	answer->type = msg->type;
+	answer->conn = msg->conn;
+	WRITE_ONCE(chan->nr_answers, chan->nr_answers + 1);
 	return true;
 }
 
@@ -220,7 +208,8 @@ static bool chan_list_answer(struct xvmc_chan *chan,
  * @arg: errno or &enum xenvmc_reason
  *
  * There is no connection here that could be queued, and without an answer the
- * asking end would wait for ever: what finds no room waits in the channel.
+ * asking end would wait for ever: what finds no room waits in the channel, and
+ * the memory for it was there from the beginning.
  *
  * Context: any.
  */
@@ -233,9 +222,9 @@ void xvmc_chan_answer(struct xvmc_chan *chan, u16 type, u32 peer_id, u32 arg)
 	spin_lock_bh(&chan->lock);
 	/* The end of a channel answers all that was asked */
 	if (chan->state == XVMC_CHAN_UP) {
-		if (list_empty(&chan->answers) && chan_has_room(chan) > 0)
+		if (!chan->nr_answers && chan_has_room(chan) > 0)
 			chan_put_frame(chan, &msg);
-		else if (!chan_list_answer(chan, &msg))
+		else if (!chan_keep_answer(chan, &msg))
 			xvmc_stat_inc(XVMC_STAT_CTL_DROPPED);
 	}
 	spin_unlock_bh(&chan->lock);
@@ -244,30 +233,23 @@ void xvmc_chan_answer(struct xvmc_chan *chan, u16 type, u32 peer_id, u32 arg)
 /* The channel goes, with all that waits for room */
 void xvmc_chan_drop_answers(struct xvmc_chan *chan)
 {
-	struct chan_answer *answer, *next;
-	LIST_HEAD(answers);
-
 	spin_lock_bh(&chan->lock);
-	list_splice_init(&chan->answers, &answers);
-	chan->nr_answers = 0;
+	WRITE_ONCE(chan->nr_answers, 0);
 	spin_unlock_bh(&chan->lock);
-	list_for_each_entry_safe(answer, next, &answers, node)
-		kfree(answer);
 }
 
 /* The next refusal. None comes behind BYE */
 static bool chan_next_answer(struct xvmc_chan *chan, struct xvmc_ctlmsg *msg)
 {
-	struct chan_answer *answer;
+	const struct xvmc_answer *answer;
 
-	answer = list_first_entry_or_null(&chan->answers, struct chan_answer,
-					  node);
-	if (!answer || chan->state != XVMC_CHAN_UP)
+	if (!chan->nr_answers || chan->state != XVMC_CHAN_UP)
 		return false;
-	*msg = answer->msg;
-	list_del(&answer->node);
-	chan->nr_answers--;
-	kfree(answer);
+	answer = &chan->answers[chan->first_answer];
+	msg->type = answer->type;
+	msg->conn = answer->conn;
+	chan->first_answer = (chan->first_answer + 1) % XVMC_MAX_ANSWERS;
+	WRITE_ONCE(chan->nr_answers, chan->nr_answers - 1);
 	return true;
 }
 

@@ -23,7 +23,7 @@ _UNLOAD = ["unload|unload*2"] * 3
 EFFECTS = {
     "load": {"stats": ["not loaded"], "workqueue": ["not loaded"],
              "sysctl": ["not loaded"] * 3, "peer": _NOT_LOADED,
-             "chan": _NOT_LOADED, "ring": _NOT_LOADED,
+             "chan": _NOT_LOADED * 2, "ring": _NOT_LOADED,
              "ring_hdr": _NOT_LOADED, "ring_page": _NOT_LOADED * 2,
              "grant": _NOT_LOADED, "map": _NOT_LOADED},
     "netns": {"sysctl": ["no namespace"]},
@@ -32,7 +32,7 @@ EFFECTS = {
                "ring_hdr": _TWICE, "ring_page": _TWICE * 3, "grant": _TWICE,
                "map": _TWICE, "tx_ring": _TWICE, "ctl_send": [""]},
     "park": {"spill": _LOST, "resume": _LOST * 2, "position": _LOST * 2,
-             "conn_id": _LOST * 2, "peer": _GOES_ON * 2, "chan": _GOES_ON * 2,
+             "conn_id": _LOST * 2, "peer": _GOES_ON * 2, "chan": _GOES_ON * 4,
              "ring": _GOES_ON * 4, "ring_hdr": _GOES_ON * 4,
              "ring_page": _GOES_ON * 10, "grant": _GOES_ON * 4,
              "map": _GOES_ON * 4, "rx_ring": _GOES_ON * 2,
