@@ -138,9 +138,7 @@ static int chan_has_room(struct xvmc_chan *chan)
 	lockdep_assert_held(&chan->lock);
 	if (!chan->has_tx_ctl || chan->state == XVMC_CHAN_CLOSED)
 		return 0;
-	/* Greetings go into a fresh ring */
-	if (chan->state == XVMC_CHAN_UP &&
-	    xvmc_should_fail(XVMC_FAULT_CTL_SEND)) {
+	if (xvmc_should_fail(XVMC_FAULT_CTL_SEND)) {
 		/* As the event that says that there is room */
 		xvmc_chan_queue_work(chan, &chan->work);
 		return 0;

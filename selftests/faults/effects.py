@@ -7,7 +7,7 @@ two ends of a connection, which count together here, race. A site fails as often
 as there are entries; but ctl_send, which depends on who is faster.
 """
 SOUND = {"back": "sockopt|sockopt*2", "unload": "unload|unload*2",
-         "park": "channels_down*2"}
+         "park": "channels_down*2", "refuse": "ECONNREFUSED"}
 
 _TWICE = ["", ""]
 _NOT_LOADED = ["not loaded"] * 2
@@ -27,6 +27,8 @@ EFFECTS = {
              "ring_hdr": _NOT_LOADED, "ring_page": _NOT_LOADED * 2,
              "grant": _NOT_LOADED, "map": _NOT_LOADED},
     "netns": {"sysctl": ["no namespace"]},
+    "refuse": {"sock": ["ENOBUFS"], "stream": ["ENOMEM"],
+               "conn_id": ["ENOBUFS"], "ctl_send": ["ECONNREFUSED"]},
     "stream": {"sock": ["ENOBUFS", "ENOBUFS", ""], "stream": ["ENOMEM", ""],
                "conn_id": ["ENOBUFS", ""], "rx_ring": _TWICE, "ring": _TWICE,
                "ring_hdr": _TWICE, "ring_page": _TWICE * 3, "grant": _TWICE,

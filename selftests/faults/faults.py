@@ -254,6 +254,13 @@ def netns():
     return ""
 
 
+def refuse():
+    """A connection of AF_XENVMC to a port where nobody listens."""
+    Now.begin()
+    with socket.socket(walk.AF_XENVMC, socket.SOCK_STREAM) as client:
+        call(LIBC.connect, client, walk.named(SELF, PORT))
+
+
 def load():
     """xenvmc.ko is loaded and unloaded."""
     if not insmod("xenvmc", f"fault_site={Now.site}", f"fault_nth={Now.nth}"):
@@ -264,8 +271,8 @@ def load():
 
 
 # Path, the modules that it needs
-PATHS = {load: (), netns: ("xenvmc",), stream: ("xenvmc",),
-         park: ("xenvmc",),
+PATHS = {load: (), netns: ("xenvmc",), refuse: ("xenvmc",),
+         stream: ("xenvmc",), park: ("xenvmc",),
          hook: ("xenvmc", "xenvmc_inet"), back: ("xenvmc", "xenvmc_inet"),
          unload: ("xenvmc", "xenvmc_inet")}
 
