@@ -267,13 +267,16 @@ static const struct net_proto_family af_family = {
  */
 int xvmc_af_init(void)
 {
-	int err;
+	int err = -ENOBUFS;
 
 	xvmc_table_init();
-	err = proto_register(&xvmc_proto, 1);
+	if (!xvmc_should_fail(XVMC_FAULT_REGISTER))
+		err = proto_register(&xvmc_proto, 1);
 	if (err)
 		return err;
-	err = sock_register(&af_family);
+	err = -EEXIST;
+	if (!xvmc_should_fail(XVMC_FAULT_REGISTER))
+		err = sock_register(&af_family);
 	if (err) {
 		pr_err("xenvmc: address family %d is in use\n", AF_XENVMC);
 		proto_unregister(&xvmc_proto);

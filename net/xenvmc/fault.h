@@ -19,12 +19,15 @@
  * CTL_SEND finds the control ring full, for a moment. STORE is whatever asks
  * XenStore or tells it something, but for what takes an announcement or an
  * offer back, which cannot be undone. POSITION is one byte too many in a
- * RESUME.
+ * RESUME. REGISTER is whatever makes us known to the kernel when we are loaded,
+ * and the device that hears of suspends; TABLES are the hook's.
  */
 #define XVMC_FAULTS_ALL(X)			\
 	X(STATS,	"stats")		\
 	X(WORKQUEUE,	"workqueue")		\
 	X(SYSCTL,	"sysctl")		\
+	X(REGISTER,	"register")		\
+	X(TABLES,	"tables")		\
 	X(PEER,		"peer")			\
 	X(CHAN,		"chan")			\
 	X(RING,		"ring")			\

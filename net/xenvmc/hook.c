@@ -629,9 +629,12 @@ static void hook_drain(void)
 
 static int __init hook_alloc_tables(void)
 {
-	hook_by_sk = kvcalloc(1 << HOOK_BITS, sizeof(*hook_by_sk), GFP_KERNEL);
-	hook_by_tuple = kvcalloc(1 << HOOK_BITS, sizeof(*hook_by_tuple),
-				 GFP_KERNEL);
+	if (!xvmc_should_fail(XVMC_FAULT_TABLES))
+		hook_by_sk = kvcalloc(1 << HOOK_BITS, sizeof(*hook_by_sk),
+				      GFP_KERNEL);
+	if (!xvmc_should_fail(XVMC_FAULT_TABLES))
+		hook_by_tuple = kvcalloc(1 << HOOK_BITS, sizeof(*hook_by_tuple),
+					 GFP_KERNEL);
 	if (hook_by_sk && hook_by_tuple)
 		return 0;
 	kvfree(hook_by_sk);
@@ -658,11 +661,15 @@ static int __init hook_init(void)
 	err = hook_late_init();
 	if (err)
 		goto free_tables;
-	err = xvmc_hook_register(&hook_ops);
+	err = -EBUSY;
+	if (!xvmc_should_fail(XVMC_FAULT_REGISTER))
+		err = xvmc_hook_register(&hook_ops);
 	if (err)
 		goto exit_late;
 	xvmc_set_upgrade_handler(hook_upgrade);
-	err = tracepoint_probe_register(hook_tp, hook_probe, NULL);
+	err = -ENOMEM;
+	if (!xvmc_should_fail(XVMC_FAULT_REGISTER))
+		err = tracepoint_probe_register(hook_tp, hook_probe, NULL);
 	if (err)
 		goto unregister;
 	hook_walk(true);

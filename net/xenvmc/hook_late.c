@@ -529,7 +529,8 @@ u32 hook_late_upgrade(struct xvmc_chan *chan, const struct hook_tuple *t,
  */
 int hook_late_init(void)
 {
-	late_wq = alloc_workqueue("xenvmc_inet", WQ_UNBOUND, 0);
+	if (!xvmc_should_fail(XVMC_FAULT_WORKQUEUE))
+		late_wq = alloc_workqueue("xenvmc_inet", WQ_UNBOUND, 0);
 	if (!late_wq)
 		return -ENOMEM;
 	hook_walk_init(late_wq);

@@ -17,6 +17,7 @@
 #include <linux/sched/signal.h>
 #include <net/ipv6.h>
 #include <net/transp_v6.h>
+#include "fault.h"
 #include "hook.h"
 #include "stats.h"
 
@@ -724,9 +725,11 @@ static void __init hook_build_ops(struct proto_ops *ops,
 static int __init hook_build(int family, int pf)
 {
 	struct socket *sock;
-	int err;
+	int err = -ENOBUFS;
 
-	err = sock_create_kern(&init_net, pf, SOCK_STREAM, IPPROTO_TCP, &sock);
+	if (!xvmc_should_fail(XVMC_FAULT_TABLES))
+		err = sock_create_kern(&init_net, pf, SOCK_STREAM, IPPROTO_TCP,
+				       &sock);
 	if (err)
 		return err;
 	hook_base[family] = sock->sk->sk_prot;

@@ -4,6 +4,7 @@
 #include <net/genetlink.h>
 #include <uapi/linux/xenvmc_netlink.h>
 #include "chan.h"
+#include "fault.h"
 #include "peer.h"
 #include "stats.h"
 #include "transport.h"
@@ -43,7 +44,9 @@ static int __init xvmc_init(void)
 	err = xvmc_stats_init();
 	if (err)
 		return err;
-	err = register_pernet_subsys(&xvmc_net_ops);
+	err = -ENOMEM;
+	if (!xvmc_should_fail(XVMC_FAULT_REGISTER))
+		err = register_pernet_subsys(&xvmc_net_ops);
 	if (err)
 		goto exit_stats;
 	err = xvmc_chan_init();

@@ -35,6 +35,7 @@
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 #include <xen/xen.h>
+#include "fault.h"
 #include "grant.h"
 #include "peer.h"
 #include "stats.h"
@@ -113,15 +114,19 @@ static void migrate_release(struct device *dev)
 
 static int migrate_add(void)
 {
-	struct device *dev = kzalloc(sizeof(*dev), GFP_KERNEL);
+	struct device *dev = NULL;
 	int err;
 
+	if (!xvmc_should_fail(XVMC_FAULT_REGISTER))
+		dev = kzalloc(sizeof(*dev), GFP_KERNEL);
 	if (!dev)
 		return -ENOMEM;
 	dev->type = &migrate_type;
 	dev->release = migrate_release;
 	device_initialize(dev);
 	err = dev_set_name(dev, "xenvmc");
+	if (!err && xvmc_should_fail(XVMC_FAULT_REGISTER))
+		err = -ENOMEM;
 	if (!err)
 		err = device_add(dev);
 	if (err) {

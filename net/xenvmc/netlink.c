@@ -16,6 +16,7 @@
 #include <uapi/linux/xenvmc_netlink.h>
 #include "conn.h"
 #include "event.h"
+#include "fault.h"
 #include "netlink.h"
 #include "peer.h"
 #include "stats.h"
@@ -457,9 +458,10 @@ struct genl_family xvmc_genl_family __ro_after_init = {
  */
 int xvmc_netlink_init(void)
 {
-	int err;
+	int err = -ENOMEM;
 
-	err = genl_register_family(&xvmc_genl_family);
+	if (!xvmc_should_fail(XVMC_FAULT_REGISTER))
+		err = genl_register_family(&xvmc_genl_family);
 	if (!err)
 		xvmc_event_init();
 	return err;

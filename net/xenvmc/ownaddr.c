@@ -17,6 +17,7 @@
 #include <linux/rtnetlink.h>
 #include <net/addrconf.h>
 #include <net/if_inet6.h>
+#include "fault.h"
 #include "ownaddr.h"
 #include "xenvmc_priv.h"
 
@@ -239,6 +240,12 @@ static void own_set_changed(void (*changed)(void))
 	mutex_unlock(&own_mutex);
 }
 
+static int own_register(int (*reg)(struct notifier_block *nb),
+			struct notifier_block *nb)
+{
+	return xvmc_should_fail(XVMC_FAULT_REGISTER) ? -ENOMEM : reg(nb);
+}
+
 /**
  * xvmc_own_addrs_init() - begins to tell when the addresses may be others
  * @changed: called then, in any context
@@ -251,13 +258,13 @@ int xvmc_own_addrs_init(void (*changed)(void))
 	int err;
 
 	own_set_changed(changed);
-	err = register_inetaddr_notifier(&own_ipv4_nb);
+	err = own_register(register_inetaddr_notifier, &own_ipv4_nb);
 	if (err)
-		return err;
-	err = register_inet6addr_notifier(&own_ipv6_nb);
+		goto unset_changed;
+	err = own_register(register_inet6addr_notifier, &own_ipv6_nb);
 	if (err)
 		goto unregister_ipv4;
-	err = register_netdevice_notifier(&own_device_nb);
+	err = own_register(register_netdevice_notifier, &own_device_nb);
 	if (err)
 		goto unregister_ipv6;
 	return 0;
@@ -266,6 +273,8 @@ unregister_ipv6:
 	unregister_inet6addr_notifier(&own_ipv6_nb);
 unregister_ipv4:
 	unregister_inetaddr_notifier(&own_ipv4_nb);
+unset_changed:
+	own_set_changed(NULL);
 	return err;
 }
 

@@ -83,6 +83,7 @@ static const struct ctl_table xvmc_sysctls[] = {
  */
 int __net_init xvmc_sysctl_init(struct net *net)
 {
+	struct ctl_table_header *header = NULL;
 	struct xvmc_net *xnet = xvmc_net(net);
 	struct ctl_table *table;
 	size_t n = SYSCTL_COUNT;
@@ -102,11 +103,13 @@ int __net_init xvmc_sysctl_init(struct net *net)
 	table[SYSCTL_PARK_S].data = &xnet->park_s;
 	table[SYSCTL_MONITOR_RATE].data = &xnet->event_rate;
 	table[SYSCTL_ANNOUNCE].data = &xnet->announce;
-	xnet->sysctl = register_net_sysctl_sz(net, "net/xenvmc", table, n);
-	if (!xnet->sysctl) {
+	if (!xvmc_should_fail(XVMC_FAULT_SYSCTL))
+		header = register_net_sysctl_sz(net, "net/xenvmc", table, n);
+	if (!header) {
 		kfree(table);
 		return -ENOMEM;
 	}
+	xnet->sysctl = header;
 	return 0;
 }
 

@@ -50,15 +50,15 @@ TESTS = (
     ("kernel", 900, ["kernel"]),
     ("model", 600, ["model", "20"]),
     ("faults", 400, ["faults", "load", "netns", "stream"]),
-    ("faults-first", 400, ["faults", "--first", "refuse", "park", "hook",
-                            "back", "unload"]),
+    ("faults-first", 400, ["faults", "--first", "attach", "refuse", "park",
+                            "hook", "back", "unload"]),
 )
 # Only if they are named. The soak ends by itself after XENVMC_SOAK seconds, if
 # not 0
 NAMED = (
     ("soak-hostile", 0, ["hostile"]),
     ("soak", 0, ["soak"]),
-    ("faults-hook", 1500, ["faults", "refuse", "park", "hook",
+    ("faults-hook", 1500, ["faults", "attach", "refuse", "park", "hook",
                             "back", "unload"]),
 )
 # The kernel's own tests

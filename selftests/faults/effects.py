@@ -22,11 +22,14 @@ _UNLOAD = ["unload|unload*2"] * 3
 
 EFFECTS = {
     "load": {"stats": ["not loaded"], "workqueue": ["not loaded"],
-             "sysctl": ["not loaded"] * 3, "peer": _NOT_LOADED,
+             "sysctl": ["not loaded"] * 6, "register": ["not loaded"] * 4,
+             "peer": _NOT_LOADED,
              "chan": _NOT_LOADED * 2, "ring": _NOT_LOADED,
              "ring_hdr": _NOT_LOADED, "ring_page": _NOT_LOADED * 2,
              "grant": _NOT_LOADED, "map": _NOT_LOADED},
-    "netns": {"sysctl": ["no namespace"]},
+    "attach": {"tables": ["not loaded"] * 4, "workqueue": ["not loaded"],
+               "register": ["not loaded"] * 2},
+    "netns": {"sysctl": ["no namespace"] * 2},
     "refuse": {"sock": ["ENOBUFS"], "stream": ["ENOMEM"],
                "conn_id": ["ENOBUFS"], "ctl_send": ["ECONNREFUSED"]},
     "stream": {"sock": ["ENOBUFS", "ENOBUFS", ""], "stream": ["ENOMEM", ""],

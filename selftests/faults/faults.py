@@ -57,8 +57,14 @@ class Now:      # pylint: disable=too-few-public-methods
     @classmethod
     def begin(cls):
         """What fails, fails from here on."""
-        cls.before = walk.stats()
+        cls.before, cls.calls = walk.stats(), {}
         walk.arm(cls.nth, cls.site)
+
+    @classmethod
+    def end(cls):
+        """And nothing from here on."""
+        cls.calls = cls.calls or walk.calls()
+        walk.arm(0)
 
     @classmethod
     def effect(cls):
@@ -239,6 +245,7 @@ def unload():
     try:
         moved_back(take_back)
     finally:
+        Now.end()
         insmod("xenvmc_inet")
 
 
@@ -251,6 +258,15 @@ def netns():
                        stderr=subprocess.DEVNULL)
         return "no namespace"
     subprocess.run(["ip", "netns", "del", "c"], check=True)
+    return ""
+
+
+def attach():
+    """xenvmc_inet.ko is loaded and unloaded."""
+    Now.begin()
+    if not insmod("xenvmc_inet"):
+        return "not loaded"
+    walk.rmmod("xenvmc_inet")
     return ""
 
 
@@ -271,8 +287,8 @@ def load():
 
 
 # Path, the modules that it needs
-PATHS = {load: (), netns: ("xenvmc",), refuse: ("xenvmc",),
-         stream: ("xenvmc",), park: ("xenvmc",),
+PATHS = {load: (), attach: ("xenvmc",), netns: ("xenvmc",),
+         refuse: ("xenvmc",), stream: ("xenvmc",), park: ("xenvmc",),
          hook: ("xenvmc", "xenvmc_inet"), back: ("xenvmc", "xenvmc_inet"),
          unload: ("xenvmc", "xenvmc_inet")}
 
@@ -298,8 +314,7 @@ def once(path):
     except OSError as err:
         told = errno.errorcode.get(err.errno, str(err))
     if walk.loaded():
-        Now.calls = walk.calls()
-        walk.arm(0)
+        Now.end()
         walk.until(lambda: not walk.connections(), "no connection is left",
                    DEADLINE / 2)
         told = f"{Now.effect()} {told}" if path is not load else told
