@@ -1,13 +1,15 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-"""faults.py [--first] MODULES [PATH...]: each call that can fail does so. TAP.
+"""faults.py [--first] MODULES [PATH[:SITE]...]: each call that can fail does so.
+TAP.
 
 Runs on the sanitizer kernel, as root, with the modules of a test build. A path
 is walked with the first call of a site failing, then the second, until none of
 that site fails; --first: the first only. effects.py says what each failure may
 be seen by. Each time: nothing hangs, no byte is wrong, no connection stays, the
-path can be walked again, and the modules can be unloaded. The kernel's
-complaints and lost memory are looked for by who runs this.
+path can be walked again, the modules can be unloaded, and the bytes of another
+connection go on. After each path, no memory may be lost. The kernel's complaints
+are looked for by who runs this.
 """
 import ctypes
 import errno
@@ -26,7 +28,7 @@ from walk import Wrong, check
 
 FACTOR = float(os.environ.get("XENVMC_DEADLINE_FACTOR", "1"))
 DEADLINE = int(30 * FACTOR)     # of one walk
-SELF, PORT = 0x7ff0, 7900
+SELF, PORT, PORT_BESIDE = 0x7ff0, 7900, 7901
 SERVER = "10.9.0.2"
 SIZE = 40000
 TCP_INQ = 36
@@ -53,6 +55,7 @@ class Now:      # pylint: disable=too-few-public-methods
     wanted = ()             # the effects that are right
     before = {}             # counters when it began
     calls = {}              # of each site, until the path was walked
+    standing = 0            # connections that stay
 
     @classmethod
     def begin(cls):
@@ -88,6 +91,16 @@ def accept(listener):
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
     return socket.socket(walk.AF_XENVMC, socket.SOCK_STREAM, 0, child)
+
+
+def ends(port):
+    """Those of a new connection of AF_XENVMC."""
+    client = socket.socket(walk.AF_XENVMC, socket.SOCK_STREAM)
+    with socket.socket(walk.AF_XENVMC, socket.SOCK_STREAM) as listener:
+        call(LIBC.bind, listener, walk.named(walk.ANY, port))
+        listener.listen(8)
+        call(LIBC.connect, client, walk.named(SELF, port))
+        return client, accept(listener)
 
 
 def stream():
@@ -130,20 +143,16 @@ def channel(state):
 
 def park():
     """A connection of AF_XENVMC with unread bytes outlives a suspend."""
-    with socket.socket(walk.AF_XENVMC, socket.SOCK_STREAM) as listener, \
-            socket.socket(walk.AF_XENVMC, socket.SOCK_STREAM) as client:
-        call(LIBC.bind, listener, walk.named(walk.ANY, PORT))
-        listener.listen(8)
-        call(LIBC.connect, client, walk.named(SELF, PORT))
-        with accept(listener) as child:
-            child.settimeout(DEADLINE / 2)
-            client.settimeout(DEADLINE / 2)
-            client.sendall(walk.block(5, SIZE // 4))
-            Now.begin()
-            channel("2")
-            channel("1")
-            walk.take(child, walk.block(5, SIZE // 4))
-            walk.exchange(client, child, SIZE)
+    client, child = ends(PORT)
+    with client, child:
+        child.settimeout(DEADLINE / 2)
+        client.settimeout(DEADLINE / 2)
+        client.sendall(walk.block(5, SIZE // 4))
+        Now.begin()
+        channel("2")
+        channel("1")
+        walk.take(child, walk.block(5, SIZE // 4))
+        walk.exchange(client, child, SIZE)
 
 
 def within(space, function):
@@ -296,10 +305,28 @@ PATHS = {load: (), attach: ("xenvmc",), netns: ("xenvmc",),
 def prepare(path):
     for name in PATHS[path]:
         check(insmod(name), f"{name}.ko is not loaded")
+
+
+def hook_on(path):
+    """Last before the walk: the hook looks for connections a while later, too,
+    and what failed to move may do so then."""
     if "xenvmc_inet" in PATHS[path]:
         for space in ("a", "b"):
             within(space, lambda: subprocess.run(
                 ["xenvmc", "hook", "on", "loopback"], check=True))
+
+
+def beside(path):
+    """A connection that must not notice what fails. It is one of AF_XENVMC, if
+    the module and the loopback's channel are there all the time."""
+    if path in (load, park):
+        listener = socket.create_server(("127.0.0.1", 0))
+        with listener:
+            client = socket.create_connection(listener.getsockname())
+            return walk.Beside(client, listener.accept()[0], DEADLINE / 2)
+    both = walk.Beside(*ends(PORT_BESIDE), DEADLINE / 2)
+    both.moves()
+    return both
 
 
 def leave(path):
@@ -315,8 +342,8 @@ def once(path):
         told = errno.errorcode.get(err.errno, str(err))
     if walk.loaded():
         Now.end()
-        walk.until(lambda: not walk.connections(), "no connection is left",
-                   DEADLINE / 2)
+        walk.until(lambda: walk.connections() == Now.standing,
+                   "no connection is left", DEADLINE / 2)
         told = f"{Now.effect()} {told}" if path is not load else told
     return told.strip()
 
@@ -330,29 +357,37 @@ def failing(path, site, nth, log):
     right = rights[min(nth, len(rights)) - 1]
     Now.site, Now.nth, Now.wanted = site, nth, right.split("|")
     prepare(path)
+    other = beside(path)
+    hook_on(path)
+    Now.standing = walk.connections() if walk.loaded() else 0
     log.sites()
     told = once(path)
     failed = log.sites()
     check(len(failed) <= 1, f"failed more than once: {failed}")
     check(not failed or told in Now.wanted,
           f"seen by \"{told}\", expected: \"{right}\"")
+    other.moves()
     Now.site, Now.nth, Now.wanted = "", 0, sound
     if failed:
         again = once(path)
         check(again in sound, f"the next walk is not as without failure: "
               f"\"{again}\", expected: {sound}")
+    other.stop()
     leave(path)
     signal.alarm(0)
     return told if failed else None
 
 
-def every(path, log):
-    """All failures of a path, one after another. Returns how many."""
+def every(path, log, only):
+    """All failures of a path, one after another; @only: of that site, if it is
+    named. Returns how many."""
     failing(path, "", 0, log)
     met, sites = set(Now.calls), EFFECTS[path.__name__]
     check(met <= set(sites), f"not in effects.py: {met - set(sites)}")
     count = 0
     for site, rights in sites.items():
+        if only not in ("", site):
+            continue
         check(site in met, f"{site} was not met")
         nth, told = 0, ""
         while told is not None and not (FIRST and nth):
@@ -375,13 +410,15 @@ def every(path, log):
 
 def main():
     signal.signal(signal.SIGALRM, hang)
-    paths = [p for p in PATHS if not WORDS[1:] or p.__name__ in WORDS[1:]]
+    named = dict(word.partition(":")[::2] for word in WORDS[1:])
+    paths = [p for p in PATHS if not named or p.__name__ in named]
     print(f"TAP version 13\n1..{len(paths)}", flush=True)
     log = walk.Log()
     for number, path in enumerate(paths, 1):
         start = time.monotonic()
         try:
-            count = every(path, log)
+            count = every(path, log, named.get(path.__name__, ""))
+            walk.check_memory()
         except Exception:  # pylint: disable=broad-except
             print("# " + "\n# ".join(traceback.format_exc().splitlines()))
             # What is loaded now is in no known state

@@ -18,6 +18,7 @@ sys.path += [HERE, os.path.join(HERE, "../netlink")]
 from netlink_test import (PEER_GET, STAT_GET, Netlink,  # noqa: E402
                           attrs)
 
+KMEMLEAK = "/sys/kernel/debug/kmemleak"
 PARAMETERS = "/sys/module/xenvmc/parameters"
 PEER_CONNS = 6
 # Of the counters that are no reason to be on TCP, those that tell of trouble
@@ -176,6 +177,65 @@ def exchange(one, other, size):
     check(other.recv(1) == b"", "bytes behind the stream")
     other.shutdown(socket.SHUT_WR)
     check(one.recv(1) == b"", "bytes behind the stream")
+
+
+class Beside:
+    """A connection whose bytes go back and forth while something else fails."""
+
+    def __init__(self, one, other, seconds):
+        self.ends, self.seconds = (one, other), seconds
+        self.rounds, self.failed = 0, None
+        self.over = threading.Event()
+        for sock in self.ends:
+            sock.settimeout(seconds)
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def run(self):
+        """Until stop()."""
+        one, other = self.ends
+        try:
+            while not self.over.is_set():
+                data = block(self.rounds % 1000, 1000)
+                one.sendall(data)
+                take(other, data)
+                other.sendall(data)
+                take(one, data)
+                self.rounds += 1
+                # The processor is for what fails
+                self.over.wait(0.02)
+        except (OSError, Wrong) as err:
+            self.failed = err
+
+    def moves(self):
+        """Bytes have gone both ways since now."""
+        first = self.rounds
+        # The next round has begun before, perhaps
+        until(lambda: self.failed or self.rounds > first + 1,
+              "the bytes of another connection move", self.seconds)
+        check(not self.failed, f"another connection: {self.failed!r}")
+
+    def stop(self):
+        """It has to end as it should."""
+        self.over.set()
+        self.thread.join()
+        check(not self.failed, f"another connection: {self.failed!r}")
+        exchange(*self.ends, 100)
+        for sock in self.ends:
+            sock.close()
+
+
+def check_memory():
+    """Nothing is lost. Nothing counts that is younger than five seconds, or that
+    changed between two scans."""
+    time.sleep(5)
+    for _ in range(2):
+        with open(KMEMLEAK, "w", encoding="ascii") as file:
+            file.write("scan")
+    with open(KMEMLEAK, encoding="ascii") as file:
+        lost = file.read(4000)
+    print("# " + lost.replace("\n", "\n# ") if lost else "", end="")
+    check(not lost, "memory is lost")
 
 
 def named(domid, port):
