@@ -10,4 +10,7 @@
 
 #include <cmocka.h>
 
+/* Of the address sanitizer, whose header is a package of its own */
+size_t __sanitizer_get_current_allocated_bytes(void);
+
 #endif
