@@ -532,6 +532,24 @@ class LeaksTest(unittest.TestCase):
     PEER = {"domid": 7, "state": "connected", "transport": "xen", "conns": 2,
             "rx_rings": 2, "tx_rings": 81}
 
+    DOM0 = """\
+guests
+guest1 5
+shared
+nodes
+guest1 /local/domain/5/data/xenvmc/addr = ""
+guest1 /local/domain/5/xenvmc/peer/7/offer = "1 1 9 800"
+guest1 /local/domain/5/name = "xenvmcx"
+dom0 /local/domain/0/name = "Domain-0"
+watches
+guest1 Domain 5:
+guest1 watches : 9
+dom0 watches : 21
+sockets
+sockets: used 60
+TCP: inuse 4 orphan 0 tw 8 alloc 5 mem 1
+"""
+
     def told(self, **changes):
         return leaks.ring_counts("guest1", [dict(self.PEER, **changes)],
                                  self.NAMES)
@@ -549,13 +567,24 @@ class LeaksTest(unittest.TestCase):
         peer = {"domid": 7, "state": "waiting", "transport": "xen"}
         self.assertEqual(leaks.ring_counts("guest1", [peer], self.NAMES), {})
 
+    def store(self, text):
+        return leaks.store_counts(leaks.parts(text), ["dom0", "guest1"])
+
     def test_what_dom0_says_has_parts(self):
-        found = leaks.parts("guests\nguest1 5\nshared\nnodes\n"
-                            "guest1 /local/domain/5/data/xenvmc/addr = \"\"\n"
-                            "guest1 /local/domain/5/name = \"xenvmcx\"\n"
-                            "watches\nguest1 watches : 9\n")
-        self.assertEqual(leaks.store_counts(found), {"XenStore nodes": 1,
-                          "XenStore watches": 9})
+        found = leaks.parts(self.DOM0)
+        self.assertEqual(self.store(self.DOM0), {
+            "XenStore offers": 1, "guest1: XenStore nodes": 1,
+            "guest1: XenStore watches": 9, "dom0: XenStore nodes": 0,
+            "dom0: XenStore watches": 21})
+        self.assertEqual(leaks.socket_counts("dom0", found["sockets"]), {
+            "dom0: sockets of AF_XENVMC": 0, "dom0: sockets of TCP": 5})
+
+    def test_a_store_that_does_not_answer_is_an_error(self):
+        for line in ("guest1 watches : 9\n", "dom0 watches : 21\n",
+                     'dom0 /local/domain/0/name = "Domain-0"\n'):
+            self.assertIn(line, self.DOM0)
+            with self.assertRaisesRegex(LabError, line.split()[0]):
+                self.store(self.DOM0.replace(line, ""))
 
     def test_a_difference_is_named_either_way(self):
         self.assertEqual(leaks.differences({"a": 1, "b": 2, "c": 3},

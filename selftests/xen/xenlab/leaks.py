@@ -23,19 +23,22 @@ CONTROL = 1 + 2
 # Up to so many rings of a channel are of so many pages
 TIERS = ((16, 1 + 128), (80, 1 + 32), (256, 1 + 4))
 
-# Xen's view of all guests, and XenStore's of each
+SOCKETS = "cat /proc/net/sockstat; grep ^XENVMC /proc/net/protocols; true"
+
+# Xen's view of all guests, XenStore's of each and of dom0, dom0's own
 DOM0 = f"""xl list | awk '$1 ~ /^guest/ {{ print $1, $2 }}' >/tmp/guests
 echo guests; cat /tmp/guests
 echo shared; {CENSUS} 0 $(cut -d' ' -f2 /tmp/guests)
 echo files; for pid in $(pidof xenvmcd); do ls /proc/$pid/fd; done
+echo dom0 0 >>/tmp/guests
 echo nodes; while read name domid; do
 	xenstore-ls -fp /local/domain/$domid | sed "s/^/$name /"; done </tmp/guests
 echo watches; while read name domid; do
-	xenstore-control quota $domid 2>/dev/null | sed "s/^/$name /"
-done </tmp/guests; true"""
+	xenstore-control quota $domid | sed "s/^/$name /"; done </tmp/guests
+echo sockets; {SOCKETS}"""
 
 GUEST = f"""if [ -d /sys/module/xenvmc ]; then {TOOL} -j peer show; else echo []; fi
-cat /proc/net/sockstat; grep ^XENVMC /proc/net/protocols; true"""
+{SOCKETS}"""
 
 
 def memory_of(lab, where):
@@ -63,7 +66,8 @@ def parts(text):
     """The lines of each part of what dom0 said, by the part's name."""
     found, name = {}, None
     for line in text.splitlines():
-        if line in ("guests", "shared", "files", "nodes", "watches"):
+        if line in ("guests", "shared", "files", "nodes", "watches",
+                    "sockets"):
             name = found.setdefault(line, [])
         else:
             name.append(line)
@@ -81,19 +85,33 @@ def shared_counts(lines, names):
     return counts
 
 
-def store_counts(found):
-    """Counts of XenStore nodes that are ours, and of watches.
+def store_counts(found, names):
+    """Counts of XenStore nodes that are ours, and of watches, for each of the
+    domains @names. A LabError if xenstored does not say.
 
-    Of two guests, the one with the lower domain id has the node of the offer
-    and the other one watches it. After a restart it may be the other way round,
-    so those of all guests are one number.
+    Of two guests, the one with the lower domain id has the node of the offer.
+    After a restart it may be the other one, so those of all are one number.
     """
-    quotas = [re.match(r"\w+\s+watches\s*:\s*(\d+)", line)
-              for line in found["watches"]]
-    return {"XenStore nodes": sum(bool(re.search(r"/xenvmc\b", line))
-                                  for line in found["nodes"]),
-            "XenStore watches": sum(int(quota.group(1)) for quota in quotas
-                                    if quota)}
+    counts = {"XenStore offers": 0}
+    for name in names:
+        paths = told_of(name, found["nodes"], r"(/local/domain/\S+)")
+        ours = [path for path in paths if re.search(r"/xenvmc\b", path)]
+        offers = sum(path.endswith("/offer") for path in ours)
+        watches = told_of(name, found["watches"], r"watches\s*:\s*(\d+)")
+        counts["XenStore offers"] += offers
+        counts[f"{name}: XenStore nodes"] = len(ours) - offers
+        counts[f"{name}: XenStore watches"] = int(watches[0])
+    return counts
+
+
+def told_of(name, lines, pattern):
+    """What matches, of what xenstored said of a domain: not nothing."""
+    found = [match.group(1) for match in
+             (re.match(rf"{name} .*?{pattern}", line) for line in lines)
+             if match]
+    if not found:
+        raise LabError(f"xenstored does not say what {name} has: {pattern}")
+    return found
 
 
 def ring_counts(name, peers, names):
@@ -156,7 +174,8 @@ def count(lab):
     names = {int(line.split()[1]): line.split()[0] for line in found["guests"]}
     counts = shared_counts(found["shared"], {0: "dom0", **names})
     counts["dom0: open files of xenvmcd"] = len(found["files"])
-    counts.update(store_counts(found))
+    counts.update(store_counts(found, ["dom0", *names.values()]))
+    counts.update(socket_counts("dom0", found["sockets"]))
     with concurrent.futures.ThreadPoolExecutor(len(names) or 1) as pool:
         for rings, sockets in pool.map(
                 lambda name: guest_counts(lab, name, names), names.values()):
