@@ -10,9 +10,14 @@ import unittest
 from system import (Flow, POLICY, PORT, TOOL, domid, domids, each, heal, lab,
                     load, peer, run, serve, servers, start_daemon, stats,
                     stop_daemon, until, until_connected)
-from xenlab import leaks
+from xenlab import deadline, interrupts, leaks
 
 GUESTS = ("guest1", "guest2", "guest3")
+# To whom things are done, and for how many seconds no interrupt holds them, by
+# a clock that runs while others do, too: 0.03 are the most on a quiet machine,
+# 0.2 where ten programs share the emulator's processor
+VICTIMS = ("guest1", "guest3")
+HELD = 0.2
 
 
 class Scene(unittest.TestCase):
@@ -31,6 +36,7 @@ class Scene(unittest.TestCase):
         until_connected("guest1", "guest3")
         until_connected("guest2", "guest3")
         cls.start_bystander()
+        each(lambda x: interrupts.watch(lab, x), *VICTIMS)
         cls.loaded = leaks.count(lab)
 
     @classmethod
@@ -42,9 +48,20 @@ class Scene(unittest.TestCase):
         until(lambda: stats("guest1")["hook_moved"] > moved, "it has moved")
 
     def setUp(self):
+        self.addCleanup(self.none_was_held)
         if not self.sound:
             self.recover()
         type(self).sound = False
+
+    def none_was_held(self):
+        """No interrupt has held a victim's processor for long."""
+        told = dict(zip(VICTIMS, each(lambda x: interrupts.again(lab, x),
+                                      *VICTIMS)))
+        print("# " + ", ".join(
+            f"{name}: {number} interrupts, the longest {1000 * held:.1f} ms"
+            for name, (held, number) in told.items()), flush=True)
+        for name, (held, _) in told.items():
+            self.assertLess(held, deadline.scaled(HELD), name)
 
     @staticmethod
     def recover():
@@ -59,6 +76,7 @@ class Scene(unittest.TestCase):
         for guest in absent:
             domids.pop(guest, None)
             lab.guest_start(guest)
+        each(lambda x: interrupts.watch(lab, x), *VICTIMS)
         each(load, *GUESTS)
         for guest in GUESTS:
             missing = [x for x in PORT if (guest, x) not in servers]

@@ -444,17 +444,32 @@ class PartsTest(Folder):
             self.assertIn('tsc_mode = "native"', domains.config(
                 "guest1", Params(guest_type=kind)))
 
-    def test_interrupts_are_measured(self):
-        trace = """\
-  stamp-82 [000] d.h1. 10.100000: irq_handler_entry: irq=5 name=xenvmc
-  stamp-82 [000] d.s1. 10.150000: softirq_entry: vec=6 [action=TASKLET]
-  stamp-82 [000] d.h1. 10.300000: irq_handler_exit: irq=5 ret=handled
-  stamp-82 [001] d.s1. 10.350000: softirq_exit: vec=6 [action=TASKLET]
-  stamp-82 [000] d.s1. 10.400000: softirq_exit: vec=6 [action=TASKLET]
+    HISTOGRAM = """\
+# trigger info: hist:keys=common_cpu,irq:held=common_timestamp.usecs-$irq_at
+{ common_cpu:          0, irq:         24 } hitcount:       1203
+\tmax:        250  irq:         24
+
+Totals:
+    Hits: 1203
+    Entries: 1
+    Dropped: 0
+{ common_cpu:          1, vec:          6 } hitcount:          7
+\tmax:      70100  vec:          6
+{ common_cpu:          0, vec:          3 } hitcount:         90
+\tmax:         90  vec:          3
+    Dropped: 0
 """
-        held, number = interrupts.pairs(trace)
-        self.assertEqual(number, 2)
-        self.assertAlmostEqual(held, 0.25)
+
+    def test_interrupts_are_measured(self):
+        held, number = interrupts.measured(self.HISTOGRAM)
+        self.assertEqual(number, 1300)
+        self.assertAlmostEqual(held, 0.0701)
+
+    def test_interrupts_that_are_not_measured_are_an_error(self):
+        for text in ("", "Totals:\n    Hits: 0\n    Dropped: 0\n",
+                     self.HISTOGRAM.replace("Dropped: 0", "Dropped: 3")):
+            with self.assertRaisesRegex(LabError, "interrupt"):
+                interrupts.measured(text)
 
     def test_mirrored_sources_keep_their_times(self):
         source, target = (os.path.join(self.folder, name) for name in "st")

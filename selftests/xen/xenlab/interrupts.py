@@ -1,42 +1,59 @@
 # SPDX-License-Identifier: GPL-2.0
-"""For how long interrupts held a guest's processor, as its tracepoints tell."""
+"""For how long interrupts held a guest's processor: its kernel measures each
+handler and each softirq from entry to exit, and keeps the longest."""
 import re
 
-TRACING = "/sys/kernel/tracing"
-EVENTS = ("irq_handler_entry", "irq_handler_exit", "softirq_entry",
-          "softirq_exit")
-# What is behind the processor's number: flags, seconds, event, which one
-LINE = re.compile(r"\[(\d+)\] \S+ +([\d.]+): (irq_handler|softirq)_"
-                  r"(entry|exit): (?:irq|vec)=(\d+)")
+from .errors import LabError
+
+EVENTS = "/sys/kernel/tracing/events/irq"
+# An event, and the field that tells two that are under way from each other
+KINDS = (("irq_handler", "irq"), ("softirq", "vec"))
+# A line of a histogram, and the one below it
+NUMBER = re.compile(r"hitcount: +(\d+)\s+max: +(\d+)")
+
+
+def _entry(kind, field):
+    """(file, text) of the trigger that notes the time."""
+    return (f"{EVENTS}/{kind}_entry/trigger",
+            f"hist:keys=common_cpu,{field}:{field}_at=common_timestamp.usecs")
+
+
+def _exit(kind, field):
+    """The same of the one that compares."""
+    return (f"{EVENTS}/{kind}_exit/trigger",
+            f"hist:keys=common_cpu,{field}:"
+            f"held=common_timestamp.usecs-${field}_at:"
+            f"onmax($held).save({field})")
 
 
 def watch(lab, where):
-    """From now on."""
-    lab.exec(where, f"mountpoint -q {TRACING} || "
-             f"mount -t tracefs none {TRACING}; cd {TRACING} && "
-             "echo 0 >tracing_on && echo >trace && "
-             + " && ".join(f"echo 1 >events/irq/{event}/enable"
-                           for event in EVENTS)
-             + " && echo 1 >tracing_on", check=True)
+    """From now on, if not before already."""
+    begin = [make(*kind) for kind in KINDS for make in (_entry, _exit)]
+    lab.exec(where, "mountpoint -q /sys/kernel/tracing || "
+             "mount -t tracefs none /sys/kernel/tracing; "
+             + " && ".join(f"{{ grep -q ^hist: {path} || "
+                           f"echo '{text}' >{path}; }}"
+                           for path, text in begin), check=True)
 
 
-def longest(lab, where):
-    """(seconds of the longest one since watch(), how many there were), as far
-    back as the kernel's buffer goes. Ends the watch."""
-    done = lab.exec(where, f"cd {TRACING} && echo 0 >tracing_on && cat trace; "
-                    + "; ".join(f"echo 0 >events/irq/{event}/enable"
-                                for event in EVENTS), check=True)
-    return pairs(done.stdout)
+def again(lab, where):
+    """(seconds of the longest one, how many there were) since watch() or
+    again(); from now on anew."""
+    ends = [_exit(*kind) for kind in KINDS]
+    done = lab.exec(where, f"cat {EVENTS}/*_exit/hist && "
+                    + " && ".join(f"echo '!{text}' >{path} && "
+                                  f"echo '{text}' >{path}"
+                                  for path, text in ends), check=True)
+    return measured(done.stdout)
 
 
-def pairs(text):
-    """The same, of a trace."""
-    begun, most, number = {}, 0.0, 0
-    for cpu, when, kind, edge, which in LINE.findall(text):
-        key = cpu, kind, which
-        if edge == "entry":
-            begun[key] = float(when)
-        elif key in begun:
-            most = max(most, float(when) - begun.pop(key))
-            number += 1
-    return most, number
+def measured(text):
+    """The same, of histograms. Neither nothing is a measurement, nor what
+    there was no room for."""
+    if re.search(r"Dropped: +[1-9]", text):
+        raise LabError("interrupts were dropped from a histogram")
+    found = [(int(most), int(count)) for count, most in NUMBER.findall(text)]
+    if not found:
+        raise LabError("no interrupt was measured")
+    return (max(most for most, _ in found) / 1e6,
+            sum(count for _, count in found))
