@@ -94,6 +94,7 @@ class Migrate(unittest.TestCase):
         cls.loaded = leaks.count(lab)
 
     def setUp(self):
+        self.addCleanup(lab.check, lab.mark())
         self.flows = []
         self.before = {}
 
