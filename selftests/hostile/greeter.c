@@ -2,8 +2,9 @@
 /*
  * greeter: begins with a peer, with a lie in the first words.
  *
- *	insmod greeter.ko domid=1 port=9 gref=800 lie=hello_nowhere
- *	insmod greeter.ko domid=3 node=/local/domain/2/xenvmc/peer/3 lie=offer_port
+ *	insmod greeter.ko domid=1 port=9 gref=800 lie=ring_nowhere
+ *	insmod greeter.ko domid=3 node=/local/domain/2/xenvmc/peer/3
+ *		lie=port_nowhere
  *
  * The first form answers an offer of @domid with a HELLO, the second one makes
  * an offer to it. xenvmc must not be loaded here. What was granted, mapped and
@@ -35,6 +36,7 @@ module_param(lie, charp, 0444);
 MODULE_PARM_DESC(lie, "what is false");
 
 #define RING_PAGES	BIT(XVMC_CTL_ORDER)
+#define DOM0_REF	8	/* the first that is not reserved */
 
 static evtchn_port_t own_port;		/* bound or unbound; 0: none */
 /* Our control ring: header first. Its pages go with their grants */
@@ -62,7 +64,7 @@ static int grant_own(void)
 		own[i] = alloc_page(GFP_KERNEL | __GFP_ZERO);
 		if (!own[i])
 			return -ENOMEM;
-		readonly = lie_is(i ? "hello_data_readonly" : "hello_readonly");
+		readonly = lie_is(i ? "ring_data_readonly" : "ring_readonly");
 		ref = gnttab_grant_foreign_access(domid, xen_page_to_gfn(own[i]),
 						  readonly);
 		if (ref < 0)
@@ -70,12 +72,18 @@ static int grant_own(void)
 		own_ref[i] = ref;
 	}
 	hdr = page_address(own[0]);
-	hdr->magic = lie_is("hello_magic") ? 0x12345678 : XVMC_RING_MAGIC;
+	hdr->magic = lie_is("ring_magic") ? 0x12345678 : XVMC_RING_MAGIC;
 	hdr->order = XVMC_CTL_ORDER;
 	for (i = 0; i < RING_PAGES; i++)
 		hdr->gref[i] = own_ref[1 + i];
-	if (lie_is("hello_data_nowhere"))
+	if (lie_is("ring_data_nowhere"))
 		hdr->gref[1] = U32_MAX;
+	if (lie_is("ring_data_foreign"))
+		hdr->gref[1] = DOM0_REF;
+	if (lie_is("ring_data_twice"))
+		hdr->gref[1] = own_ref[1];
+	if (lie_is("ring_data_is_header"))
+		hdr->gref[0] = own_ref[0];
 	return 0;
 }
 
@@ -89,6 +97,14 @@ static void end_own(void)
 		else if (own[i])
 			__free_page(own[i]);
 	}
+}
+
+/* What the peer is told of it */
+static u32 told_ref(void)
+{
+	if (lie_is("ring_nowhere"))
+		return U32_MAX;
+	return lie_is("ring_foreign") ? DOM0_REF : own_ref[0];
 }
 
 /* ---- the peer's ring ---- */
@@ -129,20 +145,10 @@ static void unmap_all(void)
 	}
 }
 
-static u32 hello_ref(void)
-{
-	if (lie_is("hello_nowhere"))
-		return U32_MAX;
-	/* 8 is the first reference that is not reserved; it is dom0's */
-	if (lie_is("hello_foreign"))
-		return 8;
-	return own_ref[0];
-}
-
 static void say_hello(void)
 {
 	struct xvmc_msg_hello body = {
-		.version = XVMC_VERSION, .ctl_gref = hello_ref(),
+		.version = XVMC_VERSION, .ctl_gref = told_ref(),
 	};
 	struct xvmc_frame_hdr frame = {
 		.len = sizeof(body), .type = XVMC_MSG_HELLO,
@@ -188,7 +194,7 @@ static int offer(void)
 	struct evtchn_alloc_unbound alloc = {
 		.dom = DOMID_SELF,
 		/* A port that is for another domain cannot be bound */
-		.remote_dom = lie_is("offer_port_of_another") ? 0 : domid,
+		.remote_dom = lie_is("port_of_another") ? 0 : domid,
 	};
 	u32 told;
 	int err;
@@ -197,9 +203,9 @@ static int offer(void)
 	if (err)
 		return err;
 	own_port = alloc.port;
-	told = lie_is("offer_port_nowhere") ? 3000 : own_port;
+	told = lie_is("port_nowhere") ? 3000 : own_port;
 	return xenbus_printf(XBT_NIL, node, "offer", "%u 0 %u %u",
-			     XVMC_VERSION, told, own_ref[0]);
+			     XVMC_VERSION, told, told_ref());
 }
 
 /* ---- life ---- */
