@@ -71,6 +71,20 @@ class Lies(Scene):
         # A ring that was added stays mapped as long as the channel is there
         heal("guest1", "guest2")
 
+    def test_20_the_ring_of_a_stream_ends(self):
+        """guest1 writes to a ring whose grants end meanwhile. What Xen has
+        mapped stays, and what was written is lost with the channel."""
+        inet, xenvmc = self.start_both(gap=0)
+        before = stats("guest1")["tx_bytes"]
+        self.lie("ring_ends_in_stream")
+        self.assertGreater(stats("guest1")["tx_bytes"], before)
+        inet.flows()
+        heal("guest1", "guest2")
+        self.ends_reset(xenvmc)
+        self.stop_exact(inet)
+        self.assertEqual(stats("guest1")["violations"],
+                         self.before["violations"])
+
     def lie_breaks_the_channel(self, name):
         # So slow that at most times no byte of it is on its way
         inet, xenvmc = self.start_both(gap=800)
@@ -274,16 +288,16 @@ class Lies(Scene):
     def test_11_silence_after_a_greeting(self):
         violations = stats("guest1")["violations"]
         unload_all("guest2")
-        self.greet("silence")
-        until_connected_one_way("guest1", "guest2")
+        asking = self.ask_the_silent()
+        # What it is asked by goes away meanwhile: it unmaps, closes its port
+        run("guest2", "rmmod greeter")
+        self.stays_on_tcp("guest1")
+        self.assertEqual(asking.lines, [], "connect() waits")
         # Nobody answers BYE: guest1 waits no longer than it has to
         run("guest2", "xenstore-rm data/xenvmc")
         until_forgotten(("guest1", "guest2"))
-        run("guest2", "rmmod greeter")
-        self.greet("silence")
-        until_connected_one_way("guest1", "guest2")
-        asking = lab.start("guest1", f"exec {OPT}/tools/stamp run xenvmc "
-                           f"{domid('guest2')} {PORT['xenvmc']}")
+        self.assertEqual(asking.wait(), 2, asking.lines)
+        asking = self.ask_the_silent()
         before = stats("guest1")["fallback_no_answer"]
         self.stays_on_tcp("guest1", lambda: stats("guest1")[
             "fallback_no_answer"] > before)
@@ -291,6 +305,16 @@ class Lies(Scene):
         self.destroy_guest2("guest1", "guest3")
         self.assertEqual(asking.wait(), 2, asking.lines)
         self.assertEqual(stats("guest1")["violations"], violations)
+
+    def ask_the_silent(self):
+        """guest2 greets guest1 and says no more; connect() there has asked."""
+        self.greet("silence")
+        until_connected_one_way("guest1", "guest2")
+        told = stats("guest1")["ctl_tx"]
+        asking = lab.start("guest1", f"exec {OPT}/tools/stamp run xenvmc "
+                           f"{domid('guest2')} {PORT['xenvmc']}")
+        until(lambda: stats("guest1")["ctl_tx"] > told, "guest1 has asked")
+        return asking
 
     def test_12_the_hook_goes_while_the_peer_is_silent(self):
         inet, xenvmc = self.start_both()

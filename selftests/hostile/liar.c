@@ -18,6 +18,7 @@
 #include <net/ipv6.h>
 #include <xen/grant_table.h>
 #include <xen/page.h>
+#include <uapi/linux/xenvmc.h>
 #include "chan.h"
 #include "conn.h"
 #include "peer.h"
@@ -343,6 +344,78 @@ static int ring_ends_in_use(struct xvmc_chan *chan)
 	return err ? err : own_tell(chan);
 }
 
+/*
+ * Has the module take its ring back from a connection of AF_XENVMC, and lend no
+ * other one. Returns the connection, or an error.
+ */
+static struct xvmc_conn *unlend(struct xvmc_chan *chan)
+{
+	unsigned long end = jiffies + 10 * HZ;
+	struct xvmc_conn *conn = NULL;
+	struct xvmc_rx_ring *ring;
+
+	rcu_read_lock();
+	ring = lent_by_us(chan);
+	if (ring)
+		conn = rcu_dereference(ring->conn);
+	if (conn && !kref_get_unless_zero(&conn->ref))
+		conn = NULL;
+	rcu_read_unlock();
+	if (!conn)
+		return ERR_PTR(-ENOENT);
+	mutex_lock(&conn->rx.mutex);
+	conn->rx.no_lend = true;
+	WRITE_ONCE(conn->rx.renew, true);
+	mutex_unlock(&conn->rx.mutex);
+	xvmc_rx_recall(conn, XENVMC_REASON_RECLAIM);
+	while (rcu_access_pointer(conn->rx.ring)) {
+		if (time_after(jiffies, end)) {
+			xvmc_conn_put(conn);
+			return ERR_PTR(-ETIMEDOUT);
+		}
+		schedule_timeout_uninterruptible(1);
+	}
+	return conn;
+}
+
+/* Takes what the peer writes to the own ring until it has written that much */
+static int own_drink(struct xvmc_chan *chan, u32 bytes)
+{
+	struct xvmc_ring_hdr *hdr = page_address(own[0]);
+	unsigned long end = jiffies + 10 * HZ;
+
+	while (READ_ONCE(hdr->cons) < bytes) {
+		if (time_after(jiffies, end))
+			return -ETIMEDOUT;
+		WRITE_ONCE(hdr->cons, READ_ONCE(hdr->prod));
+		WRITE_ONCE(hdr->prod_event, READ_ONCE(hdr->prod) + 1);
+		xvmc_bell_set(chan->tx_ctl.mem.hdr, XVMC_BELL_SPACE,
+			      XVMC_MAX_RINGS - 1);
+		chan->ops->kick(chan);
+		schedule_timeout_uninterruptible(1);
+	}
+	return 0;
+}
+
+/* The peer's stream goes to a ring that ends when the module goes */
+static int ring_ends_in_stream(struct xvmc_chan *chan)
+{
+	int err = own_make(chan, false, false);
+	struct xvmc_conn *conn;
+
+	if (!err)
+		err = own_tell(chan);
+	if (err)
+		return err;
+	conn = unlend(chan);
+	if (IS_ERR(conn))
+		return PTR_ERR(conn);
+	err = say_words(chan, XVMC_MSG_LEND, XVMC_MAX_RINGS - 1, 1,
+			conn->peer_id, 0, 4);
+	xvmc_conn_put(conn);
+	return err ? err : own_drink(chan, 16 * XVMC_PAGE_SIZE);
+}
+
 /* Says @type of the ring that is lent to the peer's connection */
 static int say_of_ring(struct xvmc_chan *chan, u16 type, u32 b, u32 c, u16 n)
 {
@@ -473,6 +546,7 @@ static const struct {
 	{ "ring_data_is_header", ring_data_is_header },
 	{ "ring_ended",		ring_ended },
 	{ "ring_ends_in_use",	ring_ends_in_use },
+	{ "ring_ends_in_stream", ring_ends_in_stream },
 	{ "ring_twice",		ring_twice },
 	{ "ring_del",		ring_del },
 	{ "ring_lent_twice",	ring_lent_twice },
