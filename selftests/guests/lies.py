@@ -3,12 +3,14 @@
 
 The lies themselves are programs and modules of selftests/hostile.
 """
+import collections
 import json
 import os
+import re
 
 from scene import Scene
-from system import (OPT, PORT, domid, fallbacks, heal, lab, load, peer, run,
-                    serve, stats, unload_all, until, until_connected,
+from system import (Flow, OPT, PORT, domid, fallbacks, heal, lab, load, peer,
+                    run, serve, stats, unload_all, until, until_connected,
                     until_connected_one_way, until_forgotten)
 from xenlab import domains
 
@@ -28,6 +30,12 @@ IGNORED = {"ctl_unknown_type": "ctl_unknown_type",
            "ctl_unknown_conn": "ctl_unknown_conn",
            "storm": "events_spurious", "ring_lend_nothing": "ctl_rx",
            "ring_data_is_header": "ctl_rx", "ring_ends_in_use": "ctl_rx"}
+# Questions for TCP connections (selftests/hostile/asker.c), if not one
+ASKED = {"twice": 2, "flood": 2000}
+UPGRADES = "/sys/kernel/tracing/events/xenvmc/xenvmc_upgrade"
+# What is said to one at once, enum xenvmc_reason
+LATER, NO_MATCH, NO_PROOF = 0, 5, 6
+
 # What is false of the ring with which it begins (selftests/hostile/greeter.c),
 # in the HELLO to guest1 and in the offer to guest3: a violation each
 RINGS = ("ring_nowhere", "ring_foreign", "ring_readonly", "ring_magic",
@@ -42,6 +50,14 @@ OFFERS = {"no words": "garbage", "too few": "1 0 9",
           "not granted": "1 0 9 4294967295", "granted to dom0": "1 0 9 8",
           "no version": "0 0 9 9", "long": "1 " * 900}
 FLOOD = 1000    # writes
+
+
+def upgrades():
+    """What guest1 has said to questions, and how often."""
+    told = run("guest1", f"cat {UPGRADES}/hist")
+    return collections.Counter({
+        int(reason): int(count) for reason, count
+        in re.findall(r"reason: +(\d+) \} hitcount: +(\d+)", told)})
 
 
 class Lies(Scene):
@@ -123,6 +139,69 @@ class Lies(Scene):
         self.stop_exact(xenvmc)
         self.assertEqual(stats("guest1")["violations"],
                          self.before["violations"])
+
+    @staticmethod
+    def port_of(client, server):
+        """The client's port of its one TCP connection with the server."""
+        told = run(client, "ss -Htn state established dst "
+                   f"{domains.address(server)}:{PORT['inet']}")
+        [line] = told.splitlines()
+        return int(line.split()[2].split(":")[-1])
+
+    def ask(self, lie, sport, dport, own="guest2"):
+        """guest2 asks guest1 for a connection that it may not have. Returns
+        how often guest1 said at once what, and waits for all answers."""
+        before = upgrades()
+        answers = stats("guest2")["ctl_unknown_conn"]
+        run("guest2", f"insmod {OPT}/asker.ko lie={lie} sport={sport} "
+            f"dport={dport} own={domains.address(own)} "
+            f"peer={domains.address('guest1')}; rmmod asker")
+        asked = ASKED.get(lie, 1)
+        until(lambda: stats("guest2")["ctl_unknown_conn"] - answers >= asked,
+              f"{asked} answers to {lie}")
+        told = upgrades() - before
+        print(f"# {lie}: {dict(told)}")
+        self.assertEqual(sum(told.values()), asked)
+        return told
+
+    def test_22_questions_that_prove_nothing(self):
+        """guest2 has no hook, so that guest1's end of a connection waits to be
+        asked for."""
+        run("guest2", "rmmod xenvmc_inet")
+        run("guest1", f"echo hist:keys=reason >{UPGRADES}/trigger")
+        self.addCleanup(run, "guest1",
+                        f"echo '!hist:keys=reason' >{UPGRADES}/trigger")
+        before = stats("guest1")
+        inet, xenvmc = [Flow(family, "guest1", "guest2", 50)
+                        for family in PORT]
+        inet.flows()
+        port = self.port_of("guest1", "guest2")
+        for lie in ("wrong_iss", "wrong_irs"):
+            told = self.ask(lie, PORT["inet"], port)
+            # It waits for ten seconds; later the proof is looked at later
+            self.assertLessEqual({*told}, {NO_PROOF, LATER})
+        for lie, sport, dport, own in (
+                ("own_address", PORT["inet"], port, "guest2"),
+                ("foreign_tuple", self.port_of("guest3", "guest1"),
+                 PORT["inet"], "guest3"),
+                ("flood", 0, port, "guest2")):
+            told = self.ask(lie, sport, dport, own)
+            self.assertEqual({*told}, {NO_MATCH})
+            inet.flows()
+            xenvmc.flows()
+        self.assertEqual(stats("guest1")["hook_moved"], before["hook_moved"])
+        # It is proved, and then not there; and asked for once more
+        self.ask("twice", PORT["inet"], port)
+        until(lambda: stats("guest1")["hook_moved"] ==
+              before["hook_moved"] + 1, "guest1's end has moved")
+        inet.flows()
+        self.stop_exact(xenvmc)
+        self.stop_exact(inet)
+        for name in ("violations", "ctl_dropped", "channels_down"):
+            self.assertEqual(stats("guest1")[name], before[name], name)
+        load("guest2")
+        # Its end of that connection is not free before the channel goes
+        heal("guest1", "guest2")
 
     # -- without the real module
 
