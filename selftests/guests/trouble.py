@@ -21,7 +21,7 @@ sys.path.insert(0, os.path.join(HERE, "../xen"))
 from lies import Lies  # noqa: E402
 from scene import GUESTS  # noqa: E402
 from system import (Flow, OPT, PORT, domid, each, lab, load,  # noqa: E402
-                    on_rings, policy, run, serve, start_daemon, stats,
+                    on_rings, peer, policy, run, serve, start_daemon, stats,
                     stop_daemon, stop_serving, unload, unload_all, until,
                     until_connected, until_forgotten)
 from xenlab import domains, leaks, memory, tap  # noqa: E402
@@ -179,6 +179,28 @@ class Trouble(Lies):
         # Bytes were on their way to it by both
         self.ends_reset(xenvmc)
         self.ends_reset(inet)
+
+    def test_51_it_is_destroyed_when_it_has_announced_itself(self):
+        unload_all("guest2")
+        self.announce(domains.address("guest2"))
+        until(lambda: (peer("guest1", "guest2") or {}).get("state") ==
+              "offered", "guest1 has offered")
+        self.destroy_guest2("guest1", "guest3")
+
+    def test_52_it_is_destroyed_while_the_other_unloads(self):
+        inet, xenvmc = self.start_both()
+        run("dom0", "xl pause guest2")
+        going = lab.start("guest1", "rmmod xenvmc_inet")
+        until(lambda: run("guest1", "cat /sys/module/xenvmc_inet/initstate "
+                          "2>/dev/null || :").strip() == "going",
+              "the hook waits for guest2")
+        self.destroy_guest2("guest1")
+        self.assertEqual(going.wait(), 0)
+        self.ends_reset(xenvmc)
+        self.ends_reset(inet)
+        load("guest1")
+        self.stop_exact(self.bystander)
+        self.start_bystander()
 
     def test_99_nothing_is_left(self):
         self.stop_exact(self.bystander)
