@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-"""debug.py [NAME...]: tests of the family and of the hook on a kernel with
-KASAN, lockdep, checks of RCU, of sleeping and of objects, and kmemleak. TAP.
+"""debug.py [NAME[:CASE[,CASE...]]...]: tests of the family and of the hook on a
+kernel with KASAN, lockdep, checks of RCU, of sleeping and of objects, and
+kmemleak. TAP.
 
 First the kernel shows that it sees a planted bug of each kind. Then each test
 runs on a machine of its own, and fails if the kernel complains of anything, or
@@ -61,6 +62,8 @@ NAMED = (
     ("faults-hook", 1500, ["faults", "attach", "refuse", "park", "hook",
                             "back", "unload"]),
 )
+# Of these, CASE stands behind a word of its own
+CASE_WORD = {"hook": ["--only"], "switch": ["--only"]}
 # The kernel's own tests
 KERNEL_TESTS = os.path.join(TOP, "selftests/kernel")
 # The far end that is linked into a copy of the module
@@ -180,10 +183,22 @@ def planted(parts):
     return report.failed
 
 
-def tests(parts, names):
-    """The tests @names. Returns the number that failed."""
+def jobs_of(names):
+    """The runs (name, seconds, words) of @names, in the order of the table."""
+    jobs = []
+    for name, seconds, words in TESTS + NAMED:
+        for wanted in names:
+            test, _, cases = wanted.partition(":")
+            if test == name:
+                cases = [*CASE_WORD.get(name, []), *cases.split(",")] \
+                    if cases else words[1:]
+                jobs.append((name, seconds, [words[0], *cases]))
+    return jobs
+
+
+def tests(parts, jobs):
+    """Runs @jobs. Returns the number that failed."""
     failed = 0
-    jobs = [test for test in TESTS + NAMED if test[0] in names]
     for (name, _, _), result in zip(jobs, side_by_side(parts, jobs)):
         print("\n".join(result.output))
         complaints = [line for line in result.console
@@ -201,11 +216,11 @@ def main():
     known = ["planted"] + [name for name, _, _ in TESTS]
     names = sys.argv[1:] or known
     for name in names:
-        if name not in known + [test[0] for test in NAMED]:
+        if name.partition(":")[0] not in known + [test[0] for test in NAMED]:
             sys.exit(f"debug.py: {name}: expected {', '.join(known)}")
     parts = build()
     failed = planted(parts) if "planted" in names else 0
-    failed += tests(parts, names)
+    failed += tests(parts, jobs_of(names))
     return 1 if failed else 0
 
 
