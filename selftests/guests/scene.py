@@ -17,7 +17,7 @@ GUESTS = ("guest1", "guest2", "guest3")
 # a clock that runs while others do, too: 0.03 are the most on a quiet machine,
 # 0.2 where ten programs share the emulator's processor
 VICTIMS = ("guest1", "guest3")
-HELD = 0.2
+HELD = 0.5
 
 
 class Scene(unittest.TestCase):
