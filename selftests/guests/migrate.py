@@ -17,8 +17,9 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../xen"))
 
 import system  # noqa: E402
-from suspends import (BOUND, GUESTS, SILENCE, Suspends,  # noqa: E402
-                      checkpoint, fail_to_save, forget, peers, restore, save,
+from meanwhile import Meanwhile  # noqa: E402
+from suspends import (BOUND, GUESTS, SILENCE, checkpoint,  # noqa: E402
+                      fail_to_save, forget, peers, restore, save,
                       stop_programs)
 from system import (Flow, OPT, PORT, domid, each, lab, load,  # noqa: E402
                     ring_conns, run, serve, stats, stop_serving, unload_all,
@@ -30,7 +31,7 @@ LIES = ("prod_jumps", "writes_on", "prod_shrinks", "stop_is_taken_back",
         "anything", "cons_jumps")
 
 
-class Migrate(Suspends):
+class Migrate(Meanwhile):
     """What comes before, after and instead of a suspend."""
 
     def test_01_saved_and_restored(self):

@@ -17,11 +17,11 @@
  *
  * "run" exits with 0, 3 and 1 for these, and 2 if it could not connect. Five times
  * a second it prints "at sent=N received=N all=N ms=N": of itself, what all have
- * received, and the monotonic clock. GAP is a pause in milliseconds after each
- * write of both ends. AF_XENVMC addresses are domain ids. CONNS is a number of
- * connections, each with a process and a last line of its own; one says where it is
- * meanwhile, and exits when all have, with the highest status of any. REPORT is
- * another number of milliseconds between its lines.
+ * received, and the monotonic clock; and so "shut ..." when it has half-closed. GAP
+ * is a pause in milliseconds after each write of both ends. AF_XENVMC addresses are
+ * domain ids. CONNS is a number of connections, each with a process and a last line
+ * of its own; one says where it is meanwhile, and exits when all have, with the
+ * highest status of any. REPORT is another number of milliseconds between its lines.
  */
 #include <err.h>
 #include <errno.h>
@@ -228,13 +228,13 @@ static void say(const char *line)
 		err(2, "cannot report");
 }
 
-static void report_place(const struct stream *s)
+static void report_place(const char *what, const struct stream *s)
 {
 	char line[160];
 
 	snprintf(line, sizeof(line),
-		 "at sent=%" PRIu64 " received=%" PRIu64 " all=%" PRIu64
-		 " ms=%" PRIu64 "\n", s->sent, s->received,
+		 "%s sent=%" PRIu64 " received=%" PRIu64 " all=%" PRIu64
+		 " ms=%" PRIu64 "\n", what, s->sent, s->received,
 		 atomic_load(all_received), now_ms());
 	say(line);
 }
@@ -285,10 +285,13 @@ static int run(int fd, const struct hello *hello, uint64_t limit,
 
 	while (!over(&s)) {
 		step(&s);
-		if (!s.tx_done && !s.err && s.sent == s.limit)
+		if (!s.tx_done && !s.err && s.sent == s.limit) {
 			finish_tx(&s);
+			if (tell)
+				report_place("shut", &s);
+		}
 		if (tell && now_ms() - told >= period) {
-			report_place(&s);
+			report_place("at", &s);
 			told = now_ms();
 		}
 	}
