@@ -443,7 +443,8 @@ class Lab:
         done = self.exec("dom0", ["/lab/bin/guestctl", verb] + names,
                          timeout=seconds)
         if done.returncode:
-            raise CommandFailed(f"guest {verb} {' '.join(names)}: "
+            raise CommandFailed(f"guest {verb} {' '.join(names)} failed with "
+                                f"status {done.returncode}: "
                                 + (done.stderr or done.stdout).strip())
 
     def _start_guests(self, names):
