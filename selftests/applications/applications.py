@@ -27,14 +27,11 @@ from xenlab.lab import Lab  # noqa: E402
 from xenlab.moving import Moving, fallbacks, grown, ring_bytes  # noqa: E402
 from xenlab.params import Params  # noqa: E402
 
-import copies  # noqa: E402
 import languages  # noqa: E402
-import stores  # noqa: E402
 import web  # noqa: E402
 from pair import CLIENT, SERVER, Pair, same  # noqa: E402
+from programs import PACKAGES, PROGRAMS  # noqa: E402
 
-PROGRAMS = {**stores.PROGRAMS, **web.PROGRAMS, "curl": web.Curl,
-            **copies.PROGRAMS, **languages.PROGRAMS}
 # Of each guest, beside the big file: its root is a layer in memory
 MEMORY_MIB = 1024
 GUESTS = (CLIENT, SERVER)
@@ -179,8 +176,7 @@ def add_programs():
 def parameters(file_mib):
     """The lab. Nothing is saved, so it needs no room for restored guests."""
     guest = MEMORY_MIB + file_mib * 4 // 3
-    params = Params(guest_memory=guest, packages=[
-        name for kind in PROGRAMS.values() for name in kind.packages])
+    params = Params(guest_memory=guest, packages=PACKAGES)
     params.memory = 512 + params.dom0_memory + 2 * (guest + 64)
     return params
 

@@ -62,6 +62,11 @@ class Ssh(Copy):
 
     def prepare(self, pair):
         super().prepare(pair)
+        self.keys(pair)
+
+    @staticmethod
+    def keys(pair):
+        """The server's, and the client's, which the server knows."""
         pair.sh(CLIENT, "[ -e .ssh/apps ] || ssh-keygen -q -t ed25519 -N '' "
                 "-f .ssh/apps")
         pair.write(SERVER, "/root/.ssh/apps",

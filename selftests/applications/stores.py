@@ -37,7 +37,7 @@ class Redis(Program):
                 f"HSET hash:{key % 41} {words[0]} {words[1]}",
                 f"ZADD zset:{key % 43} {key} {words[2]}")[key % 4]
 
-    def start(self, pair, appendonly):
+    def serve(self, pair, appendonly):
         """The server, with what its files hold."""
         pair.serve(SERVER, f"redis-server --dir {self.FOLDER} --save '' "
                    f"--appendonly {appendonly} --protected-mode no "
@@ -62,7 +62,7 @@ class Redis(Program):
 
     def run(self, pair):
         pair.sh(SERVER, f"rm -rf {self.FOLDER} && mkdir -p {self.FOLDER}")
-        self.start(pair, "yes")
+        self.serve(pair, "yes")
         figure = self.benchmark(pair, 1)
         self.benchmark(pair, 16)
         counts = re.findall(r"cmdstat_(set|get|lpush|lrange):calls=(\d+)",
@@ -76,7 +76,7 @@ class Redis(Program):
         for appendonly in ("yes", "no"):
             self.cli(pair, "save")
             pair.stop()
-            self.start(pair, appendonly)
+            self.serve(pair, appendonly)
             same(self.digest(pair), digest, "data set after a restart, "
                  f"append-only file: {appendonly}")
         strings = pair.sh(
@@ -188,14 +188,19 @@ END""", timeout=600)
         same(re.findall(r"failed transactions: (\d+)", told), ["0"], "failed")
         return float(re.search(r"tps = ([\d.]+)", told).group(1))
 
-    def run(self, pair):
+    def serve(self, pair, words=""):
+        """The server, with 100,000 rows. Returns shell words that ask it."""
         pair.serve(SERVER, f"{self.USER} {self.BIN}/postgres "
-                   f"-D {self.FOLDER}/data", 5432)
+                   f"-D {self.FOLDER}/data {words}", 5432)
         ask = self.psql(pair, "psql") + " -X -A -t -q"
         limit = f"timeout {deadline.scaled(60):.0f}"
         pair.sh(CLIENT, f"{limit} sh -c \"until {ask} -c 'select 1' "
                 ">/dev/null 2>&1; do sleep 0.2; done\"")
         pair.sh(CLIENT, self.psql(pair, "pgbench") + " -i -s 1 -q 2>&1")
+        return ask
+
+    def run(self, pair):
+        ask = self.serve(pair)
         figure = self.bench(pair, "simple")
         self.bench(pair, "prepared")
         sums = pair.sh(CLIENT, f'{ask} -c "{self.SUMS}"').split("|")
