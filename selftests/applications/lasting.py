@@ -25,9 +25,25 @@ class Lasting:
 
     @port: of its server
     @conns: how many connections it has, all the time
+    @busy: how many of these move bytes all the time
+    @ways: of a connection, those that do, as the client sees them: what has
+           gone back to TCP is on a ring again when something is written
     """
-    port, conns = 0, 1
+    port, conns, busy = 0, 1, 1
+    ways = ("tx", "rx")
     program = None      # of the client, once it has been started
+
+    def mine(self, conns):
+        """Those of a guest's connections that are its."""
+        return [x for x in conns if self.port in (x["sport"], x["dport"])]
+
+    def on_rings(self, conn):
+        """Is it, as far as it moves bytes?"""
+        ways = self.ways
+        if conn["sport"] == self.port:
+            ways = [{"tx": "rx", "rx": "tx"}[way] for way in ways]
+        return conn["state"] == "up" and \
+            all(conn[way] == "ring" for way in ways)
 
     def launch(self, pair, command):
         """Start the client; what it says is in the program's lines."""
@@ -67,9 +83,11 @@ class Lasting:
 class Iperf(Lasting):
     """It sends what a script gives it, until the script's input ends; then it
     asks the server what that has counted."""
-    port, conns = 5201, 2       # one is to talk by
+    port, conns, busy = 5201, 2, 1      # one is to talk by
+    ways = ("tx",)
     BLOCK = 4096                # a pipe keeps it whole, as iperf3 needs it
-    FEED = "import os, select\n" \
+    FEED = "import os, select, signal\n" \
+           "signal.signal(signal.SIGPIPE, signal.SIG_DFL)\n" \
            "n = 0\n" \
            "while not select.select([0], [], [], 0.01)[0]:\n" \
            f"    n += os.write(1, bytes({BLOCK}))\n" \
@@ -84,7 +102,7 @@ class Iperf(Lasting):
         # It takes a sender that is silent for two minutes for dead
         pair.serve(SERVER, "iperf3 -s --rcv-timeout 3600000", self.port)
         self.launch(pair, f"python3 /root/feed.py | iperf3 -c {pair.host} "
-                    f"-F /dev/stdin --length {self.BLOCK} --time 86400 "
+                    f"-F /proc/self/fd/0 --length {self.BLOCK} --time 86400 "
                     "--json-stream --forceflush")
 
     def events(self, name):
@@ -121,7 +139,7 @@ class Redis(stores.Redis, Lasting):
     What else the server does meanwhile holds it back: it sleeps, for a client
     of its own guest, between any two turns of redis-benchmark's clients.
     """
-    port, conns = 6379, 8
+    port, conns, busy = 6379, 8, 8
     NAP = 0.2
     brake = None
     KEY = "counter:__rand_int__"
@@ -168,7 +186,7 @@ class Redis(stores.Redis, Lasting):
 class Postgres(stores.Postgres, Lasting):
     """pgbench: transactions of TPC-B, and three times as many that wait for as
     long as a table says."""
-    port, conns = 5432, 4
+    port, conns, busy = 5432, 4, 4
     NAP = 0.4
     WAIT = "select pg_sleep(seconds) from brake"
 
@@ -213,6 +231,7 @@ class Postgres(stores.Postgres, Lasting):
 class Session(copies.Ssh, Lasting):
     """A shell command that counts until its standard input ends."""
     port = 2222
+    ways = ("rx",)
     COUNT = "import select, sys\n" \
             "n = 0\n" \
             "while not select.select([sys.stdin], [], [], 0.02)[0]:\n" \
@@ -250,6 +269,7 @@ class Rsync(Lasting):
     """One large file, from and to disks in memory that are compressed: each
     page says which one it is, again and again."""
     port = 8730
+    ways = ("tx",)
     mib = 1024
     PAGE = 4096
     CONFIG = "[away]\npath = /mnt\nuid = root\ngid = root\n" \
