@@ -31,6 +31,7 @@ struct hook_tuple {
  * @data_segs: how many with bytes had come and gone
  * @heard_at: when one came last, jiffies, as far as that was looked at
  * @gap: jiffies between the last two; 0: not known
+ * @silent: for how many jiffies since then one should have come
  * @heard: @heard_at is set
  * @behind: the last one was a byte behind
  * @sent_bytes: bytes sent by ring that TCP's counters have
@@ -46,6 +47,7 @@ struct hook_rest {
 	u32 data_segs;
 	unsigned long heard_at;
 	unsigned long gap;
+	unsigned long silent;
 	bool heard;
 	bool behind;
 	u64 sent_bytes;

@@ -70,14 +70,14 @@ static bool rest_is_due(struct sock *sk, struct hook_conn *hc)
 				     TCPF_FIN_WAIT1 | TCPF_FIN_WAIT2)))
 		return false;
 	hc->rest.bytes = bytes;
-	hc->rest.sent = jiffies;
 	return true;
 }
 
 /*
  * Has the other end been silent for too long? Its interval is its own, and is
  * learned from its packets, once TCP has no bytes of its own that bring some.
- * Socket lock held.
+ * It sends none while the programs say nothing: of the time since our last one
+ * no more counts than until the next one of its. Socket lock held.
  */
 static bool rest_is_cut(struct sock *sk, struct hook_conn *hc)
 {
@@ -90,14 +90,17 @@ static bool rest_is_cut(struct sock *sk, struct hook_conn *hc)
 		rest->data_segs = data_segs;
 		rest->heard = false;
 		rest->gap = 0;
+		rest->silent = 0;
 	} else if (segs_in != rest->segs_in) {
 		rest->gap = rest->heard ? jiffies - rest->heard_at : 0;
 		rest->heard = true;
 		rest->heard_at = jiffies;
+		rest->silent = 0;
+	} else {
+		rest->silent += min(jiffies - rest->sent, rest->gap);
 	}
 	rest->segs_in = segs_in;
-	return rest->gap &&
-	       time_after(jiffies, rest->heard_at + REST_SILENT * rest->gap);
+	return rest->gap && rest->silent > REST_SILENT * rest->gap;
 }
 
 /*
@@ -108,6 +111,7 @@ static bool rest_is_cut(struct sock *sk, struct hook_conn *hc)
 static void rest_send(struct sock *sk, struct hook_conn *hc)
 {
 	hc->rest.behind = !hc->rest.behind;
+	hc->rest.sent = jiffies;
 	compat_send_ack(sk, tcp_sk(sk)->rcv_nxt - hc->rest.behind);
 }
 

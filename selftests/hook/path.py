@@ -371,6 +371,23 @@ def intervals_may_differ():
     check(path_cut() == before and pair.on_rings(), "taken for cut")
 
 
+@case
+def a_pause_is_no_cut():
+    """Ends whose programs were silent for long have nothing to be heard of."""
+    keepalive(INTERVAL)
+    pair, tap = Pair(True), Tap("a")
+    came, before = {"a": 0, "b": 0}, path_cut()
+    # Each end knows how often the other sends
+    while min(came.values()) < 6:
+        pair.ping()
+        for name, _ in tap.packets(pair.ports):
+            came[name] += 1
+    # The silence is what is tested, not waited with
+    time.sleep(6 * INTERVAL)
+    ping_for(pair, 3 * INTERVAL)
+    check(path_cut() == before and pair.on_rings(), "taken for cut")
+
+
 # ---- what ss shows ---------------------------------------------------------
 
 def ss_bytes(name, port, what):
