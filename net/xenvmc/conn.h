@@ -277,6 +277,8 @@ int xvmc_conn_accept(struct xvmc_conn *conn, u32 peer_id);
  * door goes on to read until xvmc_rx_poll() says done.
  */
 void xvmc_conn_leave(struct xvmc_conn *conn, u32 why, bool reset, bool orphan);
+/* No ring will be lent, if @conn is not UP yet. False if it is. Any context */
+bool xvmc_conn_forestall(struct xvmc_conn *conn);
 /* No further rx ring is lent; one that is stays. Process context */
 void xvmc_conn_no_lend(struct xvmc_conn *conn);
 /* The meet callback comes. Any context */

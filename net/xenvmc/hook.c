@@ -342,7 +342,7 @@ u32 hook_unfit(const struct sock *sk)
 		return XENVMC_REASON_MPTCP;
 	if (inet_csk(sk)->icsk_ulp_ops)
 		return XENVMC_REASON_ULP;
-	if (sk->sk_kern_sock || rcu_access_pointer(__sk_user_data(sk)))
+	if (sk->sk_kern_sock || hook_is_taken(sk))
 		return XENVMC_REASON_KERNEL;
 	if (hook_has_ipsec(sk))
 		return XENVMC_REASON_IPSEC;

@@ -8,6 +8,8 @@
 #include "compat/compat.h"
 #include "conn.h"
 
+struct sk_psock;
+
 /**
  * struct hook_tuple - one end of a TCP connection
  * @laddr: local address, v4-mapped
@@ -74,6 +76,16 @@ enum hook_stage {
 };
 
 /**
+ * enum hook_taken - bits of a socket that was taken by somebody in the kernel
+ * @HOOK_TAKEN: it goes back
+ * @HOOK_TAKEN_ASK: @work is to stop the rings first
+ */
+enum hook_taken {
+	HOOK_TAKEN,
+	HOOK_TAKEN_ASK,
+};
+
+/**
  * struct hook_conn - a hooked TCP socket
  * @conn: its end of the engine
  * @base: the socket's own struct proto
@@ -88,6 +100,8 @@ enum hook_stage {
  * @tx_more: the last bytes that went to TCP may be held back; tx.mutex
  * @back: going back to TCP for good; no blocking in our functions any more
  * @fell: a fallback was counted: at most once for a connection
+ * @taker: somebody has taken the socket: bits of &enum hook_taken
+ * @take_err: why it could not go back, for the call that has waited for it
  * @late: to give the socket its proto_ops back
  * @rest: what keeps the TCP connection known on its path
  * @stage: &enum hook_stage; written under the socket lock
@@ -119,6 +133,8 @@ struct hook_conn {
 	bool tx_more;
 	bool back;
 	unsigned long fell;
+	unsigned long taker;
+	int take_err;
 	struct rcu_head late;
 	struct hook_rest rest;
 	u8 stage;
@@ -203,6 +219,18 @@ int hook_getsockopt(struct sock *sk, int level, int optname,
 bool hook_opt_small(const struct sock *sk);	/* SO_RCVBUF */
 int hook_set_peek_off(struct sock *sk, int val);
 int hook_ioctl(struct sock *sk, int cmd, compat_ioctl_arg arg);
+
+/* hook_taken.c: somebody in the kernel takes the socket of a program */
+void hook_taken(struct sock *sk);
+void hook_taken_tell(struct sock *sk);
+int hook_psock_update(struct sock *sk, struct sk_psock *psock, bool restore);
+
+/* A driver has put itself there, or has it used for storage */
+static inline bool hook_is_taken(const struct sock *sk)
+{
+	return rcu_access_pointer(__sk_user_data(sk)) ||
+	       sock_flag(sk, SOCK_MEMALLOC);
+}
 
 /* hook_rx.c: receiving */
 int hook_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,

@@ -20,6 +20,18 @@
 #define RETURN_DELAY	(HZ / 50)
 #define RETURN_MAX	HZ
 
+/* Not by sk_state_change(): who has taken the socket hears of its end so */
+static void back_wake(struct sock *sk)
+{
+	struct socket_wq *wq;
+
+	rcu_read_lock();
+	wq = rcu_dereference(sk->sk_wq);
+	if (!sock_flag(sk, SOCK_DEAD) && skwq_has_sleeper(wq))
+		wake_up_interruptible_all(&wq->wait);
+	rcu_read_unlock();
+}
+
 /**
  * hook_begin_back() - stop sending by ring, ask the peer to do so
  * @hc: hooked socket
@@ -29,14 +41,9 @@
  */
 void hook_begin_back(struct hook_conn *hc, u32 reason)
 {
-	struct sock *sk = hc->conn.sk;
-
 	WRITE_ONCE(hc->back, true);
 	xvmc_rx_recall(&hc->conn, reason);
-	rcu_read_lock();
-	if (!sock_flag(sk, SOCK_DEAD))
-		READ_ONCE(sk->sk_state_change)(sk);
-	rcu_read_unlock();
+	back_wake(hc->conn.sk);
 }
 
 /* An skb of the receive queue with @len ring bytes for [@seq, @seq + @len) */
@@ -259,6 +266,16 @@ static void back_give_up(struct hook_conn *hc, u32 reason)
 		hook_begin_back(hc, reason);
 }
 
+/* No byte of ours goes by ring any more, and none is lent for the peer's */
+static void back_stop(struct hook_conn *hc)
+{
+	xvmc_conn_no_lend(&hc->conn);
+	mutex_lock(&hc->conn.tx.mutex);
+	hc->conn.tx.closed = true;
+	xvmc_tx_stop(&hc->conn);
+	mutex_unlock(&hc->conn.tx.mutex);
+}
+
 /**
  * hook_go_back() - take the socket back to TCP, and wait for it
  * @hc: hooked socket
@@ -275,11 +292,7 @@ int hook_go_back(struct hook_conn *hc, u32 reason, bool abort)
 	int err;
 
 	hook_fallback(hc, reason);
-	xvmc_conn_no_lend(&hc->conn);
-	mutex_lock(&hc->conn.tx.mutex);
-	hc->conn.tx.closed = true;
-	xvmc_tx_stop(&hc->conn);
-	mutex_unlock(&hc->conn.tx.mutex);
+	back_stop(hc);
 	hook_begin_back(hc, reason);
 	while ((err = back_try(sk, hc, reason)) == -EAGAIN || err == -ENOMEM) {
 		if (time_after(jiffies, end))
@@ -339,11 +352,19 @@ static void return_again(struct sock *sk, struct hook_conn *hc)
 void hook_return_step(struct hook_conn *hc)
 {
 	struct sock *sk = hc->conn.sk;
-	int err = back_try(sk, hc, hc->why);
 	unsigned long delay;
+	int err;
 
+	/* Not the peer has let go: it is asked */
+	if (test_and_clear_bit(HOOK_TAKEN_ASK, &hc->taker)) {
+		hook_fallback(hc, hc->why);
+		back_stop(hc);
+		xvmc_rx_recall(&hc->conn, hc->why);
+	}
+	err = back_try(sk, hc, hc->why);
 	if (!err) {
 		hook_begin_back(hc, hc->why);
+		hook_taken_tell(sk);
 		return_again(sk, hc);
 		return;
 	}

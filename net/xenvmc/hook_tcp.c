@@ -643,13 +643,16 @@ static void hook_destroy(struct sock *sk)
 
 /*
  * Bottom half of the socket lock. An accepted child has its socket by now; or
- * O_ASYNC was turned on, of which nothing else tells.
+ * O_ASYNC was turned on, or somebody has taken the socket, of which nothing
+ * else tells.
  */
 static void hook_release_cb(struct sock *sk)
 {
 	hook_install_ops(sk);
 	if (sock_flag(sk, SOCK_FASYNC))
 		hook_async(sk);
+	if (unlikely(hook_is_taken(sk)))
+		hook_taken(sk);
 	hook_base_of(sk)->release_cb(sk);
 }
 
@@ -668,15 +671,6 @@ static int hook_ops_setsockopt(struct socket *sock, int level, int optname,
 	hook_leave();
 	return ret;
 }
-
-#ifdef CONFIG_BPF_SYSCALL
-/* sockmap reads and writes TCP's queues itself, and comes under socket lock */
-static int hook_psock_update(struct sock *sk, struct sk_psock *psock,
-			     bool restore)
-{
-	return -EBUSY;
-}
-#endif
 
 /* ---- the tables --------------------------------------------------------- */
 

@@ -6,6 +6,7 @@
  * connection: what is left of it then belongs to this module alone, and nobody
  * wants to be told of anything.
  */
+#include <linux/export.h>
 #include <linux/slab.h>
 #include "conn.h"
 
@@ -25,6 +26,27 @@ static void orphan_free(struct xvmc_conn *conn)
 {
 	kfree(conn);
 }
+
+/**
+ * xvmc_conn_forestall() - no ring will be lent, if the connection is not up yet
+ * @conn: connection of a TCP door, which leaves with an orphan then
+ *
+ * Context: any.
+ * Return: false if it is up, or was.
+ */
+bool xvmc_conn_forestall(struct xvmc_conn *conn)
+{
+	bool early;
+
+	/* It is up under the lock, and looks for an orphan after that */
+	spin_lock_bh(&conn->lock);
+	early = conn->state < XVMC_CONN_UP;
+	if (early)
+		WRITE_ONCE(conn->rx.orphan, true);
+	spin_unlock_bh(&conn->lock);
+	return early;
+}
+EXPORT_SYMBOL_GPL(xvmc_conn_forestall);
 
 const struct xvmc_conn_ops xvmc_orphan_ops = {
 	.kind		= "tcp",
