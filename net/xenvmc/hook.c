@@ -455,7 +455,11 @@ static void hook_established(struct sock *sk, bool passive)
 	chan = hook_find_chan(sk, &t, passive);
 	if (!chan)
 		return;
-	reason = hook_tcp_fits(sk) ? hook_unfit(sk) : XENVMC_REASON_SOCKMAP;
+	/* MPTCP has functions of its own there, as sockmaps have */
+	if (sk_is_mptcp(sk) || hook_tcp_fits(sk))
+		reason = hook_unfit(sk);
+	else
+		reason = XENVMC_REASON_SOCKMAP;
 	if (!reason) {
 		err = hook_attach(sk, chan, &t, passive);
 		if (err)
