@@ -14,7 +14,8 @@ from xenlab import artifacts, console, deadline, initramfs  # noqa: E402
 from xenlab import qemu, recipes  # noqa: E402
 from xenlab.lab import Lab, build_folder, early  # noqa: E402
 
-MODULES = ["virtio_blk", "virtio_pci", "crc32c_generic?", "ext4", "overlay"]
+MODULES = ["virtio_blk", "virtio_pci", "crc32c_generic?", "ext4", "overlay",
+           "kcm"]
 SECONDS = 300
 
 

@@ -117,5 +117,6 @@ TCase *closing_case(void);
 TCase *async_case(void);
 TCase *tcp_case(void);
 TCase *surface_case(void);
+TCase *taken_case(void);
 
 #endif /* LOOP_H */

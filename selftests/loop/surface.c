@@ -411,8 +411,9 @@ START_TEST(mptcp_is_left_alone)
 	int fd[2], listener;
 
 	listener = socket(variant->family, SOCK_STREAM, IPPROTO_MPTCP);
-	/* A kernel without it, which the table of differences names */
-	if (listener < 0 && (errno == EPROTONOSUPPORT || errno == ENOPROTOOPT))
+	/* Not every kernel has it; that of the guests has */
+	if (listener < 0 && !getenv("XENVMC_TEST_KERNEL") &&
+	    (errno == EPROTONOSUPPORT || errno == ENOPROTOOPT))
 		return;
 	OK(listener);
 	OK(bind(listener, &addr.sa, ADDR_LEN));
