@@ -252,7 +252,7 @@ void xvmc_chan_queue(struct xvmc_chan *chan, struct xvmc_conn *conn);
 void xvmc_chan_violation(struct xvmc_chan *chan, const char *what);
 
 /* Pool: a free or new own ring, or NULL. Process context */
-struct xvmc_rx_ring *xvmc_chan_take_rx(struct xvmc_chan *chan);
+struct xvmc_rx_ring *xvmc_chan_take_rx(struct xvmc_chan *chan, u32 most);
 /* Back to the pool; drained, stopped and without borrower. Any context */
 void xvmc_chan_give_rx(struct xvmc_chan *chan, struct xvmc_rx_ring *ring);
 

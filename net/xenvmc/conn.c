@@ -653,7 +653,7 @@ static void conn_lend(struct xvmc_conn *conn)
 	if (READ_ONCE(conn->state) != XVMC_CONN_UP ||
 	    READ_ONCE(conn->rx.orphan) || rcu_access_pointer(conn->rx.ring))
 		return;
-	ring = xvmc_chan_take_rx(conn->chan);
+	ring = xvmc_chan_take_rx(conn->chan, READ_ONCE(conn->rx.most));
 	if (!ring) {
 		conn_starve(conn);
 		return;

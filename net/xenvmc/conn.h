@@ -150,6 +150,7 @@ struct xvmc_conn_tx {
  * @spill_off: how much of it was read; @mutex
  * @spill_mark: the marks of the ring it came from; @mutex
  * @no_lend: no further lend; @mutex
+ * @most: bytes of a ring that is lent, at most; 0: any
  * @torn: bytes may be missing behind those that can be read; @mutex
  * @renew: the ring was taken back and another one follows; @mutex
  * @spin_doubt: how rarely looking before sleeping is tried: spin.c
@@ -172,6 +173,7 @@ struct xvmc_conn_rx {
 	u32 spill_off;
 	struct xvmc_ring_mark spill_mark;
 	bool no_lend;
+	u32 most;
 	bool torn;
 	bool renew;
 	s8 spin_doubt;

@@ -418,6 +418,7 @@ struct hook_conn *hook_new(struct sock *sk, struct xvmc_chan *chan,
 		kfree(hc);
 		return ERR_PTR(err);
 	}
+	hc->conn.rx.most = hook_opt_most(sk);
 	return hc;
 }
 

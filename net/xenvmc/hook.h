@@ -217,6 +217,7 @@ int hook_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 int hook_getsockopt(struct sock *sk, int level, int optname,
 		    char __user *optval, int __user *optlen);
 bool hook_opt_small(const struct sock *sk);	/* SO_RCVBUF */
+u32 hook_opt_most(const struct sock *sk);
 int hook_set_peek_off(struct sock *sk, int val);
 int hook_ioctl(struct sock *sk, int cmd, compat_ioctl_arg arg);
 

@@ -90,19 +90,41 @@ bool hook_opt_small(const struct sock *sk)
 	       READ_ONCE(sk->sk_rcvbuf) < 2 * HOOK_SMALL_RCVBUF;
 }
 
-/* After the option: the buffer may have become a small one */
+/* A ring holds no more than SO_RCVBUF says, as getsockopt() has it. 0: any */
+u32 hook_opt_most(const struct sock *sk)
+{
+	/* As above */
+	if (!data_race(sk->sk_userlocks & SOCK_RCVBUF_LOCK))
+		return 0;
+	return READ_ONCE(sk->sk_rcvbuf);
+}
+
+/* Rings have no more than @most bytes from now on; 0: any */
+static void hook_opt_lend(struct hook_conn *hc, u32 most)
+{
+	if (READ_ONCE(hc->conn.rx.most) == most)
+		return;
+	WRITE_ONCE(hc->conn.rx.most, most);
+	/* One that is about to be lent was chosen before */
+	flush_work(&hc->conn.work);
+	/* When it has been read the reader lends another one */
+	if (most && xvmc_rx_size(&hc->conn) > most)
+		xvmc_rx_recall(&hc->conn, XENVMC_REASON_RECLAIM);
+}
+
+/* After the option: the buffer may have become too small, or for the ring */
 static int hook_opt_shrunk(struct sock *sk)
 {
-	struct hook_conn *hc;
+	struct hook_conn *hc = hook_get(sk);
 	int err = 0;
 
-	if (!hook_opt_small(sk))
+	if (!hc)
 		return 0;
-	hc = hook_get(sk);
-	if (hc) {
+	if (hook_opt_small(sk))
 		err = hook_go_back(hc, XENVMC_REASON_SOCKOPT, false);
-		hook_put(hc);
-	}
+	else
+		hook_opt_lend(hc, hook_opt_most(sk));
+	hook_put(hc);
 	return err;
 }
 

@@ -258,6 +258,7 @@ u32 xvmc_rx_size(struct xvmc_conn *conn)
 {
 	return rx_peek(conn, rx_size, 0, 0);
 }
+EXPORT_SYMBOL_GPL(xvmc_rx_size);
 
 static int rx_finished(struct xvmc_conn *conn, struct xvmc_rx_ring *ring,
 		       u32 unused)

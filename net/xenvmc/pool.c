@@ -49,10 +49,23 @@ void xvmc_chan_unborrow(struct xvmc_chan *chan)
 		wake_up(&chan->idle);
 }
 
-/* The first is the largest: pool_tier */
-static struct xvmc_rx_ring *chan_pop_free(struct xvmc_chan *chan)
+/* The first ring that has @most bytes, or fewer; 0: any */
+static u32 pool_first(u32 most)
 {
-	u32 id = find_first_bit(chan->free_rx, XVMC_MAX_RINGS);
+	u32 i, first = 0;
+
+	for (i = 0; most && i < ARRAY_SIZE(pool_tier) - 1; i++) {
+		if (XVMC_PAGE_SIZE << pool_tier[i].order <= most)
+			break;
+		first = pool_tier[i].rings;
+	}
+	return first;
+}
+
+/* From @first on, the first is the largest: pool_tier */
+static struct xvmc_rx_ring *chan_pop_free(struct xvmc_chan *chan, u32 first)
+{
+	u32 id = find_next_bit(chan->free_rx, XVMC_MAX_RINGS, first);
 
 	lockdep_assert_held(&chan->lock);
 	if (id >= XVMC_MAX_RINGS)
@@ -78,7 +91,17 @@ static u32 pool_order(u32 id)
 	return pool_tier[i].order;
 }
 
-/* Grants one more ring. Ids are given in order and never taken back */
+/* The first ring from @first on that is not granted yet */
+static u32 chan_next_id(const struct xvmc_chan *chan, u32 first)
+{
+	lockdep_assert_held(&chan->grow_mutex);
+	lockdep_assert_held(&chan->lock);
+	while (first < XVMC_POOL_RINGS && chan->rx[first])
+		first++;
+	return first;
+}
+
+/* Grants one more ring. Ids are never taken back */
 static struct xvmc_rx_ring *chan_grow(struct xvmc_chan *chan, u32 id)
 {
 	struct xvmc_rx_ring *ring;
@@ -112,7 +135,7 @@ static bool chan_enter_rx(struct xvmc_chan *chan, struct xvmc_rx_ring *ring)
 	return ok;
 }
 
-/* A failure to grow gives the id back: one grows at a time */
+/* One grows at a time */
 static void chan_grow_failed(struct xvmc_chan *chan)
 {
 	spin_lock_bh(&chan->lock);
@@ -120,15 +143,33 @@ static void chan_grow_failed(struct xvmc_chan *chan)
 	spin_unlock_bh(&chan->lock);
 }
 
+/*
+ * A free ring, or the id of one that is to be granted, as the pool may grow; of
+ * the larger ones only if all others are lent.
+ */
+static struct xvmc_rx_ring *chan_find_rx(struct xvmc_chan *chan, u32 first,
+					 u32 *id)
+{
+	struct xvmc_rx_ring *ring = chan_pop_free(chan, first);
+
+	*id = XVMC_POOL_RINGS;
+	if (!ring)
+		*id = chan_next_id(chan, first);
+	if (!ring && *id == XVMC_POOL_RINGS && first)
+		return chan_find_rx(chan, 0, id);
+	return ring;
+}
+
 /**
  * xvmc_chan_take_rx() - take an own ring out of the pool
  * @chan: channel
+ * @most: bytes that it is to have at most, if there is such a one; 0: any
  *
  * Grants a new one if none is free and the pool may grow.
  * Context: process.
  * Return: a ring without borrower, counted as borrowed, or NULL.
  */
-struct xvmc_rx_ring *xvmc_chan_take_rx(struct xvmc_chan *chan)
+struct xvmc_rx_ring *xvmc_chan_take_rx(struct xvmc_chan *chan, u32 most)
 {
 	struct xvmc_rx_ring *ring = NULL;
 	bool grow = false;
@@ -138,10 +179,10 @@ struct xvmc_rx_ring *xvmc_chan_take_rx(struct xvmc_chan *chan)
 	spin_lock_bh(&chan->lock);
 	if (chan->state == XVMC_CHAN_UP) {
 		xvmc_chan_borrow(chan);
-		ring = chan_pop_free(chan);
-		grow = !ring && chan->nr_rx < XVMC_POOL_RINGS;
+		ring = chan_find_rx(chan, pool_first(most), &id);
+		grow = !ring && id < XVMC_POOL_RINGS;
 		if (grow)
-			id = chan->nr_rx++;
+			chan->nr_rx++;
 		else if (!ring)
 			xvmc_chan_unborrow(chan);
 	}

@@ -508,6 +508,58 @@ START_TEST(repair_takes_the_connection)
 }
 END_TEST
 
+/* ---- buffers ------------------------------------------------------------ */
+
+/* What is asked for at most, without a right to more: still less than a ring */
+#define BUFFER	200000
+
+/* Full: twice the size is what getsockopt() tells, and TCP takes a bit more */
+static void room_is_bounded(const int fd[2], size_t bound)
+{
+	size_t sum = fill(fd[0]);
+
+	ck_assert_msg(sum < bound, "%zu bytes were under way", sum);
+	drain(fd[1], sum);
+	flows(fd);
+}
+
+START_TEST(larger_buffers_are_limits)
+{
+	int fd[2], i;
+
+	sock_pair(fd);
+	set(fd[0], SOL_SOCKET, SO_SNDBUF, 4096);
+	set(fd[1], SOL_SOCKET, SO_RCVBUF, BUFFER);
+	/* It counts for what is lent from now on */
+	for (i = 0; i < 50; i++)
+		flows(fd);
+	room_is_bounded(fd, 2 * BUFFER + 100000);
+	set(fd[1], SOL_SOCKET, SO_RCVBUF, 65536);
+	for (i = 0; i < 50; i++)
+		flows(fd);
+	room_is_bounded(fd, 300000);
+}
+END_TEST
+
+START_TEST(larger_buffers_of_a_listener_are_limits)
+{
+	int fd[2], i, listener = sock_new(0);
+	union addr addr = addr_self(0);
+
+	set(listener, SOL_SOCKET, SO_RCVBUF, BUFFER);
+	OK(bind(listener, &addr.sa, ADDR_LEN));
+	OK(listen(listener, 1));
+	addr = addr_of(listener);
+	fd[0] = sock_new(0);
+	set(fd[0], SOL_SOCKET, SO_SNDBUF, 4096);
+	OK(connect(fd[0], &addr.sa, ADDR_LEN));
+	fd[1] = OK(accept(listener, NULL, NULL));
+	for (i = 0; i < 50; i++)
+		flows(fd);
+	room_is_bounded(fd, 2 * BUFFER + 100000);
+}
+END_TEST
+
 /* ---- a connection that is no more --------------------------------------- */
 
 static int disconnect(int fd)
@@ -575,6 +627,8 @@ TCase *tcp_case(void)
 	tcase_add_test(tc, tls_is_set_up_late);
 	tcase_add_test(tc, peek_offset_moves_on);
 	tcase_add_test(tc, repair_takes_the_connection);
+	tcase_add_test(tc, larger_buffers_are_limits);
+	tcase_add_test(tc, larger_buffers_of_a_listener_are_limits);
 	tcase_add_test(tc, disconnected_socket_connects_again);
 	tcase_add_test(tc, disconnecting_resets_with_bytes_unread);
 	return tc;
