@@ -360,19 +360,34 @@ START_TEST(deferred_accept_waits_for_bytes)
 }
 END_TEST
 
-/* Bytes of the SYN itself; the settings are those of a namespace of its own */
-START_TEST(fast_open_carries_bytes)
+/* A network of one's own: settings, and lo, which is its only path */
+static void own_network(void)
 {
-	union addr addr;
-	int fd[2], listener, file;
-
 	OK(unshare(CLONE_NEWNET));
 	lo_up(true);
+	if (getenv("XENVMC_TEST_MOVED"))
+		ck_assert_int_eq(system("xenvmc hook on loopback"), 0);
+}
+
+/* Bytes of the SYN itself */
+static int fast_open_listener(union addr *addr)
+{
+	int file, listener;
+
+	own_network();
 	file = OK(open("/proc/sys/net/ipv4/tcp_fastopen", O_WRONLY));
 	ck_assert_int_eq(OK(write(file, "3", 1)), 1);
 	close(file);
-	listener = sock_listen(1, &addr);
+	listener = sock_listen(1, addr);
 	set(listener, IPPROTO_TCP, TCP_FASTOPEN, 5);
+	return listener;
+}
+
+START_TEST(fast_open_carries_bytes)
+{
+	union addr addr;
+	int fd[2], listener = fast_open_listener(&addr);
+
 	set(listener, IPPROTO_TCP, TCP_FASTOPEN_NO_COOKIE, 1);
 	fd[0] = sock_new(0);
 	set(fd[0], IPPROTO_TCP, TCP_FASTOPEN_NO_COOKIE, 1);
@@ -381,6 +396,26 @@ START_TEST(fast_open_carries_bytes)
 	fd[1] = OK(accept(listener, NULL, NULL));
 	reads(fd[1], "in the SYN");
 	flows(fd);
+}
+END_TEST
+
+/* The first connection brings the cookie with which the others say bytes */
+START_TEST(fast_open_by_connect)
+{
+	union addr addr;
+	int fd[2], i, listener = fast_open_listener(&addr);
+
+	for (i = 0; i < 3; i++) {
+		fd[0] = sock_new(0);
+		set(fd[0], IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1);
+		OK(connect(fd[0], &addr.sa, ADDR_LEN));
+		write_all(fd[0], "in the SYN", 10);
+		fd[1] = OK(accept(listener, NULL, NULL));
+		reads(fd[1], "in the SYN");
+		flows(fd);
+		close(fd[0]);
+		close(fd[1]);
+	}
 }
 END_TEST
 
@@ -612,15 +647,6 @@ START_TEST(small_buffers_of_a_listener_are_limits)
 }
 END_TEST
 
-/* A network of one's own, to be cut: lo is its only path */
-static void own_network(void)
-{
-	OK(unshare(CLONE_NEWNET));
-	lo_up(true);
-	if (getenv("XENVMC_TEST_MOVED"))
-		ck_assert_int_eq(system("xenvmc hook on loopback"), 0);
-}
-
 /* Without its device IPv6 has no route, and TCP says that instead */
 static int dead_path_error(void)
 {
@@ -695,6 +721,7 @@ TCase *surface_case(void)
 	tcase_add_test(tc, bound_to_a_device_ok);
 	tcase_add_test(tc, deferred_accept_waits_for_bytes);
 	tcase_add_test(tc, fast_open_carries_bytes);
+	tcase_add_test(tc, fast_open_by_connect);
 	tcase_add_test(tc, connects_to_itself);
 	tcase_add_test(tc, mptcp_is_left_alone);
 	tcase_add_test(tc, info_counts_all_bytes);

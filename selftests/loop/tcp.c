@@ -440,6 +440,27 @@ START_TEST(pace_is_kept)
 }
 END_TEST
 
+/* What is held back stays in front of what is not */
+START_TEST(corked_bytes_arrive_in_order)
+{
+	int fd[2], i;
+
+	sock_pair(fd);
+	for (i = 0; i < 10; i++) {
+		set(fd[0], IPPROTO_TCP, TCP_CORK, 1);
+		write_all(fd[0], "cor", 3);
+		write_all(fd[0], "ked ", 4);
+		ck_assert_int_eq(OK(send(fd[0], "more ", 5, MSG_MORE)), 5);
+		set(fd[0], IPPROTO_TCP, TCP_CORK, 0);
+		set(fd[0], IPPROTO_TCP, TCP_NODELAY, i % 2);
+		ck_assert_int_eq(OK(send(fd[0], "and ", 4, MSG_MORE)), 4);
+		write_all(fd[0], "end.", 4);
+		reads(fd[1], "corked more and end.");
+		flows(fd);
+	}
+}
+END_TEST
+
 START_TEST(tls_is_set_up_late)
 {
 	struct tls12_crypto_info_aes_gcm_128 key = {
@@ -624,6 +645,7 @@ TCase *tcp_case(void)
 	tcase_add_test(tc, receiving_by_mapping);
 	tcase_add_test(tc, filter_of_packets_is_obeyed);
 	tcase_add_test(tc, pace_is_kept);
+	tcase_add_test(tc, corked_bytes_arrive_in_order);
 	tcase_add_test(tc, tls_is_set_up_late);
 	tcase_add_test(tc, peek_offset_moves_on);
 	tcase_add_test(tc, repair_takes_the_connection);
