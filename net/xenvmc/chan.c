@@ -263,13 +263,15 @@ void xvmc_chan_bye_seen(struct xvmc_chan *chan)
  * Nothing is lent here any more, and the peer lends nothing any more: it said
  * so, could never lend, or broke the protocol, after which nothing that it says
  * is read. A LEND that is being read now is given back by the same work, which
- * ends before the rings do.
+ * ends before the rings do. The own BYE is what the peer waits for, as we do
+ * for its own.
  */
 static bool chan_is_idle(struct xvmc_chan *chan)
 {
-	bool quiet = READ_ONCE(chan->bye_seen) || !chan->was_up ||
-		     READ_ONCE(chan->violated);
+	bool quiet = READ_ONCE(chan->bye_seen) || !chan->was_up;
 
+	quiet = (quiet && !READ_ONCE(chan->bye_due)) ||
+		READ_ONCE(chan->violated);
 	return quiet && !atomic_read(&chan->borrowed);
 }
 

@@ -298,6 +298,8 @@ static bool chan_next_bye(struct xvmc_chan *chan, struct xvmc_ctlmsg *msg)
 	if (!chan->bye_due)
 		return false;
 	WRITE_ONCE(chan->bye_due, false);
+	/* Seen by the closer once the frame is put: it takes the lock first */
+	wake_up(&chan->idle);
 	memset(msg, 0, sizeof(*msg));
 	msg->type = XVMC_MSG_BYE;
 	msg->bye.reason = chan->reason;

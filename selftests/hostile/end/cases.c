@@ -309,6 +309,24 @@ static int tell_unheard(struct far *far, const struct hostile_case *it)
 	return 0;
 }
 
+/* BYE, before there is room for the victim's */
+static int tell_bye_unheard(struct far *far, const struct hostile_case *it)
+{
+	struct far_msg bye = honest(far, XVMC_MSG_BYE);
+	u32 i;
+
+	tell_unheard(far, it);
+	for (i = 0; i < XVMC_MAX_RINGS; i++)
+		far_stop(far, i);
+	far_put(far, &bye);
+	far_event(far);
+	/* It waits for room now, or has given up */
+	while (!waitqueue_active(&far->chan->idle) &&
+	       READ_ONCE(far->chan->state) != XVMC_CHAN_CLOSED)
+		schedule_timeout_uninterruptible(1);
+	return 0;
+}
+
 /* Bytes after the stop mark, and the mark of another epoch */
 static int tell_after_stop(struct far *far, const struct hostile_case *it)
 {
@@ -476,8 +494,12 @@ static const char *judge(const struct far *far, const struct before *before,
 		return up ? "the channel is up" : NULL;
 	if (violations)
 		return "counted as a violation";
-	if (expected == CLOSES)
-		return up ? "the channel is up" : NULL;
+	if ((expected == CLOSES || expected == ANSWERS) && up)
+		return "the channel is up";
+	if (expected == ANSWERS && !came(before, far, XVMC_MSG_BYE))
+		return "no BYE";
+	if (expected == CLOSES || expected == ANSWERS)
+		return NULL;
 	if (expected == FINE && !far->chan->was_up && !far_is_up(far))
 		return NULL;	/* as before: it never was up */
 	if (!up)

@@ -23,6 +23,7 @@ enum expected {
 	NO_TYPE,	/* skipped and counted */
 	NO_CONN,	/* ignored and counted */
 	CLOSES,		/* the channel ends in good order */
+	ANSWERS,	/* it does, and BYE is said */
 	BREAKS,		/* a violation: the channel breaks, once */
 };
 

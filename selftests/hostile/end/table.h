@@ -106,7 +106,10 @@ static const struct hostile_case hostile_cases[] = {
 	EARLY("detach_before_hello", BREAKS, DETACH, TRUE_WORDS, 0, ONLY_NONE),
 	HONEST("hello_again", BREAKS, HELLO),
 	HONEST("ack_again", BREAKS, HELLO_ACK),
-	HONEST("bye", CLOSES, BYE),
+	HONEST("bye", ANSWERS, BYE),
+	{ .name = "bye_unheard", .tell = tell_bye_unheard,
+	  .expected = ANSWERS, .type = XVMC_MSG_CONNECT, .word = 2,
+	  .value = 1000 },
 	WORD("bye_reason_max", CLOSES, BYE, 0, U32_MAX),
 
 	/* Rings of ours */
