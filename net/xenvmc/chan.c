@@ -12,6 +12,7 @@
 #include "chan.h"
 #include "conn.h"
 #include "fault.h"
+#include "guest.h"
 #include "peer.h"
 #include "stats.h"
 #include "trace.h"
@@ -36,6 +37,7 @@ static void chan_release(struct kref *ref)
 	DEBUG_NET_WARN_ON_ONCE(chan->has_tx_ctl || chan->has_rx_ctl);
 	DEBUG_NET_WARN_ON_ONCE(chan->nr_rx || chan->nr_tx);
 	DEBUG_NET_WARN_ON_ONCE(!xa_empty(&chan->conns));
+	xvmc_guest_put(chan->guest);
 	xvmc_peer_put(chan->peer);
 	call_rcu(&chan->rcu, chan_rcu);
 }
@@ -82,10 +84,12 @@ struct xvmc_chan *xvmc_chan_new(struct xvmc_peer *peer)
 		chan->answers = kmalloc_array(XVMC_MAX_ANSWERS,
 					      sizeof(*chan->answers),
 					      GFP_KERNEL);
-	if (!chan->answers) {
-		kfree(chan);
-		return NULL;
-	}
+	if (!chan->answers)
+		goto free_chan;
+	chan->guest = xvmc_guest_get(peer->ops, peer->uuid,
+				     xvmc_loop_is_passive(peer));
+	if (!chan->guest)
+		goto free_chan;
 	kref_init(&chan->ref);
 	kref_get(&peer->ref);
 	chan->peer = peer;
@@ -103,6 +107,11 @@ struct xvmc_chan *xvmc_chan_new(struct xvmc_peer *peer)
 	INIT_WORK(&chan->close_work, chan_close_work);
 	INIT_DELAYED_WORK(&chan->feed_work, xvmc_chan_feed_work);
 	return chan;
+
+free_chan:
+	kfree(chan->answers);
+	kfree(chan);
+	return NULL;
 }
 
 /**

@@ -18,6 +18,7 @@
 #include "transport.h"
 
 struct xvmc_conn;
+struct xvmc_guest;
 struct xvmc_peer;
 
 /* Sizes of the rings of a channel's pool, see pool.c */
@@ -96,8 +97,9 @@ struct xvmc_answer {
  * @peer: the other end; a reference is held
  * @ops: the peer's transport
  * @tpriv: the transport's own (event channel)
- * @uuid: the peer's when the channel was made: connections that are cut go on
- *	only with that guest
+ * @uuid: the peer's when the channel was made
+ * @guest: who that is; a reference is held. Connections that are cut go on only
+ *	with that one
  * @features: agreed with the peer, set before the channel is up
  * @lock: protects all below up to @conns; BH-safe, innermost but the rings'
  * @state: &enum xvmc_chan_state
@@ -149,6 +151,7 @@ struct xvmc_chan {
 	const struct xvmc_transport_ops *ops;
 	void *tpriv;
 	char uuid[XVMC_UUID_SIZE];
+	struct xvmc_guest *guest;
 	u32 features;
 
 	spinlock_t lock;

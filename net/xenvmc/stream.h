@@ -12,8 +12,11 @@
  * @passive: this end has accepted it
  * @sent: own position when it goes on, as RESUME says it
  * @received: the other one
- * @node: in the list of cut ones, which holds a reference; as all below,
- *	protected by the lock of stream_park.c
+ * @node: in the list of all cut ones, which holds a reference for all three;
+ *	as all below, protected by xvmc_park_lock
+ * @guest_node: in that of its guest
+ * @token_node: in the table by token
+ * @held: unread bytes that count as its guest's
  * @since: when it was cut
  * @closed: the program has closed it
  * @reset: and the peer is to have ECONNRESET
@@ -28,6 +31,9 @@ struct xvmc_park {
 	u64 sent;
 	u64 received;
 	struct list_head node;
+	struct list_head guest_node;
+	struct hlist_node token_node;
+	u32 held;
 	unsigned long since;
 	bool closed;
 	bool reset;
@@ -101,6 +107,17 @@ void xvmc_stream_leave(struct xvmc_conn *conn, bool reset);
 /* Consumes a reference of the socket */
 void xvmc_stream_close(struct sock *sk);
 int xvmc_stream_shutdown(struct socket *sock, int how);
+
+/* stream_parked.c: those that wait. What is below, with the lock held */
+extern spinlock_t xvmc_park_lock;		/* struct xvmc_park; BH-safe */
+extern struct list_head xvmc_parked;
+/* False: its guest has too many */
+bool xvmc_parked_add(struct xvmc_stream *stream);
+void xvmc_parked_hold(struct xvmc_stream *stream, u32 bytes);
+void xvmc_parked_del(struct xvmc_stream *stream);
+void xvmc_parked_replace(struct xvmc_stream *stream, struct xvmc_stream *old);
+struct xvmc_stream *xvmc_parked_find(const struct xvmc_guest *guest,
+				     const u32 *token);
 
 /* stream_park.c: callbacks of the engine. True: the connection was cut */
 void xvmc_park_cut(struct xvmc_conn *conn);

@@ -5,44 +5,41 @@
  * Implementation notes
  *
  * When a channel goes for a suspend, its streams are cut: each is "parked" in
- * a list here. Its connection is DEAD, its unread bytes are in private memory,
- * the socket stays ESTABLISHED: to a reader it is empty, to a writer full. When
- * a channel to the same guest is up, a new connection takes over what the old
- * one had and asks by RESUME, as the peer does; each end finds the stream by
- * its token and compares positions. The other one's RESUME is the answer to the
- * own one, in whichever order they come: if the peer's was first the new
- * connection is UP before the own one is sent, so that nothing that the peer
- * sends behind its own comes to a connection that is not. More is in
- * Documentation/migration.rst.
+ * the lists of stream_parked.c. Its connection is DEAD, its unread bytes are
+ * in private memory, the socket stays ESTABLISHED: to a reader it is empty, to
+ * a writer full. When a channel to the same guest is up, a new connection
+ * takes over what the old one had and asks by RESUME, as the peer does; each
+ * end finds the stream by its token and compares positions. The other one's
+ * RESUME is the answer to the own one, in whichever order they come: if the
+ * peer's was first the new connection is UP before the own one is sent, so
+ * that nothing that the peer sends behind its own comes to a connection that
+ * is not. More is in Documentation/migration.rst.
  *
- * A stream is in the list from the cut until it is UP again or is lost, first
- * with its old connection, then with the new one. The list holds a reference.
+ * A stream is in them from the cut until it is UP again or is lost, first with
+ * its old connection, then with the new one. They hold a reference.
  *
  * Contexts. What can wait for a reader in a page fault, and what takes the
  * socket's lock, is done by the connection's own work, as the engine's meet
- * callback; everybody else changes words under park_lock and calls for it.
+ * callback; everybody else changes words under xvmc_park_lock and calls for it.
  *
  * Locks, outermost first: rx.mutex of the old connection, the socket's, then
- * park_lock, which is BH-safe; inside it a channel's and a connection's.
+ * xvmc_park_lock, which is BH-safe; inside it a channel's and a connection's.
  */
 #include <linux/net.h>
 #include <linux/slab.h>
 #include "fault.h"
+#include "guest.h"
 #include "peer.h"
 #include "stats.h"
 #include "stream.h"
 #include "trace.h"
 #include "xenvmc_priv.h"
 
-#define PARK_MAX	4096			/* of one guest */
-#define PARK_MAX_BYTES	(20U << 20)		/* of one guest, unread */
 #define PARK_TICK	HZ
 #define PARK_ANSWER	(30 * HZ)		/* for the peer's RESUME */
 
 static void park_tick(struct work_struct *work);
 
-static LIST_HEAD(parked);
-static DEFINE_SPINLOCK(park_lock);		/* the list, struct xvmc_park */
 static DECLARE_DELAYED_WORK(park_work, park_tick);
 
 static void park_trace(const struct xvmc_stream *stream, const char *what)
@@ -53,7 +50,7 @@ static void park_trace(const struct xvmc_stream *stream, const char *what)
 
 static bool park_is_listed(const struct xvmc_stream *stream)
 {
-	lockdep_assert_held(&park_lock);
+	lockdep_assert_held(&xvmc_park_lock);
 	return !list_empty(&stream->park.node);
 }
 
@@ -68,13 +65,13 @@ static void park_refuse(struct xvmc_chan *chan, u32 peer_id)
 	xvmc_chan_answer(chan, XVMC_MSG_REFUSE, peer_id, ECONNRESET);
 }
 
-/* Who has asked already is told. The caller puts the list's reference */
+/* Who has asked already is told. The caller puts the lists' reference */
 static void park_unlist(struct xvmc_stream *stream)
 {
 	struct xvmc_park *park = &stream->park;
 
-	lockdep_assert_held(&park_lock);
-	list_del_init(&park->node);
+	lockdep_assert_held(&xvmc_park_lock);
+	xvmc_parked_del(stream);
 	if (!park->next)
 		return;
 	if (park->heard)
@@ -83,46 +80,27 @@ static void park_unlist(struct xvmc_stream *stream)
 	park->next = NULL;
 }
 
+/* Who has no uuid is not the same guest for certain */
+static bool park_knows(const struct xvmc_chan *chan)
+{
+	return chan->ops == &xvmc_loop_ops || chan->guest->uuid[0];
+}
+
 /* Are both ends of @chan those of the stream? dom0 attests the uuid */
 static bool park_fits(const struct xvmc_stream *stream,
 		      const struct xvmc_chan *chan)
 {
-	const struct xvmc_chan *old = stream->conn.chan;
-
-	if (old->ops != chan->ops || strcmp(old->uuid, chan->uuid))
-		return false;
-	if (chan->ops == &xvmc_loop_ops)
-		return stream->park.passive == xvmc_loop_is_passive(chan);
-	return chan->uuid[0];
+	return stream->conn.chan->guest == chan->guest && park_knows(chan);
 }
 
 /* ---- the channel goes --------------------------------------------------- */
-
-/* What one guest can make us keep is bounded, its unread bytes are as well */
-static bool park_has_room(const struct xvmc_stream *stream)
-{
-	const struct xvmc_stream *other;
-	u32 n = 0;
-	u64 bytes = 0;
-
-	lockdep_assert_held(&park_lock);
-	list_for_each_entry(other, &parked, park.node) {
-		if (other->conn.chan->ops != stream->conn.chan->ops ||
-		    strcmp(other->conn.chan->uuid, stream->conn.chan->uuid))
-			continue;
-		n++;
-		bytes += READ_ONCE(other->conn.rx.spill) ?
-			 READ_ONCE(other->conn.rx.spill_len) : 0;
-	}
-	return n < PARK_MAX && bytes < PARK_MAX_BYTES;
-}
 
 /* Where it can go on. Its work finds out what is in the way */
 static void park_offer(struct xvmc_stream *stream, struct xvmc_chan *chan)
 {
 	struct xvmc_park *park = &stream->park;
 
-	lockdep_assert_held(&park_lock);
+	lockdep_assert_held(&xvmc_park_lock);
 	if (stream->conn.chan == chan)
 		return;
 	if (park->next != chan) {
@@ -152,30 +130,29 @@ static void park_look(struct xvmc_stream *stream)
 		chan = xvmc_peer_chan_by_uuid(old->uuid);
 	if (!chan)
 		return;
-	spin_lock_bh(&park_lock);
+	spin_lock_bh(&xvmc_park_lock);
 	if (park_is_listed(stream) && park_fits(stream, chan) &&
 	    READ_ONCE(chan->state) == XVMC_CHAN_UP)
 		park_offer(stream, chan);
-	spin_unlock_bh(&park_lock);
+	spin_unlock_bh(&xvmc_park_lock);
 	xvmc_chan_put(chan);
 }
 
 /* Kept? The program may have closed it, and wants the peer to know, or not */
 static bool park_enlist(struct xvmc_stream *stream, bool *full)
 {
-	lockdep_assert_held(&park_lock);
+	lockdep_assert_held(&xvmc_park_lock);
 	/* Resumed, and cut before anybody was told */
 	if (park_is_listed(stream))
 		return true;
 	if (stream->park.reset)
 		return false;
-	*full = !park_has_room(stream);
+	*full = !xvmc_parked_add(stream);
 	if (*full)
 		return false;
 	xvmc_conn_hold(&stream->conn);
 	stream->park.since = jiffies;
 	stream->park.over = 0;
-	list_add_tail(&stream->park.node, &parked);
 	return true;
 }
 
@@ -192,11 +169,11 @@ void xvmc_park_cut(struct xvmc_conn *conn)
 
 	if (!READ_ONCE(xvmc_net(sock_net(conn->sk))->park_s) ||
 	    !memchr_inv(stream->park.token, 0, sizeof(stream->park.token)) ||
-	    !park_fits(stream, conn->chan))
+	    !park_knows(conn->chan))
 		return;
-	spin_lock_bh(&park_lock);
+	spin_lock_bh(&xvmc_park_lock);
 	kept = park_enlist(stream, &full);
-	spin_unlock_bh(&park_lock);
+	spin_unlock_bh(&xvmc_park_lock);
 	if (full)
 		xvmc_stat_inc(XVMC_STAT_PARK_FULL);
 	if (!kept)
@@ -217,11 +194,12 @@ void xvmc_park_met(struct xvmc_chan *chan)
 {
 	struct xvmc_stream *stream;
 
-	spin_lock_bh(&park_lock);
-	list_for_each_entry(stream, &parked, park.node)
-		if (park_fits(stream, chan))
-			park_offer(stream, chan);
-	spin_unlock_bh(&park_lock);
+	if (!park_knows(chan))
+		return;
+	spin_lock_bh(&xvmc_park_lock);
+	list_for_each_entry(stream, &chan->guest->parked, park.guest_node)
+		park_offer(stream, chan);
+	spin_unlock_bh(&xvmc_park_lock);
 }
 
 /* ---- it is lost --------------------------------------------------------- */
@@ -233,11 +211,11 @@ static void park_lose(struct xvmc_stream *stream, enum xvmc_stat stat)
 	struct sock *sk = conn->sk;
 	bool listed;
 
-	spin_lock_bh(&park_lock);
+	spin_lock_bh(&xvmc_park_lock);
 	listed = park_is_listed(stream);
 	if (listed)
 		park_unlist(stream);
-	spin_unlock_bh(&park_lock);
+	spin_unlock_bh(&xvmc_park_lock);
 	if (!listed)
 		return;
 	xvmc_stat_inc(stat);
@@ -256,8 +234,8 @@ static void park_tick(struct work_struct *work)
 	bool again;
 	u32 wait;
 
-	spin_lock_bh(&park_lock);
-	list_for_each_entry(stream, &parked, park.node) {
+	spin_lock_bh(&xvmc_park_lock);
+	list_for_each_entry(stream, &xvmc_parked, park.node) {
 		wait = READ_ONCE(xvmc_net(sock_net(stream->conn.sk))->park_s);
 		/* A new connection has a timer of its own */
 		if (!park_is_dead(stream) ||
@@ -266,8 +244,8 @@ static void park_tick(struct work_struct *work)
 		stream->park.over = XVMC_STAT_PARK_EXPIRED;
 		xvmc_conn_meet(&stream->conn);
 	}
-	again = !list_empty(&parked);
-	spin_unlock_bh(&park_lock);
+	again = !list_empty(&xvmc_parked);
+	spin_unlock_bh(&xvmc_park_lock);
 	if (again)
 		queue_delayed_work(xvmc_wq, &park_work, PARK_TICK);
 }
@@ -307,12 +285,12 @@ static struct xvmc_stream *park_conn_new(const struct xvmc_stream *old,
 	return ERR_PTR(err);
 }
 
-/* The place in the list, with what is known of the peer and the program */
+/* The place in the lists, with what is known of the peer and the program */
 static void park_replace(struct xvmc_stream *stream, struct xvmc_stream *old)
 {
 	struct xvmc_park *park = &stream->park;
 
-	lockdep_assert_held(&park_lock);
+	lockdep_assert_held(&xvmc_park_lock);
 	park->since = old->park.since;
 	park->closed = old->park.closed;
 	park->reset = old->park.reset;
@@ -322,7 +300,7 @@ static void park_replace(struct xvmc_stream *stream, struct xvmc_stream *old)
 	park->theirs = old->park.theirs;
 	old->park.next = NULL;
 	xvmc_conn_hold(&stream->conn);
-	list_replace_init(&old->park.node, &park->node);
+	xvmc_parked_replace(stream, old);
 }
 
 /* Positions; the end of a stream counts as a byte */
@@ -355,11 +333,11 @@ static bool park_swap_locked(struct xvmc_stream *stream,
 	bool mine = xvmc_stream_conn_locked(sk) == &old->conn;
 	bool ok;
 
-	spin_lock_bh(&park_lock);
+	spin_lock_bh(&xvmc_park_lock);
 	ok = park_is_listed(old) && (mine || old->park.closed);
 	if (ok)
 		park_replace(stream, old);
-	spin_unlock_bh(&park_lock);
+	spin_unlock_bh(&xvmc_park_lock);
 	if (!ok)
 		return false;
 	park_set_positions(stream, &old->conn);
@@ -376,7 +354,7 @@ static bool park_swap_locked(struct xvmc_stream *stream,
 	return true;
 }
 
-/* Puts the references of the old one if it did: the list's, the socket's */
+/* Puts the references of the old one if it did: the lists', the socket's */
 static bool park_swap(struct xvmc_stream *stream, struct xvmc_stream *old)
 {
 	struct sock *sk = old->conn.sk;
@@ -421,7 +399,7 @@ static void park_answer(struct xvmc_stream *stream,
 }
 
 /*
- * Asks, or answers what came for this channel already. Under park_lock, so that
+ * Asks, or answers what came for this channel already. Under the lock, so that
  * the peer's RESUME comes in front of this, or is an answer. Returns 0 or why
  * it does not go on.
  */
@@ -431,7 +409,7 @@ static u32 park_say(struct xvmc_stream *stream, unsigned long timeout)
 	bool heard = false, lost;
 	u32 why = EBADMSG;
 
-	lockdep_assert_held(&park_lock);
+	lockdep_assert_held(&xvmc_park_lock);
 	if (park->next == stream->conn.chan) {
 		heard = park->heard;
 		xvmc_chan_put(park->next);
@@ -460,9 +438,9 @@ static void park_ask(struct xvmc_stream *stream)
 
 	park_trace(stream, "asks");
 	left = stream->park.since + READ_ONCE(xnet->park_s) * HZ - jiffies;
-	spin_lock_bh(&park_lock);
+	spin_lock_bh(&xvmc_park_lock);
 	why = park_say(stream, clamp(left, 1L, (long)PARK_ANSWER));
-	spin_unlock_bh(&park_lock);
+	spin_unlock_bh(&xvmc_park_lock);
 	if (why)
 		xvmc_park_refused(&stream->conn, why);
 }
@@ -494,7 +472,7 @@ static struct xvmc_chan *park_get_next(struct xvmc_stream *stream)
 {
 	struct xvmc_chan *chan = NULL;
 
-	spin_lock_bh(&park_lock);
+	spin_lock_bh(&xvmc_park_lock);
 	if (park_is_listed(stream) && park_is_dead(stream) &&
 	    READ_ONCE(stream->conn.tx.closed) &&
 	    !READ_ONCE(stream->conn.rx.torn) &&
@@ -502,7 +480,7 @@ static struct xvmc_chan *park_get_next(struct xvmc_stream *stream)
 		chan = stream->park.next;
 	if (chan)
 		xvmc_chan_hold(chan);
-	spin_unlock_bh(&park_lock);
+	spin_unlock_bh(&xvmc_park_lock);
 	return chan;
 }
 
@@ -518,12 +496,14 @@ void xvmc_park_meet(struct xvmc_conn *conn)
 	struct xvmc_chan *chan;
 	u32 over;
 
-	spin_lock_bh(&park_lock);
+	spin_lock_bh(&xvmc_park_lock);
 	over = park_is_dead(stream) ? stream->park.over : 0;
+	if (park_is_dead(stream) && park_is_listed(stream))
+		xvmc_parked_hold(stream, xvmc_rx_saved(conn));
 	/* Also if nobody was told of its end: the program had closed it */
 	if (park_is_dead(stream) && READ_ONCE(conn->rx.torn))
 		over = XVMC_STAT_PARK_TORN;
-	spin_unlock_bh(&park_lock);
+	spin_unlock_bh(&xvmc_park_lock);
 	if (over) {
 		park_lose(stream, over);
 		return;
@@ -533,19 +513,6 @@ void xvmc_park_meet(struct xvmc_conn *conn)
 		return;
 	park_resume(stream, chan);
 	xvmc_chan_put(chan);
-}
-
-static struct xvmc_stream *park_find(const struct xvmc_chan *chan,
-				     const struct xvmc_msg_resume *msg)
-{
-	struct xvmc_stream *stream;
-
-	lockdep_assert_held(&park_lock);
-	list_for_each_entry(stream, &parked, park.node)
-		if (!memcmp(stream->park.token, msg->token,
-			    sizeof(msg->token)) && park_fits(stream, chan))
-			return stream;
-	return NULL;
 }
 
 /* It waits for the answer, if only to end */
@@ -568,11 +535,12 @@ static bool park_has_asked(const struct xvmc_stream *stream,
 void xvmc_stream_resumed(struct xvmc_chan *chan,
 			 const struct xvmc_msg_resume *msg)
 {
+	struct xvmc_stream *stream = NULL;
 	bool asked = false, takes = false;
-	struct xvmc_stream *stream;
 
-	spin_lock_bh(&park_lock);
-	stream = park_find(chan, msg);
+	spin_lock_bh(&xvmc_park_lock);
+	if (park_knows(chan))
+		stream = xvmc_parked_find(chan->guest, msg->token);
 	if (stream)
 		asked = park_has_asked(stream, chan);
 	if (asked) {
@@ -585,7 +553,7 @@ void xvmc_stream_resumed(struct xvmc_chan *chan,
 		stream->park.heard = true;
 		stream->park.theirs = *msg;
 	}
-	spin_unlock_bh(&park_lock);
+	spin_unlock_bh(&xvmc_park_lock);
 	if (!asked && !takes)
 		park_refuse(chan, msg->conn);
 	if (!asked)
@@ -608,14 +576,14 @@ bool xvmc_park_opened(struct xvmc_conn *conn)
 	struct xvmc_stream *stream = xvmc_to_stream(conn);
 	bool listed, closed, reset;
 
-	spin_lock_bh(&park_lock);
+	spin_lock_bh(&xvmc_park_lock);
 	/* Cut again, it stays where it is */
 	listed = park_is_listed(stream) && !READ_ONCE(conn->cut);
 	if (listed)
 		park_unlist(stream);
 	closed = stream->park.closed;
 	reset = stream->park.reset;
-	spin_unlock_bh(&park_lock);
+	spin_unlock_bh(&xvmc_park_lock);
 	if (!listed)
 		return conn->resumes;
 	xvmc_stat_inc(XVMC_STAT_CONN_RESUMED);
@@ -673,9 +641,9 @@ bool xvmc_park_down(struct xvmc_conn *conn)
 		return false;
 	if (READ_ONCE(conn->rx.torn))
 		park_lose(stream, XVMC_STAT_PARK_TORN);
-	spin_lock_bh(&park_lock);
+	spin_lock_bh(&xvmc_park_lock);
 	cut = park_is_listed(stream);
-	spin_unlock_bh(&park_lock);
+	spin_unlock_bh(&xvmc_park_lock);
 	/* It may have been in the way of going on that this had not run yet */
 	if (cut)
 		xvmc_conn_meet(conn);
@@ -695,7 +663,7 @@ bool xvmc_park_close(struct xvmc_stream *stream, bool reset)
 {
 	bool listed, drop;
 
-	spin_lock_bh(&park_lock);
+	spin_lock_bh(&xvmc_park_lock);
 	/* Also for who cuts it a moment later */
 	stream->park.closed = true;
 	stream->park.reset |= reset;
@@ -705,7 +673,7 @@ bool xvmc_park_close(struct xvmc_stream *stream, bool reset)
 		park_unlist(stream);
 	else if (listed)
 		xvmc_conn_meet(&stream->conn);
-	spin_unlock_bh(&park_lock);
+	spin_unlock_bh(&xvmc_park_lock);
 	if (drop)
 		xvmc_conn_put(&stream->conn);
 	return listed && !drop;
@@ -723,30 +691,6 @@ bool xvmc_park_is_cut(const struct xvmc_conn *conn)
 
 	stream = container_of(conn, struct xvmc_stream, conn);
 	return !list_empty_careful(&stream->park.node) && park_is_dead(stream);
-}
-
-/**
- * xvmc_park_get() - one of those that wait for their peer
- * @n: number, from 0
- *
- * Context: any.
- * Return: the connection with a reference, or NULL.
- */
-struct xvmc_conn *xvmc_park_get(unsigned long n)
-{
-	struct xvmc_stream *stream;
-	struct xvmc_conn *conn = NULL;
-
-	spin_lock_bh(&park_lock);
-	list_for_each_entry(stream, &parked, park.node) {
-		if (!park_is_dead(stream) || n--)
-			continue;
-		conn = &stream->conn;
-		xvmc_conn_hold(conn);
-		break;
-	}
-	spin_unlock_bh(&park_lock);
-	return conn;
 }
 
 /**

@@ -332,13 +332,13 @@ void xvmc_loop_suspend(void)
 
 /**
  * xvmc_loop_is_passive() - is it the end that listens?
- * @chan: channel of the loopback
+ * @peer: any
  *
  * Context: Any context.
  */
-bool xvmc_loop_is_passive(const struct xvmc_chan *chan)
+bool xvmc_loop_is_passive(const struct xvmc_peer *peer)
 {
-	return chan->peer == READ_ONCE(loop_ends[1].peer);
+	return peer == READ_ONCE(loop_ends[1].peer);
 }
 
 /**

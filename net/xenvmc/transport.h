@@ -82,7 +82,7 @@ void xvmc_loop_exit(void);
 void xvmc_loop_suspend(void);
 /* The end that connects (passive false) or listens. Returns a reference */
 struct xvmc_chan *xvmc_loop_chan_get(bool passive);
-bool xvmc_loop_is_passive(const struct xvmc_chan *chan);
+bool xvmc_loop_is_passive(const struct xvmc_peer *peer);
 
 #ifdef CONFIG_XEN
 extern const struct xvmc_transport_ops xvmc_xen_ops;
