@@ -227,7 +227,7 @@ static void park_lose(struct xvmc_stream *stream, enum xvmc_stat stat)
 	xvmc_conn_put(conn);
 }
 
-/* Those whose guest does not come back in time */
+/* Late ones are lost; those that lacked memory try again */
 static void park_tick(struct work_struct *work)
 {
 	struct xvmc_stream *stream;
@@ -238,10 +238,12 @@ static void park_tick(struct work_struct *work)
 	list_for_each_entry(stream, &xvmc_parked, park.node) {
 		wait = READ_ONCE(xvmc_net(sock_net(stream->conn.sk))->park_s);
 		/* A new connection has a timer of its own */
-		if (!park_is_dead(stream) ||
-		    time_before(jiffies, stream->park.since + wait * HZ))
+		if (!park_is_dead(stream))
 			continue;
-		stream->park.over = XVMC_STAT_PARK_EXPIRED;
+		if (time_after_eq(jiffies, stream->park.since + wait * HZ))
+			stream->park.over = XVMC_STAT_PARK_EXPIRED;
+		else if (!stream->park.next)
+			continue;
 		xvmc_conn_meet(&stream->conn);
 	}
 	again = !list_empty(&xvmc_parked);
@@ -451,10 +453,10 @@ static void park_resume(struct xvmc_stream *old, struct xvmc_chan *chan)
 	struct xvmc_stream *stream;
 
 	stream = park_conn_new(old, chan);
-	if (PTR_ERR_OR_ZERO(stream) == -ENETDOWN)
-		return;
 	if (IS_ERR(stream)) {
-		park_lose(old, XVMC_STAT_PARK_NO_MEMORY);
+		/* Without memory it keeps its place: see park_tick() */
+		if (PTR_ERR(stream) != -ENETDOWN)
+			xvmc_stat_inc(XVMC_STAT_PARK_NO_MEMORY);
 		return;
 	}
 	if (park_swap(stream, old))

@@ -508,6 +508,28 @@ def connections_made_at_the_moment():
     listener.close()
 
 
+@case
+def memory_is_short_for_a_moment():
+    """At either end, for the connection that goes on: another one is tried."""
+    client, server = connect()
+    ways = Way(client, server, 11), Way(server, client, 12)
+    for nth in (1, 2):
+        told = Counters()
+        for way in ways:
+            way.send(3000)
+        channel(SUSPENDED)
+        walk.arm(nth, "resume")
+        channel(THERE)
+        is_up(1)
+        walk.arm(0)
+        for way in ways:
+            way.catch_up()
+        told.check(park_no_memory=1, conn_parked=2, conn_resumed=2)
+    client.close()
+    check(server.recv(1) == b"", "the end of the stream")
+    server.close()
+
+
 # ---- what does not go on ---------------------------------------------------
 
 @case
