@@ -255,22 +255,24 @@ static void conn_act(struct xvmc_conn *conn, u16 actions)
 		conn_free_id(conn);
 }
 
-/* Counts and tells; the reason of a stream's end is an errno, and not told */
+/* Counts, tells; the errno of a stream's end is not told. @kept: none yet */
 static void conn_note(struct xvmc_conn *conn, u8 old,
-		      const struct xvmc_fsm_step *step, u32 why)
+		      const struct xvmc_fsm_step *step, u32 why, bool kept)
 {
 	bool tcp = conn->ops->tcp;
+	const char *up = tcp ? "moved" : conn->resumes ? "resumed" : "opened";
 
 	if (step->state != old)
 		trace_xenvmc_conn_state(conn->chan->peer->domid, conn->id, tcp,
 					old, step->state, why);
 	if (old < XVMC_CONN_UP && step->state == XVMC_CONN_UP) {
 		xvmc_stat_inc(XVMC_STAT_CONN_OPENED);
-		xvmc_event_conn(conn, tcp ? "moved" : "opened", 0);
+		xvmc_event_conn(conn, up, 0);
 	}
 	if (old == XVMC_CONN_UP && step->state > XVMC_CONN_UP) {
 		xvmc_stat_inc(XVMC_STAT_CONN_CLOSED);
-		xvmc_event_conn(conn, "closed", tcp ? why : 0);
+		xvmc_event_conn(conn, kept ? "parked" : "closed",
+				tcp ? why : 0);
 	}
 	if (step->actions & XVMC_CACT_TELL_NO)
 		xvmc_stat_inc(XVMC_STAT_CONN_REFUSED);
@@ -298,7 +300,7 @@ static struct xvmc_fsm_step conn_event(struct xvmc_conn *conn, u8 event,
 				       u32 why, u32 peer_id)
 {
 	struct xvmc_fsm_step step;
-	bool cut;
+	bool cut, kept;
 	u8 old;
 
 	spin_lock_bh(&conn->lock);
@@ -319,9 +321,8 @@ static struct xvmc_fsm_step conn_event(struct xvmc_conn *conn, u8 event,
 		conn->why = why;
 	spin_unlock_bh(&conn->lock);
 
-	if (cut)
-		conn->ops->cut(conn);
-	conn_note(conn, old, &step, why);
+	kept = cut && conn->ops->cut(conn);
+	conn_note(conn, old, &step, why, kept);
 	conn_act(conn, step.actions);
 	return step;
 }

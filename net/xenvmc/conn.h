@@ -68,7 +68,8 @@ struct xvmc_conn_info {
  *	Process context
  * @cut: optional: the channel goes for a suspend, under a connection that is UP
  *	or that the peer may not know to be LEFT. down() follows if it was
- *	UP, with EAGAIN. Process context, nothing held
+ *	UP, with EAGAIN. True: it waits for the peer, and the door tells what
+ *	becomes of it. Process context, nothing held
  * @meet: optional: xvmc_conn_meet() was called, or a cut connection has given
  *	its ring back. Process context, also after the door has left
  * @no_ring: optional: there is no ring for the receiving direction now; one
@@ -90,7 +91,7 @@ struct xvmc_conn_ops {
 	void (*down)(struct xvmc_conn *conn, u32 why);
 	void (*tx_lent)(struct xvmc_conn *conn);
 	void (*recalled)(struct xvmc_conn *conn, u32 why);
-	void (*cut)(struct xvmc_conn *conn);
+	bool (*cut)(struct xvmc_conn *conn);
 	void (*meet)(struct xvmc_conn *conn);
 	void (*no_ring)(struct xvmc_conn *conn);
 	void (*data_ready)(struct xvmc_conn *conn);

@@ -174,7 +174,7 @@ static int event_put_conn(struct event *ev, struct xvmc_conn *conn,
 /**
  * xvmc_event_conn() - something has happened to a connection
  * @conn: connection
- * @what: "opened", "moved", "fallback" or "closed"
+ * @what: "opened", "moved", "fallback", "parked", "resumed" or "closed"
  * @reason: &enum xenvmc_reason, or 0
  *
  * Context: any but hard interrupts; no lock of the connection.

@@ -120,7 +120,7 @@ struct xvmc_stream *xvmc_parked_find(const struct xvmc_guest *guest,
 				     const u32 *token);
 
 /* stream_park.c: callbacks of the engine. True: the connection was cut */
-void xvmc_park_cut(struct xvmc_conn *conn);
+bool xvmc_park_cut(struct xvmc_conn *conn);
 void xvmc_park_meet(struct xvmc_conn *conn);
 bool xvmc_park_opened(struct xvmc_conn *conn);
 bool xvmc_park_refused(struct xvmc_conn *conn, u32 why);

@@ -27,6 +27,7 @@
  */
 #include <linux/net.h>
 #include <linux/slab.h>
+#include "event.h"
 #include "fault.h"
 #include "guest.h"
 #include "peer.h"
@@ -161,8 +162,9 @@ static bool park_enlist(struct xvmc_stream *stream, bool *full)
  * @conn: connection
  *
  * Context: process, the channel's close work.
+ * Return: true if it waits from now on.
  */
-void xvmc_park_cut(struct xvmc_conn *conn)
+bool xvmc_park_cut(struct xvmc_conn *conn)
 {
 	struct xvmc_stream *stream = xvmc_to_stream(conn);
 	bool kept, full = false;
@@ -170,18 +172,19 @@ void xvmc_park_cut(struct xvmc_conn *conn)
 	if (!READ_ONCE(xvmc_net(sock_net(conn->sk))->park_s) ||
 	    !memchr_inv(stream->park.token, 0, sizeof(stream->park.token)) ||
 	    !park_knows(conn->chan))
-		return;
+		return false;
 	spin_lock_bh(&xvmc_park_lock);
 	kept = park_enlist(stream, &full);
 	spin_unlock_bh(&xvmc_park_lock);
 	if (full)
 		xvmc_stat_inc(XVMC_STAT_PARK_FULL);
 	if (!kept)
-		return;
+		return false;
 	xvmc_stat_inc(XVMC_STAT_CONN_PARKED);
 	park_trace(stream, "parked");
 	queue_delayed_work(xvmc_wq, &park_work, PARK_TICK);
 	park_look(stream);
+	return true;
 }
 
 /**
@@ -220,6 +223,7 @@ static void park_lose(struct xvmc_stream *stream, enum xvmc_stat stat)
 		return;
 	xvmc_stat_inc(stat);
 	park_trace(stream, xvmc_stat_name(stat));
+	xvmc_event_conn(conn, "closed", 0);
 	lock_sock(sk);
 	if (xvmc_stream_conn_locked(sk) == conn)
 		xvmc_stream_reset(sk, ECONNRESET);
@@ -676,8 +680,10 @@ bool xvmc_park_close(struct xvmc_stream *stream, bool reset)
 	else if (listed)
 		xvmc_conn_meet(&stream->conn);
 	spin_unlock_bh(&xvmc_park_lock);
-	if (drop)
+	if (drop) {
+		xvmc_event_conn(&stream->conn, "closed", 0);
 		xvmc_conn_put(&stream->conn);
+	}
 	return listed && !drop;
 }
 

@@ -26,6 +26,7 @@ sys.path += [os.path.join(HERE, "../faults"), os.path.join(HERE, "../hook")]
 # pylint: disable=wrong-import-position
 import walk  # noqa: E402
 from late import Task, Way, asleep  # noqa: E402
+from netlink_test import CONN_EVENT, EVENT, Listener, gaps  # noqa: E402
 from pair import Checker, check, pattern  # noqa: E402
 
 KNOB = "/sys/module/xenvmc/parameters/loopback"
@@ -528,6 +529,67 @@ def memory_is_short_for_a_moment():
     client.close()
     check(server.recv(1) == b"", "the end of the stream")
     server.close()
+
+
+class Events:
+    """What is told of streams from now on."""
+
+    def __init__(self):
+        self.listener = Listener()
+        self.found = []
+
+    def told(self):
+        return [body[EVENT][:-1].decode() for _, command, body in self.found
+                if command == CONN_EVENT]
+
+    def check(self, **wanted):
+        """So many of each, no other ones, and none was lost."""
+        count = sum(wanted.values())
+        until(lambda: self.found.extend(self.listener.events()) or
+              len(self.told()) >= count, f"{count} events", self.told)
+        told = self.told()
+        check({what: told.count(what) for what in told} == wanted, f"{told}")
+        check(gaps(self.found) == 0, "events were lost")
+        self.found = []
+
+
+@case
+def a_program_that_sees_nothing_is_said_to_see_nothing():
+    told = Events()
+    client, server = connect()
+    told.check(opened=2)
+    channel(SUSPENDED)
+    told.check(parked=2)
+    channel(THERE)
+    is_up(1)
+    told.check(resumed=2)
+    client.close()
+    server.close()
+    told.check(closed=2)
+
+
+@case
+def a_parked_stream_that_ends_is_said_to_end():
+    client, server = connect()
+    told = Events()
+    channel(SUSPENDED)
+    told.check(parked=2)
+    park_s(1)
+    until(lambda: states() == [], "nothing is parked")
+    told.check(closed=2)
+    park_s(900)
+    channel(THERE)
+    client.close()
+    server.close()
+    client, server = connect()
+    told.check(opened=2)
+    client.send(b"unread")
+    channel(SUSPENDED)
+    server.close()
+    told.check(parked=2, closed=1)
+    client.close()
+    channel(THERE)
+    told.check(closed=1)
 
 
 # ---- what does not go on ---------------------------------------------------

@@ -22,7 +22,7 @@ NETLINK_GENERIC, GENL_ID_CTRL, CTRL_CMD_GETFAMILY = 16, 16, 3
 CTRL_ATTR_FAMILY_ID, CTRL_ATTR_FAMILY_NAME, CTRL_ATTR_VERSION = 1, 2, 3
 CTRL_ATTR_MCAST_GROUPS, NETLINK_ADD_MEMBERSHIP, SO_RCVBUFFORCE = 7, 1, 33
 PEER_GET, CONN_GET, STAT_GET, HOOK_GET, HOOK_SET = 1, 2, 3, 4, 5
-CONN_EVENT, HOOK_EVENT = 7, 8
+PEER_EVENT, CONN_EVENT, HOOK_EVENT = 6, 7, 8
 ENABLED, LOOPBACK, LOADED, FAMILY, HOOK_SEQ = 1, 2, 3, 4, 7
 AF_XENVMC, SELF = 19, 0x7ff0
 CLONE_NEWNET, CLONE_NEWUSER = 0x40000000, 0x10000000
@@ -183,6 +183,8 @@ class Streams:
 # Of enum xenvmc_attr_conn
 ID, DOMID, KIND, STATE, SPORT, DPORT, INO = 1, 2, 3, 4, 7, 8, 13
 CONN_SEQ, EVENT = 23, 24
+# That has the number of an event, by command; 12 is of enum xenvmc_attr_peer
+SEQ = {PEER_EVENT: 12, CONN_EVENT: CONN_SEQ, HOOK_EVENT: HOOK_SEQ}
 
 
 class Listener:
@@ -216,7 +218,7 @@ class Listener:
                 self.overrun += 1
                 continue
             body = dict(attrs(data[20:]))
-            seq = body[HOOK_SEQ if data[16] == HOOK_EVENT else CONN_SEQ]
+            seq = body[SEQ[data[16]]]
             found.append((struct.unpack("I", seq)[0], data[16], body))
 
 
