@@ -47,7 +47,7 @@ TESTS = (
     ("switch", 1500, ["switch"]),
     ("late", 900, ["late"]),
     ("park", 600, ["park"]),
-    ("hostile", 900, ["hostile"]),
+    ("hostile", 1500, ["hostile"]),
     ("kernel", 900, ["kernel"]),
     ("model", 600, ["model", "20"]),
     ("faults", 400, ["faults", "load", "netns", "stream"]),
