@@ -99,6 +99,8 @@ void set_timeout(int fd, int option, long ms);
 int64_t now_ms(void);
 void write_all(int fd, const void *buf, size_t len);
 void read_all(int fd, void *buf, size_t len);
+void reads(int fd, const char *want);
+void flow_on(const int fd[2]);
 void read_eof(int fd);
 size_t fill(int fd);
 void drain(int fd, size_t len);

@@ -23,27 +23,6 @@ static void set(int fd, int level, int option, int value)
 	OK(setsockopt(fd, level, option, &value, sizeof(value)));
 }
 
-static void reads(int fd, const char *want)
-{
-	char buf[64];
-
-	read_all(fd, buf, strlen(want));
-	ck_assert_mem_eq(buf, want, strlen(want));
-}
-
-/* Bytes flow both ways, also once the connection has moved, if it can */
-static void flows(const int fd[2])
-{
-	int i;
-
-	for (i = 0; i < 20; i++) {
-		write_all(fd[0], "there", 5);
-		reads(fd[1], "there");
-		write_all(fd[1], "back", 4);
-		reads(fd[0], "back");
-	}
-}
-
 /* ---- descriptors -------------------------------------------------------- */
 
 static void pass(int by, int fd)
@@ -126,7 +105,7 @@ START_TEST(descriptor_under_way_holds_the_socket)
 	ck_assert_int_eq(poll_for(fd[0], POLLIN, QUIET), 0);
 	fd[1] = take(by[1]);
 	reads(fd[1], "kept");
-	flows(fd);
+	flow_on(fd);
 	/* Nobody takes it any more */
 	pass(by[0], fd[1]);
 	close(fd[1]);
@@ -318,7 +297,7 @@ START_TEST(reuseport_listeners_share)
 		OK(poll(pfd, 2, -1));
 		got[!pfd[0].revents]++;
 		fd[1] = OK(accept(pfd[!pfd[0].revents].fd, NULL, NULL));
-		flows(fd);
+		flow_on(fd);
 		close(fd[0]);
 		close(fd[1]);
 	}
@@ -341,7 +320,7 @@ START_TEST(bound_to_a_device_ok)
 	OK(setsockopt(fd[0], SOL_SOCKET, SO_BINDTODEVICE, "lo", 2));
 	OK(connect(fd[0], &addr.sa, ADDR_LEN));
 	fd[1] = OK(accept(listener, NULL, NULL));
-	flows(fd);
+	flow_on(fd);
 }
 END_TEST
 
@@ -356,7 +335,7 @@ START_TEST(deferred_accept_waits_for_bytes)
 	write_all(fd[0], "first", 5);
 	fd[1] = OK(accept(listener, NULL, NULL));
 	reads(fd[1], "first");
-	flows(fd);
+	flow_on(fd);
 }
 END_TEST
 
@@ -395,7 +374,7 @@ START_TEST(fast_open_carries_bytes)
 				   &addr.sa, ADDR_LEN)), 10);
 	fd[1] = OK(accept(listener, NULL, NULL));
 	reads(fd[1], "in the SYN");
-	flows(fd);
+	flow_on(fd);
 }
 END_TEST
 
@@ -412,7 +391,7 @@ START_TEST(fast_open_by_connect)
 		write_all(fd[0], "in the SYN", 10);
 		fd[1] = OK(accept(listener, NULL, NULL));
 		reads(fd[1], "in the SYN");
-		flows(fd);
+		flow_on(fd);
 		close(fd[0]);
 		close(fd[1]);
 	}
@@ -430,7 +409,7 @@ START_TEST(connects_to_itself)
 	addr = addr_of(fd[0]);
 	OK(connect(fd[0], &addr.sa, ADDR_LEN));
 	fd[1] = fd[0];
-	flows(fd);
+	flow_on(fd);
 	OK(shutdown(fd[0], SHUT_WR));
 	read_eof(fd[0]);
 }
@@ -457,7 +436,7 @@ START_TEST(mptcp_is_left_alone)
 	fd[0] = OK(socket(variant->family, SOCK_STREAM, IPPROTO_MPTCP));
 	OK(connect(fd[0], &addr.sa, ADDR_LEN));
 	fd[1] = OK(accept(listener, NULL, NULL));
-	flows(fd);
+	flow_on(fd);
 }
 END_TEST
 
@@ -478,7 +457,7 @@ START_TEST(info_counts_all_bytes)
 	int fd[2], end;
 
 	sock_pair(fd);
-	flows(fd);
+	flow_on(fd);
 	for (end = 0; end < 2; end++)
 		info_of(fd[end], &before[end]);
 	write_all(fd[0], buf, sizeof(buf));
@@ -546,7 +525,7 @@ START_TEST(proc_shows_the_connection)
 	int fd[2], end;
 
 	sock_pair(fd);
-	flows(fd);
+	flow_on(fd);
 	for (end = 0; end < 2; end++) {
 		ck_assert(proc_finds(fd[end], &state, &inode));
 		ck_assert_uint_eq(state, 1);
@@ -575,7 +554,7 @@ START_TEST(ioctls_of_a_connection)
 	int fd[2], on = 1, me = getpid();
 
 	sock_pair(fd);
-	flows(fd);
+	flow_on(fd);
 	ck_assert_int_eq(asked(fd[0], SIOCOUTQNSD), 0);
 	FAILS(ioctl(fd[0], SIOCGSTAMP, &tv), ENOENT);
 	OK(ioctl(fd[0], SIOCSPGRP, &me));
@@ -602,12 +581,12 @@ START_TEST(not_sent_low_water_mark)
 	sock_pair(fd);
 	set(fd[0], IPPROTO_TCP, TCP_NOTSENT_LOWAT, 1);
 	ck_assert_int_eq(poll_for(fd[0], POLLOUT, 0), POLLOUT);
-	flows(fd);
+	flow_on(fd);
 	sum = fill(fd[0]);
 	ck_assert_int_eq(poll_for(fd[0], POLLOUT, 0), 0);
 	drain(fd[1], sum);
 	wait_for(fd[0], POLLOUT);
-	flows(fd);
+	flow_on(fd);
 }
 END_TEST
 
@@ -618,14 +597,14 @@ START_TEST(small_buffers_are_limits)
 	int fd[2];
 
 	sock_pair(fd);
-	flows(fd);
+	flow_on(fd);
 	set(fd[1], SOL_SOCKET, SO_RCVBUF, 4096);
 	set(fd[0], SOL_SOCKET, SO_SNDBUF, 4096);
-	flows(fd);
+	flow_on(fd);
 	sum = fill(fd[0]);
 	ck_assert_msg(sum < 300000, "%zu bytes were under way", sum);
 	drain(fd[1], sum);
-	flows(fd);
+	flow_on(fd);
 }
 END_TEST
 
@@ -639,11 +618,11 @@ START_TEST(small_buffers_of_a_listener_are_limits)
 	set(fd[0], SOL_SOCKET, SO_SNDBUF, 4096);
 	OK(connect(fd[0], &addr.sa, ADDR_LEN));
 	fd[1] = OK(accept(listener, NULL, NULL));
-	flows(fd);
+	flow_on(fd);
 	sum = fill(fd[0]);
 	ck_assert_msg(sum < 50000, "%zu bytes were under way", sum);
 	drain(fd[1], sum);
-	flows(fd);
+	flow_on(fd);
 }
 END_TEST
 
@@ -662,7 +641,7 @@ START_TEST(keepalive_notices_a_dead_path)
 
 	own_network();
 	sock_pair(fd);
-	flows(fd);
+	flow_on(fd);
 	set(fd[0], IPPROTO_TCP, TCP_KEEPIDLE, 1);
 	set(fd[0], IPPROTO_TCP, TCP_KEEPINTVL, 1);
 	set(fd[0], IPPROTO_TCP, TCP_KEEPCNT, 1);
@@ -683,7 +662,7 @@ START_TEST(user_timeout_notices_a_dead_path)
 	own_network();
 	sock_pair(fd);
 	set(fd[0], IPPROTO_TCP, TCP_USER_TIMEOUT, 500);
-	flows(fd);
+	flow_on(fd);
 	lo_up(false);
 	write_all(fd[0], "x", 1);
 	FAILS(recv(fd[0], &byte, 1, 0), dead_path_error());
@@ -699,7 +678,7 @@ START_TEST(user_timeout_notices_a_full_peer)
 
 	sock_pair(fd);
 	set(fd[0], IPPROTO_TCP, TCP_USER_TIMEOUT, 500);
-	flows(fd);
+	flow_on(fd);
 	job.fd = fd[0];
 	job_write(&job);
 	ck_assert_int_eq(job.error, ETIMEDOUT);

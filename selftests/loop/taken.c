@@ -121,26 +121,6 @@ static void detach(int target, int prog, uint32_t type)
 	OK(bpf(BPF_PROG_DETACH, &attr));
 }
 
-static void reads(int fd, const char *want)
-{
-	char buf[64];
-
-	read_all(fd, buf, strlen(want));
-	ck_assert_mem_eq(buf, want, strlen(want));
-}
-
-static void flows(const int fd[2])
-{
-	int i;
-
-	for (i = 0; i < 20; i++) {
-		write_all(fd[0], "there", 5);
-		reads(fd[1], "there");
-		write_all(fd[1], "back", 4);
-		reads(fd[0], "back");
-	}
-}
-
 /* ---- sockmaps ----------------------------------------------------------- */
 
 /* Nobody looks at its bytes: all arrive, also those that were on the way */
@@ -164,13 +144,13 @@ START_TEST(sockmap_takes_a_busy_socket)
 	ck_assert_mem_eq(in, out, sizeof(in));
 	read_all(fd[0], in, 40000);
 	ck_assert_mem_eq(in, out, 40000);
-	flows(fd);
+	flow_on(fd);
 	OK(map_put(map, 1, fd[0]));
-	flows(fd);
+	flow_on(fd);
 	OK(map_delete(map, 0));
 	OK(map_delete(map, 1));
 	FAILS(map_delete(map, 1), EINVAL);
-	flows(fd);
+	flow_on(fd);
 }
 END_TEST
 
@@ -183,7 +163,7 @@ START_TEST(sockmap_refuses_what_is_written)
 		return;
 	attach(map, PROG(BPF_PROG_TYPE_SK_MSG, drop), BPF_SK_MSG_VERDICT);
 	sock_pair(fd);
-	flows(fd);
+	flow_on(fd);
 	OK(map_put(map, 0, fd[0]));
 	FAILS(send(fd[0], "refused", 7, 0), EACCES);
 	write_all(fd[1], "back", 4);
@@ -209,8 +189,8 @@ START_TEST(sockmap_sends_bytes_on)
 	attach(map, PROG(BPF_PROG_TYPE_SK_SKB, on), BPF_SK_SKB_VERDICT);
 	sock_pair(in);
 	sock_pair(out);
-	flows(in);
-	flows(out);
+	flow_on(in);
+	flow_on(out);
 	OK(map_put(map, 0, out[0]));
 	OK(map_put(map, 1, in[1]));
 	for (i = 0; i < 20; i++) {
@@ -235,7 +215,7 @@ START_TEST(sockmap_takes_it_beside_signals)
 		alarm_in(1);
 		OK(map_put(map, 0, fd[1]));
 		alarm_in(0);
-		flows(fd);
+		flow_on(fd);
 		close(fd[0]);
 		close(fd[1]);
 	}
@@ -326,7 +306,7 @@ START_TEST(sockmap_takes_what_connects)
 		reads(fd[0], "back");
 		FAILS(send(fd[0], "refused", 7, 0), EACCES);
 		OK(map_delete(map, 0));
-		flows(fd);
+		flow_on(fd);
 		close(fd[0]);
 		close(fd[1]);
 	}
@@ -472,7 +452,7 @@ START_TEST(kcm_takes_a_busy_socket)
 	if (kcm < 0)
 		return;
 	sock_pair(fd);
-	flows(fd);
+	flow_on(fd);
 	/* One and a half */
 	write_all(fd[0], "early", 5);
 	write_all(fd[0], "sp", 2);
@@ -490,7 +470,7 @@ START_TEST(kcm_takes_a_busy_socket)
 	}
 	take.fd = fd[1];
 	OK(ioctl(kcm, SIOCKCMUNATTACH, &take));
-	flows(fd);
+	flow_on(fd);
 }
 END_TEST
 

@@ -33,14 +33,6 @@ static void nothing_more(int fd)
 	FAILS(recv(fd, &byte, 1, MSG_DONTWAIT), EAGAIN);
 }
 
-static void reads(int fd, const char *want)
-{
-	char buf[64];
-
-	read_all(fd, buf, strlen(want));
-	ck_assert_mem_eq(buf, want, strlen(want));
-}
-
 /* Bytes still flow, both ways */
 static void flows(const int fd[2])
 {

@@ -232,6 +232,27 @@ void read_all(int fd, void *buf, size_t len)
 	ck_assert_int_eq(OK(recv(fd, buf, len, MSG_WAITALL)), (ssize_t)len);
 }
 
+void reads(int fd, const char *want)
+{
+	char buf[64];
+
+	read_all(fd, buf, strlen(want));
+	ck_assert_mem_eq(buf, want, strlen(want));
+}
+
+/* Bytes flow both ways, also once the connection has moved, if it can */
+void flow_on(const int fd[2])
+{
+	int i;
+
+	for (i = 0; i < 20; i++) {
+		write_all(fd[0], "there", 5);
+		reads(fd[1], "there");
+		write_all(fd[1], "back", 4);
+		reads(fd[0], "back");
+	}
+}
+
 void read_eof(int fd)
 {
 	char byte;
