@@ -293,6 +293,9 @@ void xvmc_conn_meet(struct xvmc_conn *conn);
  */
 void xvmc_conn_inherit_tx(struct xvmc_conn *conn, struct xvmc_conn *old);
 void xvmc_conn_inherit_rx(struct xvmc_conn *conn, struct xvmc_conn *old);
+/* Bytes that follow those that a cut stream has saved. 0 or -ENOMEM */
+int xvmc_conn_append(struct xvmc_conn *conn, const void *data, u32 len,
+		     bool fin);
 /* Callbacks that run now have ended when this returns. Process context */
 void xvmc_conn_flush(void);
 

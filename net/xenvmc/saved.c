@@ -76,6 +76,48 @@ void xvmc_rx_save(struct xvmc_conn *conn, struct xvmc_rx_ring *ring,
 }
 
 /**
+ * xvmc_conn_append() - bytes that came by another way
+ * @conn: connection of a stream, without a ring to read from
+ * @data: the bytes, which follow what is saved
+ * @len: how many
+ * @fin: the end of the stream is behind them
+ *
+ * Context: process; takes rx.mutex.
+ * Return: 0, or -ENOMEM: nothing has changed.
+ */
+int xvmc_conn_append(struct xvmc_conn *conn, const void *data, u32 len,
+		     bool fin)
+{
+	u32 unread, off;
+	void *old, *spill;
+
+	mutex_lock(&conn->rx.mutex);
+	old = conn->rx.spill;
+	off = old ? conn->rx.spill_off : 0;
+	unread = old ? conn->rx.spill_len - off : 0;
+	spill = xvmc_should_fail(XVMC_FAULT_SPILL) ? NULL :
+		kvmalloc(max(unread + len, 1U), GFP_KERNEL);
+	if (spill) {
+		if (old)
+			memcpy(spill, old + off, unread);
+		memcpy(spill + unread, data, len);
+		/* Who asks without the mutex may see it twice or not at all */
+		WRITE_ONCE(conn->rx.spill, NULL);
+		WRITE_ONCE(conn->rx.spill_off, 0);
+		WRITE_ONCE(conn->rx.spill_len, unread + len);
+		conn->rx.spill_mark.started = true;
+		conn->rx.spill_mark.stopped = true;
+		if (!old || fin)
+			conn->rx.spill_mark.seq = fin;
+		/* Pairs with the acquire in xvmc_rx_saved() */
+		smp_store_release(&conn->rx.spill, spill);
+		kvfree(old);
+	}
+	mutex_unlock(&conn->rx.mutex);
+	return spill ? 0 : -ENOMEM;
+}
+
+/**
  * xvmc_rx_free_spill() - what was saved is read, or nobody will read it
  * @conn: connection
  *
