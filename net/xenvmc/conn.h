@@ -396,6 +396,15 @@ int xvmc_stream_incoming(struct xvmc_chan *chan,
 			 const struct xvmc_msg_connect *msg);
 /* The @n-th connection that waits for its peer, with a reference, or NULL */
 struct xvmc_conn *xvmc_park_get(unsigned long n);
+/* The @n-th channel by which TCP carries streams, with a reference, or NULL */
+#ifdef CONFIG_INET
+struct xvmc_chan *xvmc_carry_chan_get(unsigned long n);
+#else
+static inline struct xvmc_chan *xvmc_carry_chan_get(unsigned long n)
+{
+	return NULL;
+}
+#endif
 void xvmc_stream_resumed(struct xvmc_chan *chan,
 			 const struct xvmc_msg_resume *msg);
 /* The hook, when loaded. NULL unregisters and waits for running calls */

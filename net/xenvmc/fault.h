@@ -19,7 +19,8 @@
  * CTL_SEND finds the control ring full, for a moment. STORE is whatever asks
  * XenStore or tells it something, but for what takes an announcement or an
  * offer back, which cannot be undone. POSITION is one byte too many in a
- * RESUME. REGISTER is whatever makes us known to the kernel when we are loaded,
+ * RESUME or in a greeting by TCP. CARRIER is what TCP needs to carry a stream.
+ * REGISTER is whatever makes us known to the kernel when we are loaded,
  * and the device that hears of suspends; TABLES are the hook's.
  */
 #define XVMC_FAULTS_ALL(X)			\
@@ -44,6 +45,7 @@
 	X(STREAM,	"stream")		\
 	X(RESUME,	"resume")		\
 	X(POSITION,	"position")		\
+	X(CARRIER,	"carrier")		\
 	X(HOOK_CONN,	"hook_conn")		\
 	X(BACK_SKB,	"back_skb")		\
 	X(OWN,		"own")			\

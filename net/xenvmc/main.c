@@ -21,12 +21,15 @@ static int __net_init net_init(struct net *net)
 	xvmc_net(net)->spin_us = 50;
 	xvmc_net(net)->keepalive_s = 15;
 	xvmc_net(net)->park_s = 900;
+	xvmc_net(net)->carry = 1;
+	xvmc_net(net)->carry_port = XVMC_CARRY_PORT;
 	xvmc_net(net)->event_rate = 1000;
 	return xvmc_sysctl_init(net);
 }
 
 static void __net_exit net_exit(struct net *net)
 {
+	xvmc_carry_net_exit(net);
 	xvmc_sysctl_exit(net);
 }
 
@@ -81,6 +84,7 @@ exit_af:
 exit_loop:
 	xvmc_loop_exit();
 	xvmc_park_exit();
+	xvmc_carry_exit();
 exit_peer:
 	xvmc_peer_exit();
 	xvmc_grant_exit();
@@ -105,6 +109,7 @@ static void __exit xvmc_exit(void)
 	xvmc_af_exit();
 	xvmc_loop_exit();
 	xvmc_park_exit();
+	xvmc_carry_exit();
 	xvmc_peer_exit();
 	xvmc_grant_exit();
 	xvmc_chan_exit();

@@ -268,6 +268,23 @@ static int dump_parked(struct sk_buff *skb, struct netlink_callback *cb)
 	return 0;
 }
 
+/* cb->args[4]: the pair for streams by TCP whose connections are shown */
+static int dump_carried(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	struct xvmc_chan *chan;
+	int err;
+
+	while ((chan = xvmc_carry_chan_get(cb->args[4]))) {
+		err = dump_chan(skb, cb, chan);
+		xvmc_chan_put(chan);
+		if (err)
+			return err;
+		cb->args[4]++;
+		cb->args[2] = 0;
+	}
+	return 0;
+}
+
 /* cb->args[0]: the peer whose connections are shown */
 static int conn_get_dump(struct sk_buff *skb, struct netlink_callback *cb)
 {
@@ -288,7 +305,7 @@ static int conn_get_dump(struct sk_buff *skb, struct netlink_callback *cb)
 		cb->args[1] = 0;
 		cb->args[2] = 0;
 	}
-	err = dump_parked(skb, cb);
+	err = dump_parked(skb, cb) ?: dump_carried(skb, cb);
 	if (err)
 		return skb->len ?: err;
 	return skb->len;

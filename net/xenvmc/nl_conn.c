@@ -58,11 +58,15 @@ static int put_conn_ends(struct sk_buff *skb, const struct xvmc_conn_info *info)
 	return 0;
 }
 
-/* A stream has but rings: is one lent? TCP: what brought the last byte */
+/*
+ * A stream has but rings: is one lent, and does TCP carry what goes there? TCP:
+ * what brought the last byte
+ */
 static int put_conn_paths(struct sk_buff *skb, const struct xvmc_conn *conn)
 {
 	bool tx = rcu_access_pointer(conn->tx.ring);
 	bool rx = rcu_access_pointer(conn->rx.ring);
+	const char *on = conn->chan->ops->via_tcp ? "tcp" : "ring";
 	const char *off = "none";
 
 	if (conn->ops->tcp) {
@@ -70,8 +74,8 @@ static int put_conn_paths(struct sk_buff *skb, const struct xvmc_conn *conn)
 		tx = READ_ONCE(conn->tx.carried);
 		rx = READ_ONCE(conn->rx.carried);
 	}
-	if (nla_put_string(skb, XENVMC_A_CONN_TX, tx ? "ring" : off) ||
-	    nla_put_string(skb, XENVMC_A_CONN_RX, rx ? "ring" : off) ||
+	if (nla_put_string(skb, XENVMC_A_CONN_TX, tx ? on : off) ||
+	    nla_put_string(skb, XENVMC_A_CONN_RX, rx ? on : off) ||
 	    nla_put_u32(skb, XENVMC_A_CONN_TX_SWITCHES,
 			READ_ONCE(conn->tx.switches)) ||
 	    nla_put_u32(skb, XENVMC_A_CONN_RX_SWITCHES,

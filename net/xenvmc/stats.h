@@ -13,6 +13,10 @@
 	X(CONN_CLOSED,		"conn_closed")			\
 	X(CONN_PARKED,		"conn_parked")			\
 	X(CONN_RESUMED,		"conn_resumed")			\
+	X(CONN_CARRIED,		"conn_carried")			\
+	X(CARRY_DIALS,		"carry_dials")			\
+	X(CARRY_BROKEN,		"carry_broken")			\
+	X(CARRY_LOST,		"carry_lost")			\
 	X(PARK_FULL,		"park_full")			\
 	X(PARK_EXPIRED,		"park_expired")			\
 	X(PARK_REFUSED,		"park_refused")			\

@@ -102,8 +102,14 @@ void xvmc_stream_check_done(struct sock *sk)
 	release_sock(sk);
 }
 
-/* DETACH: the peer's bytes and their end are in the ring, and were before */
-static void stream_peer_left(struct sock *sk)
+/**
+ * xvmc_stream_peer_left() - DETACH came
+ * @sk: socket
+ *
+ * The peer's bytes and their end are in the ring, and were before.
+ * Context: process, socket lock held.
+ */
+void xvmc_stream_peer_left(struct sock *sk)
 {
 	struct xvmc_conn *conn = xvmc_stream_conn_locked(sk);
 	struct xvmc_sock *xsk = xvmc_sk(sk);
@@ -450,7 +456,7 @@ static void stream_down(struct xvmc_conn *conn, u32 why)
 		else if (why)
 			xvmc_stream_reset(sk, ECONNRESET);
 		else
-			stream_peer_left(sk);
+			xvmc_stream_peer_left(sk);
 	}
 	release_sock(sk);
 }

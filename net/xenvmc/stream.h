@@ -6,6 +6,8 @@
 #include "af_xenvmc.h"
 #include "conn.h"
 
+struct xvmc_carrier;
+
 /**
  * struct xvmc_park - a connection that was cut may go on by another channel
  * @token: names it, drawn by who connects; zero: it cannot go on
@@ -17,6 +19,11 @@
  * @guest_node: in that of its guest
  * @token_node: in the table by token
  * @held: unread bytes that count as its guest's
+ * @name: made from the token, for who has no channel
+ * @carrier: TCP connection that carries it, or is about to; a reference is
+ *	held, also while it is not in the list
+ * @dials: how often it was tried to make one
+ * @dial_after: jiffies from @since to the next try
  * @since: when it was cut
  * @closed: the program has closed it
  * @reset: and the peer is to have ECONNRESET
@@ -34,6 +41,10 @@ struct xvmc_park {
 	struct list_head guest_node;
 	struct hlist_node token_node;
 	u32 held;
+	u64 name;
+	struct xvmc_carrier *carrier;
+	u32 dials;
+	unsigned long dial_after;
 	unsigned long since;
 	bool closed;
 	bool reset;
@@ -98,6 +109,8 @@ void xvmc_stream_establish(struct sock *sk);
 void xvmc_stream_reset(struct sock *sk, int err);
 /* Takes the lock: both directions may have ended */
 void xvmc_stream_check_done(struct sock *sk);
+/* Locked: the peer has closed, and what it sent can be read */
+void xvmc_stream_peer_left(struct sock *sk);
 /* Locked: takes the connection, with its reference, from the socket */
 struct xvmc_conn *xvmc_stream_take_conn(struct sock *sk);
 /* Locked: nobody uses the socket any more. Returns its connection as well */
@@ -118,6 +131,9 @@ void xvmc_parked_del(struct xvmc_stream *stream);
 void xvmc_parked_replace(struct xvmc_stream *stream, struct xvmc_stream *old);
 struct xvmc_stream *xvmc_parked_find(const struct xvmc_guest *guest,
 				     const u32 *token);
+struct xvmc_stream *xvmc_parked_named(u64 name);
+/* Not with it held. Process context */
+void xvmc_parked_note_addrs(const struct xvmc_conn *conn);
 
 /* stream_park.c: callbacks of the engine. True: the connection was cut */
 bool xvmc_park_cut(struct xvmc_conn *conn);
@@ -128,6 +144,65 @@ bool xvmc_park_down(struct xvmc_conn *conn);
 /* The program lets go of it. True: the peer hears of that later. Any context */
 bool xvmc_park_close(struct xvmc_stream *stream, bool reset);
 bool xvmc_park_is_cut(const struct xvmc_conn *conn);
+/* It can go on by @chan. xvmc_park_lock held */
+void xvmc_park_offer(struct xvmc_stream *stream, struct xvmc_chan *chan);
+/* Bytes of the stream, read or not, and its end. rx.mutex held */
+u64 xvmc_park_received(const struct xvmc_conn *conn);
+
+#ifdef CONFIG_INET
+/* stream_greet.c, stream_carry.c: TCP carries it while its peer is elsewhere */
+void xvmc_carry_look(struct xvmc_stream *stream);
+bool xvmc_carry_tick(void);
+void xvmc_carry_resumed(struct xvmc_chan *chan,
+			const struct xvmc_msg_resume *msg);
+bool xvmc_carry_is_far(const struct xvmc_chan *chan);
+void xvmc_carry_met(const struct xvmc_chan *chan);	/* any context */
+/* xvmc_park_lock held: another connection of the stream */
+void xvmc_carrier_follow(struct xvmc_stream *stream, struct xvmc_stream *old);
+void xvmc_carrier_kick(struct xvmc_carrier *carrier);	/* any context */
+void xvmc_carrier_drop(struct xvmc_carrier *carrier);	/* any context */
+extern const struct xvmc_transport_ops xvmc_carry_ops;
+#else
+static const struct xvmc_transport_ops xvmc_carry_ops __maybe_unused;
+
+static inline void xvmc_carry_look(struct xvmc_stream *stream)
+{
+}
+
+static inline bool xvmc_carry_tick(void)
+{
+	return false;
+}
+
+static inline void xvmc_carry_resumed(struct xvmc_chan *chan,
+				      const struct xvmc_msg_resume *msg)
+{
+}
+
+static inline bool xvmc_carry_is_far(const struct xvmc_chan *chan)
+{
+	return false;
+}
+
+static inline void xvmc_carry_met(const struct xvmc_chan *chan)
+{
+}
+
+static inline void xvmc_carrier_follow(struct xvmc_stream *stream,
+				       struct xvmc_stream *old)
+{
+}
+
+static inline void xvmc_carrier_kick(struct xvmc_carrier *carrier)
+{
+}
+
+static inline void xvmc_carrier_drop(struct xvmc_carrier *carrier)
+{
+}
+#endif
+/* The peer has closed, where TCP carried it. Process context */
+void xvmc_park_left(struct xvmc_stream *stream);
 
 /* stream_connect.c */
 void xvmc_stream_init_sock(struct sock *sk);

@@ -355,7 +355,7 @@ static ssize_t stream_read(struct sock *sk, struct xvmc_conn *conn,
  */
 static bool stream_ended(struct sock *sk)
 {
-	/* Pairs with the release in stream_peer_left() */
+	/* Pairs with the release in xvmc_stream_peer_left() */
 	return smp_load_acquire(&xvmc_sk(sk)->fin_rcvd) ||
 	       /* and this with that in xvmc_stream_reset() */
 	       smp_load_acquire(&sk->sk_state) == TCP_CLOSE ||

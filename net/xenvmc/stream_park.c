@@ -5,15 +5,15 @@
  * Implementation notes
  *
  * When a channel goes for a suspend, its streams are cut: each is "parked" in
- * the lists of stream_parked.c. Its connection is DEAD, its unread bytes are
- * in private memory, the socket stays ESTABLISHED: to a reader it is empty, to
- * a writer full. When a channel to the same guest is up, a new connection
- * takes over what the old one had and asks by RESUME, as the peer does; each
- * end finds the stream by its token and compares positions. The other one's
- * RESUME is the answer to the own one, in whichever order they come: if the
- * peer's was first the new connection is UP before the own one is sent, so
- * that nothing that the peer sends behind its own comes to a connection that
- * is not. More is in Documentation/migration.rst.
+ * the lists of stream_parked.c. Its connection is DEAD, its unread bytes are in
+ * private memory, the socket stays ESTABLISHED: to a reader it is empty, to a
+ * writer full. When a channel to the same guest is up, a new connection takes
+ * over what the old one had and asks by RESUME, as the peer does; each end
+ * finds the stream by its token and compares positions. The other one's RESUME
+ * is the answer to the own one, in whichever order they come: if the peer's was
+ * first the new connection is UP before the own one is sent, so that nothing
+ * that the peer sends behind its own comes to a connection that is not. More is
+ * in Documentation/migration.rst.
  *
  * A stream is in them from the cut until it is UP again or is lost, first with
  * its old connection, then with the new one. They hold a reference.
@@ -38,6 +38,7 @@
 
 #define PARK_TICK	HZ
 #define PARK_ANSWER	(30 * HZ)		/* for the peer's RESUME */
+#define PARK_DIAL	(2 * HZ)		/* before TCP is to carry it */
 
 static void park_tick(struct work_struct *work);
 
@@ -84,7 +85,7 @@ static void park_unlist(struct xvmc_stream *stream)
 /* Who has no uuid is not the same guest for certain */
 static bool park_knows(const struct xvmc_chan *chan)
 {
-	return chan->ops == &xvmc_loop_ops || chan->guest->uuid[0];
+	return chan->guest->ops == &xvmc_loop_ops || chan->guest->uuid[0];
 }
 
 /* Are both ends of @chan those of the stream? dom0 attests the uuid */
@@ -96,8 +97,14 @@ static bool park_fits(const struct xvmc_stream *stream,
 
 /* ---- the channel goes --------------------------------------------------- */
 
-/* Where it can go on. Its work finds out what is in the way */
-static void park_offer(struct xvmc_stream *stream, struct xvmc_chan *chan)
+/**
+ * xvmc_park_offer() - a stream can go on
+ * @stream: the stream
+ * @chan: by this channel; its work finds out what is in the way
+ *
+ * Context: xvmc_park_lock held.
+ */
+void xvmc_park_offer(struct xvmc_stream *stream, struct xvmc_chan *chan)
 {
 	struct xvmc_park *park = &stream->park;
 
@@ -122,19 +129,19 @@ static void park_offer(struct xvmc_stream *stream, struct xvmc_chan *chan)
 /* The guest may be back before we notice that it was away */
 static void park_look(struct xvmc_stream *stream)
 {
-	const struct xvmc_chan *old = stream->conn.chan;
+	const struct xvmc_guest *guest = stream->conn.chan->guest;
 	struct xvmc_chan *chan;
 
-	if (old->ops == &xvmc_loop_ops)
+	if (guest->ops == &xvmc_loop_ops)
 		chan = xvmc_loop_chan_get(stream->park.passive);
 	else
-		chan = xvmc_peer_chan_by_uuid(old->uuid);
+		chan = xvmc_peer_chan_by_uuid(guest->uuid);
 	if (!chan)
 		return;
 	spin_lock_bh(&xvmc_park_lock);
 	if (park_is_listed(stream) && park_fits(stream, chan) &&
 	    READ_ONCE(chan->state) == XVMC_CHAN_UP)
-		park_offer(stream, chan);
+		xvmc_park_offer(stream, chan);
 	spin_unlock_bh(&xvmc_park_lock);
 	xvmc_chan_put(chan);
 }
@@ -146,13 +153,17 @@ static bool park_enlist(struct xvmc_stream *stream, bool *full)
 	/* Resumed, and cut before anybody was told */
 	if (park_is_listed(stream))
 		return true;
-	if (stream->park.reset)
+	/* TCP has carried it, and has ended it */
+	if (stream->park.reset || (stream->conn.chan->ops == &xvmc_carry_ops &&
+				   !stream->park.carrier))
 		return false;
 	*full = !xvmc_parked_add(stream);
 	if (*full)
 		return false;
 	xvmc_conn_hold(&stream->conn);
 	stream->park.since = jiffies;
+	stream->park.dials = 0;
+	stream->park.dial_after = PARK_DIAL;
 	stream->park.over = 0;
 	return true;
 }
@@ -169,12 +180,16 @@ bool xvmc_park_cut(struct xvmc_conn *conn)
 	struct xvmc_stream *stream = xvmc_to_stream(conn);
 	bool kept, full = false;
 
-	if (!READ_ONCE(xvmc_net(sock_net(conn->sk))->park_s) ||
+	if ((!READ_ONCE(xvmc_net(sock_net(conn->sk))->park_s) &&
+	     conn->chan->ops != &xvmc_carry_ops) ||
 	    !memchr_inv(stream->park.token, 0, sizeof(stream->park.token)) ||
 	    !park_knows(conn->chan))
 		return false;
+	xvmc_parked_note_addrs(conn);
 	spin_lock_bh(&xvmc_park_lock);
 	kept = park_enlist(stream, &full);
+	if (!kept && stream->park.carrier)
+		xvmc_carrier_drop(stream->park.carrier);
 	spin_unlock_bh(&xvmc_park_lock);
 	if (full)
 		xvmc_stat_inc(XVMC_STAT_PARK_FULL);
@@ -199,9 +214,11 @@ void xvmc_park_met(struct xvmc_chan *chan)
 
 	if (!park_knows(chan))
 		return;
+	/* Those that TCP carries are cut, and look for this */
+	xvmc_carry_met(chan);
 	spin_lock_bh(&xvmc_park_lock);
 	list_for_each_entry(stream, &chan->guest->parked, park.guest_node)
-		park_offer(stream, chan);
+		xvmc_park_offer(stream, chan);
 	spin_unlock_bh(&xvmc_park_lock);
 }
 
@@ -218,6 +235,8 @@ static void park_lose(struct xvmc_stream *stream, enum xvmc_stat stat)
 	listed = park_is_listed(stream);
 	if (listed)
 		park_unlist(stream);
+	if (listed && stream->park.carrier)
+		xvmc_carrier_drop(stream->park.carrier);
 	spin_unlock_bh(&xvmc_park_lock);
 	if (!listed)
 		return;
@@ -231,7 +250,35 @@ static void park_lose(struct xvmc_stream *stream, enum xvmc_stat stat)
 	xvmc_conn_put(conn);
 }
 
-/* Late ones are lost; those that lacked memory try again */
+/**
+ * xvmc_park_left() - the peer has closed, elsewhere
+ * @stream: the stream; nothing if it does not wait
+ *
+ * What came before is read. Context: process.
+ */
+void xvmc_park_left(struct xvmc_stream *stream)
+{
+	struct xvmc_conn *conn = &stream->conn;
+	struct sock *sk = conn->sk;
+	bool listed;
+
+	spin_lock_bh(&xvmc_park_lock);
+	listed = park_is_listed(stream) && park_is_dead(stream);
+	if (listed)
+		park_unlist(stream);
+	spin_unlock_bh(&xvmc_park_lock);
+	if (!listed)
+		return;
+	park_trace(stream, "closed");
+	xvmc_event_conn(conn, "closed", 0);
+	lock_sock(sk);
+	if (xvmc_stream_conn_locked(sk) == conn)
+		xvmc_stream_peer_left(sk);
+	release_sock(sk);
+	xvmc_conn_put(conn);
+}
+
+/* Whose time is up is lost; who waits for something else looks again */
 static void park_tick(struct work_struct *work)
 {
 	struct xvmc_stream *stream;
@@ -246,13 +293,11 @@ static void park_tick(struct work_struct *work)
 			continue;
 		if (time_after_eq(jiffies, stream->park.since + wait * HZ))
 			stream->park.over = XVMC_STAT_PARK_EXPIRED;
-		else if (!stream->park.next)
-			continue;
 		xvmc_conn_meet(&stream->conn);
 	}
 	again = !list_empty(&xvmc_parked);
 	spin_unlock_bh(&xvmc_park_lock);
-	if (again)
+	if (xvmc_carry_tick() || again)
 		queue_delayed_work(xvmc_wq, &park_work, PARK_TICK);
 }
 
@@ -274,7 +319,7 @@ static struct xvmc_stream *park_conn_new(const struct xvmc_stream *old,
 	stream->sport = old->sport;
 	stream->dport = old->dport;
 	/* It may have another id by now, and so may we */
-	if (chan->ops != &xvmc_loop_ops) {
+	if (chan->ops != &xvmc_loop_ops && chan->ops != &xvmc_carry_ops) {
 		stream->saddr = xvmc_addr_own_domid();
 		stream->daddr = chan->peer->domid;
 	}
@@ -307,23 +352,37 @@ static void park_replace(struct xvmc_stream *stream, struct xvmc_stream *old)
 	old->park.next = NULL;
 	xvmc_conn_hold(&stream->conn);
 	xvmc_parked_replace(stream, old);
+	if (old->park.carrier)
+		xvmc_carrier_follow(stream, old);
 }
 
-/* Positions; the end of a stream counts as a byte */
+/**
+ * xvmc_park_received() - position of what was received
+ * @conn: connection without a ring to read from
+ *
+ * The end of a stream counts as a byte.
+ * Context: rx.mutex held.
+ */
+u64 xvmc_park_received(const struct xvmc_conn *conn)
+{
+	u32 unread = 0;
+	bool fin = conn->rx.fin;
+
+	lockdep_assert_held(&conn->rx.mutex);
+	if (conn->rx.spill) {
+		unread = conn->rx.spill_len - conn->rx.spill_off;
+		fin = conn->rx.spill_mark.seq;
+	}
+	return conn->rx.bytes + unread + fin;
+}
+
 static void park_set_positions(struct xvmc_stream *stream,
 			       const struct xvmc_conn *old)
 {
 	const struct xvmc_conn *conn = &stream->conn;
-	u32 unread = 0;
-	bool fin = old->rx.fin;
 
-	lockdep_assert_held(&old->rx.mutex);
-	if (old->rx.spill) {
-		unread = old->rx.spill_len - old->rx.spill_off;
-		fin = old->rx.spill_mark.seq;
-	}
 	stream->park.sent = conn->tx.bytes + conn->tx.fin;
-	stream->park.received = old->rx.bytes + unread + fin;
+	stream->park.received = xvmc_park_received(old);
 }
 
 /*
@@ -472,7 +531,8 @@ static void park_resume(struct xvmc_stream *old, struct xvmc_chan *chan)
 
 /*
  * The channel to go on by, with a reference, if nothing is in the way: the old
- * connection has written its last byte, and saved what is unread.
+ * connection has written its last byte, and saved what is unread, and so has
+ * the TCP connection that carried it.
  */
 static struct xvmc_chan *park_get_next(struct xvmc_stream *stream)
 {
@@ -484,10 +544,30 @@ static struct xvmc_chan *park_get_next(struct xvmc_stream *stream)
 	    !READ_ONCE(stream->conn.rx.torn) &&
 	    !rcu_access_pointer(stream->conn.rx.ring))
 		chan = stream->park.next;
+	if (chan && READ_ONCE(chan->state) > XVMC_CHAN_UP)
+		chan = NULL;
+	/* Bytes may be with TCP: its carrier sees to those first */
+	if (chan && stream->park.carrier && chan->ops != &xvmc_carry_ops)
+		chan = NULL;
 	if (chan)
 		xvmc_chan_hold(chan);
 	spin_unlock_bh(&xvmc_park_lock);
 	return chan;
+}
+
+/* Not here: its carrier may wait for it, or it for a carrier */
+static void park_look_elsewhere(struct xvmc_stream *stream)
+{
+	bool alone;
+
+	spin_lock_bh(&xvmc_park_lock);
+	alone = !stream->park.carrier;
+	if (!alone)
+		xvmc_carrier_kick(stream->park.carrier);
+	alone = alone && park_is_listed(stream) && park_is_dead(stream);
+	spin_unlock_bh(&xvmc_park_lock);
+	if (alone)
+		xvmc_carry_look(stream);
 }
 
 /**
@@ -515,10 +595,12 @@ void xvmc_park_meet(struct xvmc_conn *conn)
 		return;
 	}
 	chan = park_get_next(stream);
-	if (!chan)
-		return;
-	park_resume(stream, chan);
-	xvmc_chan_put(chan);
+	if (chan)
+		park_resume(stream, chan);
+	else
+		park_look_elsewhere(stream);
+	if (chan)
+		xvmc_chan_put(chan);
 }
 
 /* It waits for the answer, if only to end */
@@ -544,6 +626,10 @@ void xvmc_stream_resumed(struct xvmc_chan *chan,
 	struct xvmc_stream *stream = NULL;
 	bool asked = false, takes = false;
 
+	if (xvmc_carry_is_far(chan)) {
+		xvmc_carry_resumed(chan, msg);
+		return;
+	}
 	spin_lock_bh(&xvmc_park_lock);
 	if (park_knows(chan))
 		stream = xvmc_parked_find(chan->guest, msg->token);
@@ -552,7 +638,7 @@ void xvmc_stream_resumed(struct xvmc_chan *chan,
 	if (asked) {
 		xvmc_conn_hold(&stream->conn);
 	} else if (stream) {
-		park_offer(stream, chan);
+		xvmc_park_offer(stream, chan);
 		takes = stream->park.next == chan && !stream->park.heard;
 	}
 	if (takes) {
@@ -677,6 +763,8 @@ bool xvmc_park_close(struct xvmc_stream *stream, bool reset)
 	drop = listed && reset && park_is_dead(stream);
 	if (drop)
 		park_unlist(stream);
+	if (drop && stream->park.carrier)
+		xvmc_carrier_drop(stream->park.carrier);
 	else if (listed)
 		xvmc_conn_meet(&stream->conn);
 	spin_unlock_bh(&xvmc_park_lock);
@@ -685,20 +773,6 @@ bool xvmc_park_close(struct xvmc_stream *stream, bool reset)
 		xvmc_conn_put(&stream->conn);
 	}
 	return listed && !drop;
-}
-
-/**
- * xvmc_park_is_cut() - does it wait for its peer?
- * @conn: connection of a stream
- *
- * Context: any.
- */
-bool xvmc_park_is_cut(const struct xvmc_conn *conn)
-{
-	const struct xvmc_stream *stream;
-
-	stream = container_of(conn, struct xvmc_stream, conn);
-	return !list_empty_careful(&stream->park.node) && park_is_dead(stream);
 }
 
 /**

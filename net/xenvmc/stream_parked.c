@@ -8,10 +8,13 @@
  * and the tokens of one peer are compared with its own words alone.
  */
 #include <linux/hashtable.h>
+#include <linux/in.h>
 #include <linux/net.h>
 #include <linux/siphash.h>
 #include "guest.h"
+#include "peer.h"
 #include "stream.h"
+#include "xenvmc_priv.h"
 
 #define PARK_MAX	4096			/* of one guest */
 #define PARK_MAX_BYTES	(20U << 20)		/* of one guest, unread */
@@ -21,10 +24,28 @@ LIST_HEAD(xvmc_parked);
 static DEFINE_HASHTABLE(parked_tokens, 10);
 static siphash_key_t parked_key __read_mostly;
 
-static u32 parked_hash(const u32 *token)
+/* What a token makes known of itself: nobody finds it from its name */
+static u64 parked_name(const u32 *token)
+{
+	siphash_key_t key;
+
+	memcpy(&key, token, sizeof(key));
+	return siphash_1u64(0, &key);
+}
+
+static u32 parked_hash(u64 name)
 {
 	net_get_random_once(&parked_key, sizeof(parked_key));
-	return siphash(token, XVMC_TOKEN_WORDS * sizeof(u32), &parked_key);
+	return siphash_1u64(name, &parked_key);
+}
+
+/* In whose namespace a port is to be open */
+static void parked_count(const struct xvmc_stream *stream, int n)
+{
+	struct xvmc_net *xnet = xvmc_net(sock_net(stream->conn.sk));
+
+	if (stream->park.passive)
+		WRITE_ONCE(xnet->carry_waits, xnet->carry_waits + n);
 }
 
 static struct xvmc_guest *parked_guest(const struct xvmc_stream *stream)
@@ -49,10 +70,12 @@ bool xvmc_parked_add(struct xvmc_stream *stream)
 	if (guest->nr_parked >= PARK_MAX || guest->held >= PARK_MAX_BYTES)
 		return false;
 	park->held = 0;
+	park->name = parked_name(park->token);
 	guest->nr_parked++;
+	parked_count(stream, 1);
 	list_add_tail(&park->node, &xvmc_parked);
 	list_add_tail(&park->guest_node, &guest->parked);
-	hash_add(parked_tokens, &park->token_node, parked_hash(park->token));
+	hash_add(parked_tokens, &park->token_node, parked_hash(park->name));
 	return true;
 }
 
@@ -83,6 +106,7 @@ void xvmc_parked_del(struct xvmc_stream *stream)
 
 	xvmc_parked_hold(stream, 0);
 	parked_guest(stream)->nr_parked--;
+	parked_count(stream, -1);
 	hash_del(&park->token_node);
 	list_del(&park->guest_node);
 	list_del_init(&park->node);
@@ -99,9 +123,10 @@ void xvmc_parked_replace(struct xvmc_stream *stream, struct xvmc_stream *old)
 {
 	lockdep_assert_held(&xvmc_park_lock);
 	stream->park.held = old->park.held;
+	stream->park.name = old->park.name;
 	hash_del(&old->park.token_node);
 	hash_add(parked_tokens, &stream->park.token_node,
-		 parked_hash(stream->park.token));
+		 parked_hash(stream->park.name));
 	list_replace(&old->park.guest_node, &stream->park.guest_node);
 	list_replace_init(&old->park.node, &stream->park.node);
 }
@@ -121,12 +146,75 @@ struct xvmc_stream *xvmc_parked_find(const struct xvmc_guest *guest,
 
 	lockdep_assert_held(&xvmc_park_lock);
 	hash_for_each_possible(parked_tokens, stream, park.token_node,
-			       parked_hash(token))
+			       parked_hash(parked_name(token)))
 		if (parked_guest(stream) == guest &&
 		    !memcmp(stream->park.token, token,
 			    sizeof(stream->park.token)))
 			return stream;
 	return NULL;
+}
+
+/**
+ * xvmc_parked_named() - look up one that was accepted here
+ * @name: what its token makes
+ *
+ * Context: xvmc_park_lock held.
+ * Return: the stream, or NULL.
+ */
+struct xvmc_stream *xvmc_parked_named(u64 name)
+{
+	struct xvmc_stream *stream;
+
+	lockdep_assert_held(&xvmc_park_lock);
+	hash_for_each_possible(parked_tokens, stream, park.token_node,
+			       parked_hash(name))
+		if (stream->park.name == name && stream->park.passive)
+			return stream;
+	return NULL;
+}
+
+/**
+ * xvmc_parked_note_addrs() - remember the addresses of a guest
+ * @conn: connection to it that is cut
+ *
+ * It has them wherever it is.
+ * Context: process, takes the peer's mutex.
+ */
+void xvmc_parked_note_addrs(const struct xvmc_conn *conn)
+{
+	static const struct in6_addr own = { .s6_addr32 = {
+		0, 0, cpu_to_be32(0xffff), cpu_to_be32(INADDR_LOOPBACK)
+	} };
+	struct xvmc_guest *guest = conn->chan->guest;
+	struct xvmc_peer *peer = conn->chan->peer;
+
+	if (conn->chan->ops == &xvmc_carry_ops)
+		return;
+	mutex_lock(&peer->mutex);
+	spin_lock_bh(&xvmc_park_lock);
+	memcpy(guest->addrs, peer->addrs, sizeof(guest->addrs));
+	guest->naddrs = peer->naddrs;
+	if (guest->ops == &xvmc_loop_ops) {
+		guest->addrs[0] = own;
+		guest->naddrs = 1;
+	}
+	spin_unlock_bh(&xvmc_park_lock);
+	mutex_unlock(&peer->mutex);
+}
+
+/**
+ * xvmc_park_is_cut() - does it wait for its peer?
+ * @conn: connection of a stream
+ *
+ * Context: any.
+ */
+bool xvmc_park_is_cut(const struct xvmc_conn *conn)
+{
+	const struct xvmc_stream *stream;
+
+	stream = container_of(conn, struct xvmc_stream, conn);
+	return !list_empty_careful(&stream->park.node) &&
+	       READ_ONCE(conn->state) == XVMC_CONN_DEAD;
 }
 
 /**

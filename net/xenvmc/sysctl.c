@@ -12,6 +12,8 @@ enum {
 	SYSCTL_SPIN_US,
 	SYSCTL_KEEPALIVE_S,
 	SYSCTL_PARK_S,
+	SYSCTL_CARRY,
+	SYSCTL_CARRY_PORT,
 	SYSCTL_MONITOR_RATE,
 	SYSCTL_ANNOUNCE,	/* last: not in every namespace */
 	SYSCTL_COUNT
@@ -19,6 +21,7 @@ enum {
 
 static const unsigned int keepalive_max = 3600;
 static const unsigned int park_max = 86400;
+static const unsigned int port_max = 65535;
 
 static int sysctl_announce(compat_ctl_table *table, int write, void *buffer,
 			   size_t *lenp, loff_t *ppos)
@@ -55,6 +58,22 @@ static const struct ctl_table xvmc_sysctls[] = {
 		.proc_handler = proc_douintvec_minmax,
 		.extra1 = SYSCTL_ZERO,
 		.extra2 = (void *)&park_max,
+	},
+	[SYSCTL_CARRY] = {
+		.procname = "carry",
+		.maxlen = sizeof(u8),
+		.mode = 0644,
+		.proc_handler = proc_dou8vec_minmax,
+		.extra1 = SYSCTL_ZERO,
+		.extra2 = SYSCTL_ONE,
+	},
+	[SYSCTL_CARRY_PORT] = {
+		.procname = "carry_port",
+		.maxlen = sizeof(unsigned int),
+		.mode = 0644,
+		.proc_handler = proc_douintvec_minmax,
+		.extra1 = SYSCTL_ONE,
+		.extra2 = (void *)&port_max,
 	},
 	[SYSCTL_MONITOR_RATE] = {
 		.procname = "monitor_rate",
@@ -101,6 +120,8 @@ int __net_init xvmc_sysctl_init(struct net *net)
 	table[SYSCTL_SPIN_US].data = &xnet->spin_us;
 	table[SYSCTL_KEEPALIVE_S].data = &xnet->keepalive_s;
 	table[SYSCTL_PARK_S].data = &xnet->park_s;
+	table[SYSCTL_CARRY].data = &xnet->carry;
+	table[SYSCTL_CARRY_PORT].data = &xnet->carry_port;
 	table[SYSCTL_MONITOR_RATE].data = &xnet->event_rate;
 	table[SYSCTL_ANNOUNCE].data = &xnet->announce;
 	if (!xvmc_should_fail(XVMC_FAULT_SYSCTL))

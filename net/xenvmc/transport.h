@@ -35,6 +35,7 @@ struct xvmc_ring_mem {
 /**
  * struct xvmc_transport_ops - a transport
  * @name: "xen" or "loop", as shown to the user
+ * @via_tcp: what goes by its rings goes on by TCP
  * @ring_grant: allocates zeroed pages, formats the header and lets the peer of
  *	@chan map them; fills @mem. Process context
  * @ring_end: takes the ring back; pages that the peer still maps are freed
@@ -56,6 +57,7 @@ struct xvmc_ring_mem {
  */
 struct xvmc_transport_ops {
 	const char *name;
+	bool via_tcp;
 	int (*ring_grant)(struct xvmc_chan *chan, struct xvmc_ring_mem *mem,
 			  u32 order);
 	void (*ring_end)(struct xvmc_chan *chan, struct xvmc_ring_mem *mem);

@@ -8,6 +8,8 @@
 #include <net/netns/generic.h>
 #include <uapi/linux/xenvmc.h>
 
+#define XVMC_CARRY_PORT	22614	/* "XV"; nobody has registered it */
+
 struct ctl_table_header;
 struct in6_addr;
 struct sock;
@@ -20,6 +22,9 @@ struct sock;
  * @spin_us: microseconds that a reader may look before it sleeps
  * @keepalive_s: seconds between packets of a TCP connection at rest, 0: none
  * @park_s: seconds that a connection may wait for its peer, 0: none does
+ * @carry: TCP may carry those that wait
+ * @carry_port: for that, at either end
+ * @carry_waits: streams that wait and were accepted here; xvmc_park_lock
  * @event_rate: events that are told in a second, at most
  * @sysctl: what makes the settings visible
  * @event_seq: number of the last event: event.c and its lock
@@ -33,6 +38,9 @@ struct xvmc_net {
 	unsigned int spin_us;
 	unsigned int keepalive_s;
 	unsigned int park_s;
+	u8 carry;
+	unsigned int carry_port;
+	u32 carry_waits;
 	unsigned int event_rate;
 	struct ctl_table_header *sysctl;
 	u32 event_seq;
@@ -82,6 +90,18 @@ void xvmc_sk_addrs(const struct sock *sk, struct in6_addr *local,
 		   struct in6_addr *remote);
 
 void xvmc_park_exit(void);
+#ifdef CONFIG_INET
+void xvmc_carry_exit(void);
+void xvmc_carry_net_exit(struct net *net);
+#else
+static inline void xvmc_carry_exit(void)
+{
+}
+
+static inline void xvmc_carry_net_exit(struct net *net)
+{
+}
+#endif
 int xvmc_af_init(void);
 void xvmc_af_exit(void);
 int xvmc_netlink_init(void);

@@ -202,4 +202,22 @@ static inline struct sock *compat_lookup6(struct net *net,
 }
 #endif
 
+/*
+ * A socket of the kernel's does not keep its network namespace, and TCP says
+ * nothing again for one that is closed. One that does is as a program's.
+ */
+#ifndef XVMC_SK_NET_REFCNT_UPGRADE
+static inline void sk_net_refcnt_upgrade(struct sock *sk)
+{
+	struct net *net = sock_net(sk);
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
+	__netns_tracker_free(net, &sk->ns_tracker, false);
+#endif
+	sk->sk_net_refcnt = 1;
+	get_net_track(net, &sk->ns_tracker, GFP_KERNEL);
+	sock_inuse_add(net, 1);
+}
+#endif
+
 #endif /* _XVMC_COMPAT_H */

@@ -16,3 +16,8 @@ ifneq ($(shell grep -s -A 1 '__inet_lookup_established.*net,$$' \
 	 $(srctree)/include/net/inet_hashtables.h | grep hashinfo),)
 ccflags-y += -DXVMC_LOOKUP_IN_HASHINFO
 endif
+
+ifneq ($(shell grep -s 'sk_net_refcnt_upgrade' \
+	 $(srctree)/include/net/sock.h),)
+ccflags-y += -DXVMC_SK_NET_REFCNT_UPGRADE
+endif
