@@ -47,6 +47,7 @@ TESTS = (
     ("switch", 1500, ["switch"]),
     ("late", 900, ["late"]),
     ("park", 600, ["park"]),
+    ("carry", 600, ["carry"]),
     ("hostile", 1500, ["hostile"]),
     ("kernel", 900, ["kernel"]),
     ("model", 600, ["model", "20"]),
