@@ -31,6 +31,7 @@ help:
 #= make test-applications Debian's programs, hook off and on (an hour)
 #= make soak       random calls on sockets until SECONDS have passed, or for ever
 #= make soak-hostile a lying peer until SECONDS have passed, or for ever
+#= make soak-migrate random suspends until SECONDS have passed, or for ever
 #= make soak-leaks modules load and unload 100 times, 10,000 connections
 #= make check      rules of the source only, and the kernel's checkpatch
 #= make unit       tests of the portable core only
@@ -97,6 +98,12 @@ soak: packages
 soak-hostile: packages
 	@XENVMC_SOAK=$(or $(SECONDS),0) selftests/debug/debug.py soak-hostile
 
+soak-migrate: packages
+	@unset MAKEFLAGS MAKELEVEL; \
+	export XENVMC_TEST_CYCLES=0 XENVMC_SOAK=$(or $(SECONDS),0) && \
+	selftests/xen/lab --name migrate build && \
+	selftests/xen/lab --name migrate run selftests/guests/cycles.py
+
 bench: packages
 	@unset MAKEFLAGS MAKELEVEL; exec selftests/bench/bench.py
 
@@ -152,6 +159,6 @@ clean:
 
 .PHONY: all help packages demo test test-matrix test-debug \
 	test-debug-xen test-migrate test-faults test-applications soak \
-	soak-hostile soak-leaks bench bench-smp bench-tax bench-migrate \
+	soak-hostile soak-leaks soak-migrate bench bench-smp bench-tax bench-migrate \
 	bench-check check unit fuzz bench-core modules modules-all tools install \
 	install-modules install-tools install-headers clean
