@@ -8,7 +8,7 @@ rings while both are on one host, and go on byte-exact when they are not.
 
   hosts.py pv|pvh [TEST...]
 
-XENVMC_TEST_HOPS says how often a guest goes there and back in a row.
+XENVMC_TEST_HOPS says how often a guest goes there and back in a row (10).
 """
 import os
 import sys
@@ -28,7 +28,7 @@ from xenlab.params import Params  # noqa: E402
 GUESTS = ("guest1", "guest2")
 DOM0S = ("dom0", "dom0-2")
 ENDS = (GUESTS, GUESTS[::-1])
-HOPS = int(os.environ.get("XENVMC_TEST_HOPS", "2"))
+HOPS = int(os.environ.get("XENVMC_TEST_HOPS", "10"))
 
 pair = Pair(os.environ.get("XENVMC_LAB", "hosts"), quiet=True)
 system.lab = pair
