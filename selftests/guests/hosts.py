@@ -4,7 +4,8 @@
 
 Boots two hosts on one Ethernet segment, each with Xen, dom0 and xenvmcd, and
 guest1 and guest2 on the first. Their TCP connections, opened by either, are on
-rings while both are on one host, and go on byte-exact when they are not.
+rings while both are on one host, and go on byte-exact when they are not; so do
+streams of AF_XENVMC.
 
   hosts.py pv|pvh [TEST...]
 
@@ -20,7 +21,8 @@ sys.path.insert(0, os.path.join(HERE, "../xen"))
 import system  # noqa: E402
 from system import (Flow, each, load, ring_conns, run, serve,  # noqa: E402
                     start_daemon, stats, stop_daemon, stop_serving,
-                    tcp_conns, unload, until, until_connected)
+                    stream_paths, tcp_conns, unload, until, until_connected,
+                    uuid)
 from xenlab import leaks, tap  # noqa: E402
 from xenlab.pair import Pair  # noqa: E402
 from xenlab.params import Params  # noqa: E402
@@ -52,7 +54,7 @@ class Hosts(unittest.TestCase):
             start_daemon(dom0)
         each(load, *GUESTS)
         for guest in GUESTS:
-            serve(guest, "inet")
+            serve(guest, "inet", "xenvmc")
         until_connected(*GUESTS)
         cls.loaded = cls.count()
 
@@ -166,11 +168,33 @@ class Hosts(unittest.TestCase):
         self.flow_on_rings()
         self.end_exact()
 
+    def test_07_streams(self):
+        """Streams of AF_XENVMC, which TCP carries while the two are apart."""
+        self.flows = each(lambda ends: Flow("xenvmc", *ends, 20, name=uuid),
+                          *ENDS)
+        self.flow()
+        for _ in range(2):
+            migrate("guest2")
+            for guest in GUESTS:
+                until(lambda g=guest: stream_paths(g) == ["tcp"] * 4,
+                      f"{guest}: TCP carries both streams")
+            self.flow()
+            migrate("guest2")
+            for guest in GUESTS:
+                until(lambda g=guest: stream_paths(g) == ["ring"] * 4,
+                      f"{guest}: both streams are on rings")
+            self.flow()
+        for guest in GUESTS:
+            self.assertEqual(self.more(guest, "conn_carried"), 4)
+            self.assertEqual(self.more(guest, "carry_broken"), 0)
+        self.end_exact()
+
     def test_99_nothing_is_left(self):
         type(self).left = True
 
         def leave(guest):
             stop_serving(guest, "inet")
+            stop_serving(guest, "xenvmc")
             unload(guest)
         each(leave, *GUESTS)
         for dom0 in DOM0S:

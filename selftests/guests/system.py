@@ -160,6 +160,13 @@ def ring_conns(where, whom):
                x["tx"] == x["rx"] == "ring" for x in tcp_conns(where))
 
 
+def stream_paths(where):
+    """What brings the bytes of its streams that are up, each way of each."""
+    told = json.loads(run(where, f"{TOOL} -j conn show") or "[]")
+    return [x[way] for x in told for way in ("tx", "rx")
+            if x["kind"] == "stream" and x["state"] == "up"]
+
+
 def fallbacks(counters):
     """How often there was a reason to be on TCP."""
     return sum(value for name, value in counters.items()
