@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
 """What may happen at the very moment at which a guest leaves, or while it is
 away."""
-from suspends import BOUND, GUESTS, Suspends, restore, save, stop_programs
-from system import (OPT, each, lab, policy, run, start_daemon, stats,
-                    stop_daemon, until_connected)
+import concurrent.futures
+import contextlib
+
+from suspends import (BOUND, GUESTS, Suspends, forget, restore, save,
+                      stop_programs)
+from system import (OPT, PORT, domid, each, lab, load, policy, run, serve,
+                    servers, start_daemon, stats, stop_daemon, until_connected,
+                    until_forgotten, uuids)
 from xenlab import domains
 
 CHURN_PORT = 7804
@@ -17,6 +22,33 @@ done"""
 
 class Meanwhile(Suspends):
     """The connections know nothing of it, or say what they do not know."""
+
+    @staticmethod
+    @contextlib.contextmanager
+    def leaving(guest):
+        """What is done in here happens while it lets go of its peers, of whom
+        guest1 is silent; it has left afterwards."""
+        node = f"/local/domain/{domid(guest)}/control/shutdown"
+        run("guest1", "sysctl -q kernel.soft_watchdog=0")
+        run("dom0", "xl pause guest1")
+        # It is there, it is asked to leave, it takes the request
+        asked = lab.start("dom0", f"exec xenstore-watch -n 3 {node}")
+        asked.until(lambda: asked.lines, "the node is watched")
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            leaves = pool.submit(save, guest)
+            asked.wait()
+            yield
+            leaves.result()
+
+    def tcp_goes_on(self):
+        """That of AF_XENVMC does, or says that it is not known what was lost."""
+        for flow in self.inet:
+            flow.flows()
+        end = self.flows.pop().stop()
+        print(f"# AF_XENVMC: {end}")
+        self.assertIn(end["end"], ("exact", "ECONNRESET"))
+        self.end_exact()
+        self.new_ones_move()
 
     def test_30_half_closed_connections(self):
         """One end has said all; the other has read none of that."""
@@ -107,3 +139,44 @@ class Meanwhile(Suspends):
                              self.before[guest]["conn_resumed"])
         policy("default bridge")
         self.go_on()
+
+    def test_35_policy_parts_them_while_one_leaves(self):
+        self.start()
+        with self.leaving("guest2"):
+            policy("deny guest1 guest2")
+            run("dom0", "xl unpause guest1")
+        run("guest1", "sysctl -q kernel.soft_watchdog=1")
+        restore("guest2")
+        until_forgotten(GUESTS, GUESTS[::-1])
+        policy("default bridge")
+        until_connected(*GUESTS)
+        self.tcp_goes_on()
+
+    def test_36_the_hook_is_unloaded_while_one_leaves(self):
+        self.start()
+        each(lambda work: work(), lambda: save("guest2"),
+             lambda: run("guest1", "rmmod xenvmc_inet"))
+        restore("guest2")
+        load("guest1")
+        self.go_on()
+
+    def test_91_the_peer_dies_while_one_leaves(self):
+        """It is silent first, so that it is waited for."""
+        self.start(gap=50)
+        with self.leaving("guest2"):
+            lab.guest_destroy("guest1")
+        forget("guest1")
+        uuids.pop("guest1", None)
+        for family in PORT:
+            servers.pop(("guest1", family)).drop()
+        restore("guest2")
+        self.assertLess(self.let_go("guest2"), BOUND)
+        lab.guest_start("guest1")
+        load("guest1")
+        serve("guest1")
+        until_connected(*GUESTS)
+        # Bytes were on their way that nobody has
+        self.reset(self.flows[1])
+        for flow in self.flows[::2]:
+            flow.program.drop()
+        self.new_ones_move()
