@@ -198,6 +198,16 @@ class Figures(unittest.TestCase):
                 line, = figures.dearer(self.changed(kind, **costs), self.COSTS)
                 self.assertRegex(line, f"moved.*{list(costs)[0]}: ")
 
+    def test_what_takes_long_has_more_of_the_clock(self):
+        long = {"costs": [{"path": "moved", "size": 64,
+                           "instructions_per_mib": 40e6,
+                           "hypercalls_per_mib": 30,
+                           "doorbells_per_mib": 6}], "connections": []}
+        for calls, named in ((73, 0), (74, 1)):
+            now = {**long, "costs": [{**long["costs"][0],
+                                      "hypercalls_per_mib": calls}]}
+            self.assertEqual(len(figures.dearer(now, long)), named)
+
     def test_missing_cost_is_named(self):
         self.assertEqual(figures.dearer({**self.COSTS, "connections": []},
                                         self.COSTS),
