@@ -30,6 +30,7 @@
  */
 #include <linux/rcupdate.h>
 #include <linux/wait.h>
+#include "again.h"
 #include "event.h"
 #include "fault.h"
 #include "hook.h"
@@ -213,6 +214,8 @@ static int late_take(struct hook_conn *hc)
 	xvmc_stat_inc(XVMC_STAT_HOOK_CANDIDATES);
 	hook_insert(hc, false);
 	hook_tcp_install(sk, hc);
+	/* The ring's bytes come behind what TCP has still to bring */
+	xvmc_tcp_again(sk);
 	/* The channel went, and hook_refused() did not find it hooked */
 	if (READ_ONCE(hc->conn.left))
 		hook_unhook_locked(hc);

@@ -8,6 +8,7 @@ the loopback. The test build of the module has a knob with which the loopback's
 channel goes and comes, as a peer does. Each case is a function; none of them
 sees more of XenVMC than what the tool shows.
 """
+import contextlib
 import json
 import os
 import select
@@ -232,6 +233,40 @@ def bytes_on_their_way_come_first():
     works_by_ring(client, server, both)
 
 
+def tcp_info(sock):
+    """(Attempts in vain, seconds that it waits for the next one)."""
+    info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
+    return info[4], struct.unpack_from("I", info, 8)[0] / 1e6
+
+
+@contextlib.contextmanager
+def nothing_arrives():
+    """The network between the two loses all packets."""
+    qdisc = ["ip", "netns", "exec", "a", "tc", "qdisc"]
+    subprocess.run([*qdisc, "add", "dev", "va", "root", "netem", "loss",
+                    "100%"], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run([*qdisc, "del", "dev", "va", "root"], check=True)
+
+
+def what_was_sent_in_vain_comes_at_once():
+    """TCP would wait for its timer, about as long as nothing arrived."""
+    client, server = early()
+    both = ways(client, server)
+    with nothing_arrives():
+        both[0].send(3000)
+        until(lambda: tcp_info(client)[0] >= 6, "TCP has tried six times")
+    waits = tcp_info(client)[1]
+    begin = time.monotonic()
+    peer(True)
+    both[0].catch_up()
+    took = time.monotonic() - begin
+    check(took < waits / 2, f"took {took:.1f} s, TCP's timer is {waits:.1f} s")
+    works_by_ring(client, server, both)
+
+
 def blocked_reader_goes_on():
     client, server = early()
     there, back = ways(client, server)
@@ -452,7 +487,8 @@ def connections_end_at_that_moment():
 
 
 CASES = (idle_connection_moves, connection_moves_when_the_hook_is_on,
-         bytes_on_their_way_come_first, blocked_reader_goes_on,
+         bytes_on_their_way_come_first,
+         what_was_sent_in_vain_comes_at_once, blocked_reader_goes_on,
          blocked_reader_keeps_its_timeout, blocked_splice_goes_on,
          blocked_writer_goes_on, poller_wakes_for_the_ring,
          half_closed_connection_moves, unread_bytes_stay_when_the_peer_goes,
