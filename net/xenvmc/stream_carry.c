@@ -18,6 +18,7 @@
 #include <linux/slab.h>
 #include <linux/tcp.h>
 #include <net/tcp.h>
+#include "again.h"
 #include "compat/compat.h"
 #include "fault.h"
 #include "peer.h"
@@ -710,11 +711,24 @@ void xvmc_carrier_begin(struct xvmc_carrier *carrier)
 		xvmc_chan_put(chan);
 }
 
+/* The peer is met again, who has not said STOP yet, or not heard ours */
+static void carry_returns(struct xvmc_carrier *carrier)
+{
+	struct sock *sk = carrier->sock->sk;
+
+	if (carrier->returns)
+		return;
+	carrier->returns = true;
+	lock_sock(sk);
+	xvmc_tcp_again(sk);
+	release_sock(sk);
+}
+
 /* What ends it whatever TCP says */
 static int carry_check(struct xvmc_carrier *carrier)
 {
 	if (carrier->pair && READ_ONCE(carrier->pair->over))
-		carrier->returns = true;
+		carry_returns(carrier);
 	if (READ_ONCE(carrier->dropped))
 		return -ECONNRESET;
 	if (READ_ONCE(carrier->late) && carrier->phase != CARRY_ON)

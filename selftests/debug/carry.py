@@ -384,6 +384,42 @@ def last_words_are_said_again():
         close(ways[0].source, ways[1].source)
 
 
+def timer():
+    """(Attempts in vain, seconds until the next one) of the connection that
+    has most of them."""
+    told = subprocess.run(["ss", "-Htni", "state", "established"], check=True,
+                          capture_output=True, text=True).stdout
+    found = [(0, 0.0)]
+    for line in told.splitlines():
+        fields = dict(word.split(":", 1) for word in line.split()
+                      if word.startswith(("rto:", "backoff:")))
+        if "backoff" in fields:
+            found.append((int(fields["backoff"]), float(fields["rto"]) / 1e3))
+    return max(found)
+
+
+@case
+def what_tcp_owes_comes_at_once():
+    """They meet after a time in which nothing arrived."""
+    client, server = connect()
+    ways = both_ways(client, server, 1)
+    apart()
+    with lossy(100):
+        for way in ways:
+            way.send(3000)
+        until(lambda: timer()[0] >= 6, "TCP has tried six times")
+    waits = timer()[1]
+    begin = time.monotonic()
+    together()
+    took = time.monotonic() - begin
+    check(took < waits / 2, f"took {took:.1f} s, TCP's timer is {waits:.1f} s")
+    for way in ways:
+        way.catch_up()
+    close(client)
+    ends_with(server)
+    close(server)
+
+
 # ---- what goes wrong -------------------------------------------------------
 
 @case
