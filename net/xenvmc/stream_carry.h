@@ -243,6 +243,8 @@ u32 xvmc_greet_body(u8 type);		/* bytes of its body */
 /* stream_pair.c */
 struct carry_pair *xvmc_pair_get(const struct xvmc_stream *stream);
 void xvmc_pair_put(struct carry_pair *pair);
+/* Waits until there is none. Module exit */
+void xvmc_pairs_end(void);
 /* Its streams go back to rings. Any context */
 void xvmc_pair_return(const struct xvmc_guest *guest);
 /* Near end, with a reference, or NULL */

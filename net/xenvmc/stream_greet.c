@@ -417,6 +417,7 @@ void xvmc_carry_exit(void)
 		listen_close(listener);
 	mutex_unlock(&listen_mutex);
 	xvmc_carriers_end(NULL);
+	xvmc_pairs_end();
 }
 
 /* ---- dialling ----------------------------------------------------------- */

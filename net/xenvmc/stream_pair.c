@@ -20,6 +20,9 @@
 static LIST_HEAD(pairs);
 static DEFINE_SPINLOCK(carry_lock);		/* BH-safe */
 static DEFINE_MUTEX(pair_mutex);
+/* Those that are to be freed yet */
+static atomic_t nr_pairs = ATOMIC_INIT(0);
+static DECLARE_WAIT_QUEUE_HEAD(pairs_wait);
 
 /* ---- transport ---------------------------------------------------------- */
 
@@ -101,6 +104,19 @@ static void pair_free(struct carry_pair *pair)
 {
 	xvmc_guest_put(pair->guest);
 	kfree(pair);
+	if (atomic_dec_and_test(&nr_pairs))
+		wake_up_all(&pairs_wait);
+}
+
+/**
+ * xvmc_pairs_end() - no pair is on its way out any more
+ *
+ * Nobody makes one: no stream is left, and nobody greets.
+ * Context: module exit.
+ */
+void xvmc_pairs_end(void)
+{
+	wait_event(pairs_wait, !atomic_read(&nr_pairs));
 }
 
 /* Both are told first: each waits for the other. Nothing is left of them */
@@ -256,6 +272,7 @@ static struct carry_pair *pair_new(const struct xvmc_stream *stream)
 		pair = kzalloc(sizeof(*pair), GFP_KERNEL);
 	if (!pair)
 		return NULL;
+	atomic_inc(&nr_pairs);
 	INIT_WORK(&pair->end_work, pair_end_work);
 	INIT_LIST_HEAD(&pair->node);
 	xvmc_guest_hold(old->guest);
