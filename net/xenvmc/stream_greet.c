@@ -32,12 +32,14 @@
  * @node: in the list of all; listen_mutex
  * @net: the namespace
  * @sock: listens
+ * @data_ready: callback that it had
  * @work: accepts
  */
 struct carry_listener {
 	struct list_head node;
 	struct net *net;
 	struct socket *sock;
+	void (*data_ready)(struct sock *sk);
 	struct work_struct work;
 };
 
@@ -252,6 +254,15 @@ static void listen_news(struct sock *sk)
 	read_unlock_bh(&sk->sk_callback_lock);
 }
 
+/* What it has of the listener's is not its own, and may be gone before it */
+static void listen_strip(const struct carry_listener *listener, struct sock *sk)
+{
+	write_lock_bh(&sk->sk_callback_lock);
+	sk->sk_user_data = NULL;
+	sk->sk_data_ready = listener->data_ready;
+	write_unlock_bh(&sk->sk_callback_lock);
+}
+
 static void listen_work(struct work_struct *work)
 {
 	struct carry_listener *listener = container_of(work,
@@ -259,8 +270,10 @@ static void listen_work(struct work_struct *work)
 	struct socket *sock;
 	int n = GREET_ACCEPTS;
 
-	while (n-- && !kernel_accept(listener->sock, &sock, O_NONBLOCK))
+	while (n-- && !kernel_accept(listener->sock, &sock, O_NONBLOCK)) {
+		listen_strip(listener, sock->sk);
 		xvmc_carrier_new(sock, CARRY_TOLD, NULL);
+	}
 	if (n < 0)
 		queue_work(xvmc_wq, work);
 }
@@ -278,6 +291,7 @@ static int listen_open(struct net *net, struct socket **sock)
 	err = sock_create_kern(net, AF_INET6, SOCK_STREAM, IPPROTO_TCP, sock);
 	if (!err) {
 		sock_set_reuseaddr((*sock)->sk);
+		(*sock)->sk->sk_ipv6only = false;
 		err = kernel_bind(*sock, (struct sockaddr_unsized *)&to6,
 				  sizeof(to6));
 		if (!err)
@@ -344,6 +358,7 @@ static int listen_begin(struct net *net)
 	sk = listener->sock->sk;
 	write_lock_bh(&sk->sk_callback_lock);
 	sk->sk_user_data = listener;
+	listener->data_ready = sk->sk_data_ready;
 	sk->sk_data_ready = listen_news;
 	write_unlock_bh(&sk->sk_callback_lock);
 	err = kernel_listen(listener->sock, GREET_BACKLOG);
