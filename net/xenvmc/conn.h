@@ -147,7 +147,8 @@ struct xvmc_conn_tx {
  * @ring_id: the lend's ring, for messages; conn lock
  * @epoch: the lend's epoch, for messages; conn lock
  * @spill: unread bytes that were saved when channel or ring went; @mutex
- * @spill_len: its size; @mutex
+ * @spill_len: how many, with those that were read; @mutex
+ * @spill_room: how many there is memory for; @mutex
  * @spill_off: how much of it was read; @mutex
  * @spill_mark: the marks of the ring it came from; @mutex
  * @no_lend: no further lend; @mutex
@@ -171,6 +172,7 @@ struct xvmc_conn_rx {
 	u32 epoch;
 	void *spill;
 	u32 spill_len;
+	u32 spill_room;
 	u32 spill_off;
 	struct xvmc_ring_mark spill_mark;
 	bool no_lend;

@@ -29,6 +29,7 @@ void xvmc_conn_inherit_tx(struct xvmc_conn *conn, struct xvmc_conn *old)
 static void inherit_spill(struct xvmc_conn *conn, struct xvmc_conn *old)
 {
 	conn->rx.spill_len = old->rx.spill_len;
+	conn->rx.spill_room = old->rx.spill_room;
 	conn->rx.spill_off = old->rx.spill_off;
 	conn->rx.spill_mark = old->rx.spill_mark;
 	conn->rx.spill = old->rx.spill;

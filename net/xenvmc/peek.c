@@ -133,10 +133,14 @@ static int rx_peek(struct xvmc_conn *conn,
  */
 u32 xvmc_rx_saved(const struct xvmc_conn *conn)
 {
+	u32 len, off;
+
 	/* Pairs with the release in xvmc_rx_set_aside() */
-	return smp_load_acquire(&conn->rx.spill) ?
-	       READ_ONCE(conn->rx.spill_len) - READ_ONCE(conn->rx.spill_off) :
-	       0;
+	if (!smp_load_acquire(&conn->rx.spill))
+		return 0;
+	len = READ_ONCE(conn->rx.spill_len);
+	off = READ_ONCE(conn->rx.spill_off);
+	return len > off ? len - off : 0;
 }
 
 /* @used: bytes that the ring has now */

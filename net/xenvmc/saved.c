@@ -39,6 +39,7 @@ int xvmc_rx_set_aside(struct xvmc_conn *conn, struct xvmc_rx_ring *ring,
 	if (!old)
 		WRITE_ONCE(conn->rx.spill_off, 0);
 	WRITE_ONCE(conn->rx.spill_len, len + used);
+	conn->rx.spill_room = len + used;
 	conn->rx.spill_mark = *mark;
 	conn->rx.spill_mark.stopped = true;
 	/* Pairs with the acquire in xvmc_rx_saved() */
@@ -75,6 +76,39 @@ void xvmc_rx_save(struct xvmc_conn *conn, struct xvmc_rx_ring *ring,
 		conn->rx.torn = true;
 }
 
+/* Room behind what is saved, and some more for what follows. 0 or -ENOMEM */
+static int saved_grow(struct xvmc_conn *conn, u32 len)
+{
+	void *old = conn->rx.spill, *spill = NULL;
+	u32 off = old ? conn->rx.spill_off : 0;
+	u32 unread = old ? conn->rx.spill_len - off : 0;
+	u32 room = unread + unread / 2 + len;
+
+	lockdep_assert_held(&conn->rx.mutex);
+	if (xvmc_should_fail(XVMC_FAULT_SPILL))
+		return -ENOMEM;
+	if (old && conn->rx.spill_room - conn->rx.spill_len >= len)
+		return 0;
+	spill = kvmalloc(max(room, 1U), GFP_KERNEL);
+	if (!spill)
+		return -ENOMEM;
+	if (old)
+		memcpy(spill, old + off, unread);
+	/* Who asks without the mutex may see it twice or not at all */
+	WRITE_ONCE(conn->rx.spill, NULL);
+	WRITE_ONCE(conn->rx.spill_off, 0);
+	WRITE_ONCE(conn->rx.spill_len, unread);
+	conn->rx.spill_room = room;
+	if (!old)
+		conn->rx.spill_mark.seq = 0;
+	conn->rx.spill_mark.started = true;
+	conn->rx.spill_mark.stopped = true;
+	/* Pairs with the acquire in xvmc_rx_saved() */
+	smp_store_release(&conn->rx.spill, spill);
+	kvfree(old);
+	return 0;
+}
+
 /**
  * xvmc_conn_append() - bytes that came by another way
  * @conn: connection of a stream, without a ring to read from
@@ -82,39 +116,20 @@ void xvmc_rx_save(struct xvmc_conn *conn, struct xvmc_rx_ring *ring,
  * @len: how many
  * @fin: the end of the stream is behind them
  *
- * Context: process; takes rx.mutex.
+ * Context: process, rx.mutex held.
  * Return: 0, or -ENOMEM: nothing has changed.
  */
 int xvmc_conn_append(struct xvmc_conn *conn, const void *data, u32 len,
 		     bool fin)
 {
-	u32 unread, off;
-	void *old, *spill;
-
-	mutex_lock(&conn->rx.mutex);
-	old = conn->rx.spill;
-	off = old ? conn->rx.spill_off : 0;
-	unread = old ? conn->rx.spill_len - off : 0;
-	spill = xvmc_should_fail(XVMC_FAULT_SPILL) ? NULL :
-		kvmalloc(max(unread + len, 1U), GFP_KERNEL);
-	if (spill) {
-		if (old)
-			memcpy(spill, old + off, unread);
-		memcpy(spill + unread, data, len);
-		/* Who asks without the mutex may see it twice or not at all */
-		WRITE_ONCE(conn->rx.spill, NULL);
-		WRITE_ONCE(conn->rx.spill_off, 0);
-		WRITE_ONCE(conn->rx.spill_len, unread + len);
-		conn->rx.spill_mark.started = true;
-		conn->rx.spill_mark.stopped = true;
-		if (!old || fin)
-			conn->rx.spill_mark.seq = fin;
-		/* Pairs with the acquire in xvmc_rx_saved() */
-		smp_store_release(&conn->rx.spill, spill);
-		kvfree(old);
-	}
-	mutex_unlock(&conn->rx.mutex);
-	return spill ? 0 : -ENOMEM;
+	lockdep_assert_held(&conn->rx.mutex);
+	if (saved_grow(conn, len))
+		return -ENOMEM;
+	memcpy(conn->rx.spill + conn->rx.spill_len, data, len);
+	if (fin)
+		conn->rx.spill_mark.seq = 1;
+	WRITE_ONCE(conn->rx.spill_len, conn->rx.spill_len + len);
+	return 0;
 }
 
 /**

@@ -30,32 +30,41 @@ static bool back_is_met(const struct xvmc_stream *stream)
 	       READ_ONCE(next->state) <= XVMC_CHAN_UP;
 }
 
+/* An end that was told is not told again. Who holds a mutex is in the way */
+static bool back_read(struct xvmc_carrier *carrier, struct xvmc_conn *conn)
+{
+	if (!mutex_trylock(&conn->tx.mutex))
+		return false;
+	carrier->out_fin = conn->tx.fin;
+	carrier->sent = conn->tx.bytes + conn->tx.fin;
+	mutex_unlock(&conn->tx.mutex);
+	if (!mutex_trylock(&conn->rx.mutex))
+		return false;
+	carrier->in_end = conn->rx.spill ? conn->rx.spill_mark.seq :
+					   conn->rx.fin;
+	carrier->received = xvmc_park_received(conn);
+	mutex_unlock(&conn->rx.mutex);
+	return true;
+}
+
 /**
  * xvmc_park_positions() - what a stream that waits has sent and received
- * @stream: the stream
- * @sent: set to that
- * @received: and that
+ * @carrier: its @wanted is the stream; its @sent, @received, @out_fin and
+ *	@in_end are set
  *
  * Context: process.
- * Return: false if they are not final, or it does not wait.
+ * Return: false if they are not final, or it does not wait, or is in use just
+ * now: a program may make it so for long.
  */
-bool xvmc_park_positions(struct xvmc_stream *stream, u64 *sent, u64 *received)
+bool xvmc_park_positions(struct xvmc_carrier *carrier)
 {
-	struct xvmc_conn *conn = &stream->conn;
+	const struct xvmc_stream *stream = carrier->wanted;
 	bool still;
 
 	spin_lock_bh(&xvmc_park_lock);
 	still = back_is_still(stream) && !stream->park.over;
 	spin_unlock_bh(&xvmc_park_lock);
-	if (!still)
-		return false;
-	mutex_lock(&conn->tx.mutex);
-	*sent = conn->tx.bytes + conn->tx.fin;
-	mutex_unlock(&conn->tx.mutex);
-	mutex_lock(&conn->rx.mutex);
-	*received = xvmc_park_received(conn);
-	mutex_unlock(&conn->rx.mutex);
-	return true;
+	return still && back_read(carrier, &carrier->wanted->conn);
 }
 
 /**
@@ -225,20 +234,55 @@ bool xvmc_park_is_back(struct xvmc_carrier *carrier)
 }
 
 /**
+ * xvmc_park_is_reset() - the program has closed it, and means the peer to know
+ * @carrier: carrier
+ *
+ * If that was just when the pair closed, nobody keeps it.
+ * Context: any.
+ */
+bool xvmc_park_is_reset(struct xvmc_carrier *carrier)
+{
+	bool reset;
+
+	spin_lock_bh(&xvmc_park_lock);
+	reset = carrier->stream && carrier->stream->park.reset;
+	spin_unlock_bh(&xvmc_park_lock);
+	return reset;
+}
+
+/* May so much more be kept for it? Not if it has another connection by now */
+static bool back_has_room(struct xvmc_carrier *carrier,
+			  struct xvmc_stream *stream)
+{
+	bool room;
+
+	spin_lock_bh(&xvmc_park_lock);
+	room = carrier->stream == stream && !list_empty(&stream->park.node);
+	if (room) {
+		xvmc_parked_hold(stream, xvmc_rx_saved(&stream->conn));
+		room = xvmc_parked_room(stream);
+	}
+	spin_unlock_bh(&xvmc_park_lock);
+	return room;
+}
+
+/**
  * xvmc_park_append() - bytes that came by TCP when the stream was off
  * @carrier: its carrier, see xvmc_park_is_back()
  * @data: the bytes
  * @len: how many
  * @fin: the end of the stream is behind them
  *
+ * What one guest can make us keep is bounded as when streams are cut. Without
+ * room TCP waits, and is looked at each second: the program may have read.
  * Context: process.
- * Return: 0, -ENOMEM, or -ENOENT if the stream is over.
+ * Return: 1, 0 if there is no room, -ENOMEM, or -ENOENT if the stream is over.
  */
 int xvmc_park_append(struct xvmc_carrier *carrier, const void *data, u32 len,
 		     bool fin)
 {
 	struct xvmc_stream *stream;
-	int err;
+	int ret = 0;
 
 	spin_lock_bh(&xvmc_park_lock);
 	stream = carrier->stream;
@@ -247,12 +291,13 @@ int xvmc_park_append(struct xvmc_carrier *carrier, const void *data, u32 len,
 	spin_unlock_bh(&xvmc_park_lock);
 	if (!stream)
 		return -ENOENT;
-	err = xvmc_conn_append(&stream->conn, data, len, fin);
-	spin_lock_bh(&xvmc_park_lock);
-	if (!list_empty(&stream->park.node))
-		xvmc_parked_hold(stream, xvmc_rx_saved(&stream->conn));
-	spin_unlock_bh(&xvmc_park_lock);
-	stream->conn.ops->data_ready(&stream->conn);
+	/* Nobody takes what it has to another connection meanwhile */
+	mutex_lock(&stream->conn.rx.mutex);
+	if (back_has_room(carrier, stream))
+		ret = xvmc_conn_append(&stream->conn, data, len, fin) ?: 1;
+	mutex_unlock(&stream->conn.rx.mutex);
+	if (ret > 0)
+		stream->conn.ops->data_ready(&stream->conn);
 	xvmc_conn_put(&stream->conn);
-	return err;
+	return ret;
 }

@@ -43,7 +43,7 @@ static void carry_timer(struct work_struct *work);
 
 /* ---- life --------------------------------------------------------------- */
 
-/* With memory for the door: no stream is lost for want of it */
+/* With the door's memory: a number for it is all that can be missing later */
 static struct xvmc_carrier *carrier_alloc(void)
 {
 	struct xvmc_carrier *carrier;
@@ -158,12 +158,11 @@ static void carry_sk_end(struct xvmc_carrier *carrier, bool abort)
  * @phase: %CARRY_DIALS or %CARRY_TOLD
  * @wanted: stream that it is for, if that is known
  *
- * It ends by itself: the timer sees to that.
+ * It ends by itself: the timer sees to that. If there are too many, or there is
+ * no memory, it does not begin.
  * Context: process.
- * Return: the carrier, or NULL: there are too many, or no memory.
  */
-struct xvmc_carrier *xvmc_carrier_new(struct socket *sock, u8 phase,
-				      struct xvmc_stream *wanted)
+void xvmc_carrier_new(struct socket *sock, u8 phase, struct xvmc_stream *wanted)
 {
 	struct xvmc_carrier *carrier;
 
@@ -190,16 +189,18 @@ struct xvmc_carrier *xvmc_carrier_new(struct socket *sock, u8 phase,
 	spin_lock(&greeting_lock);
 	list_add_tail(&carrier->node, &greeting);
 	spin_unlock(&greeting_lock);
+	/* It may be over as soon as TCP has somebody to tell */
+	kref_get(&carrier->ref);
 	carry_sk_begin(carrier);
 	xvmc_carrier_kick(carrier);
-	return carrier;
+	xvmc_carrier_put(carrier);
+	return;
 
 too_many_new:
 	atomic_dec(&carriers_new[!!wanted]);
 too_many:
 	atomic_dec(&carriers);
 	sock_release(sock);
-	return NULL;
 }
 
 /* The greeting is over: its stream holds the namespace, or it has no socket */
@@ -274,6 +275,15 @@ void xvmc_carrier_follow(struct xvmc_stream *stream, struct xvmc_stream *old)
 
 /* ---- out: from the stream to TCP ---------------------------------------- */
 
+/* Who has heard RESET ends it; who does not is not waited for */
+static void carry_set_timer(struct xvmc_carrier *carrier)
+{
+	WRITE_ONCE(carrier->late, false);
+	kref_get(&carrier->ref);
+	if (mod_delayed_work(xvmc_wq, &carrier->timer, CARRY_GREET))
+		xvmc_carrier_put(carrier);
+}
+
 /**
  * xvmc_carrier_say() - the next frame
  * @carrier: carrier; TCP has all of the last one
@@ -298,6 +308,8 @@ void xvmc_carrier_say(struct xvmc_carrier *carrier, u8 type, const void *body,
 	carrier->out_off = 0;
 	if (type >= CARRY_STOP)
 		carrier->out_last = type;
+	if (type == CARRY_RESET)
+		carry_set_timer(carrier);
 }
 
 /* 1: TCP has all that there was; 0: it has no room; or an errno */
@@ -378,6 +390,9 @@ static int carry_last(struct xvmc_carrier *carrier, struct carry_door *door)
 	} else if (!door->why) {
 		last = CARRY_BYE;
 	} else if (door->why == EAGAIN) {
+		/* The stream's own end may not have heard of it yet */
+		if (!xvmc_park_is_back(carrier))
+			return xvmc_park_is_reset(carrier) ? -ECONNRESET : 0;
 		last = CARRY_STOP;
 	}
 	xvmc_carrier_say(carrier, last, NULL, 0);
@@ -432,20 +447,27 @@ static int carry_recv(struct xvmc_carrier *carrier, void *to, u32 len)
 	return n ? n : -ECONNRESET;
 }
 
-/* The stream is off the pair, or never was on it: to its private memory */
+/* The stream is off the pair, or will be, or does not come to it any more */
+static bool carry_is_off(const struct xvmc_carrier *carrier,
+			 const struct carry_door *door)
+{
+	return door ? carry_door_is_down(door) && door->why == EAGAIN :
+		      carrier->returns;
+}
+
+/* To its private memory, then; if there is room: see xvmc_park_append() */
 static int carry_append(struct xvmc_carrier *carrier, bool fin)
 {
 	u32 len = carrier->in_len - carrier->in_off;
-	int err;
+	int ret;
 
 	if (!xvmc_park_is_back(carrier))
-		return 0;
-	err = xvmc_park_append(carrier, carrier->in + carrier->in_off, len,
+		return xvmc_park_is_reset(carrier) ? -ECONNRESET : 0;
+	ret = xvmc_park_append(carrier, carrier->in + carrier->in_off, len,
 			       fin);
-	if (err)
-		return err;
-	carrier->in_off = carrier->in_len;
-	return 1;
+	if (ret > 0)
+		carrier->in_off = carrier->in_len;
+	return ret;
 }
 
 /* To the ring that the stream has lent; tx_lent or write_space comes */
@@ -480,8 +502,7 @@ static int carry_give(struct xvmc_carrier *carrier, bool fin)
 	struct xvmc_conn *conn;
 	bool marked;
 
-	if (door ? carry_door_is_down(door) && door->why == EAGAIN :
-	    carrier->returns)
+	if (carry_is_off(carrier, door))
 		return carry_append(carrier, fin);
 	if (!door)
 		return 0;
@@ -505,7 +526,9 @@ static int carry_bye(struct xvmc_carrier *carrier)
 {
 	struct carry_door *door = carry_door(carrier);
 
-	if (!door && !(carrier->returns && xvmc_park_is_back(carrier)))
+	if (carry_is_off(carrier, door) && !xvmc_park_is_back(carrier))
+		return xvmc_park_is_reset(carrier) ? -ECONNRESET : 0;
+	if (!door && !carrier->returns)
 		return 0;
 	carrier->in_bye = false;
 	carrier->in_last = CARRY_BYE;
@@ -637,7 +660,7 @@ static void carry_count_lost(const struct xvmc_carrier *carrier)
 /* @err: 0 if it ended as it should; then no byte is missing at either end */
 static void carry_part(struct xvmc_carrier *carrier, int err)
 {
-	struct carry_door *door = carry_door(carrier);
+	struct carry_door *door;
 	u32 over = 0;
 
 	if (err && carrier->phase == CARRY_ON) {
@@ -645,18 +668,20 @@ static void carry_part(struct xvmc_carrier *carrier, int err)
 		       XVMC_STAT_PARK_REFUSED : XVMC_STAT_CARRY_LOST;
 		carry_count_lost(carrier);
 	}
-	if (door)
-		xvmc_conn_leave(&door->conn, err ? ECONNRESET :
-				XENVMC_REASON_CLOSED, err, true);
 	/* A stream that is closed at either end does not go on elsewhere */
 	if (!err && carrier->stream && (carrier->in_last == CARRY_BYE ||
 					carrier->out_last == CARRY_BYE))
 		xvmc_park_left(carrier->stream);
 	xvmc_park_untake(carrier, over);
-	if (door)
+	/* None comes any more: see door_publish() */
+	door = carry_door(carrier);
+	if (door) {
+		xvmc_conn_leave(&door->conn, err ? ECONNRESET :
+				XENVMC_REASON_CLOSED, err, true);
 		xvmc_conn_put(&door->conn);
-	else if (carrier->pair)
+	} else if (carrier->pair) {
 		xvmc_pair_put(carrier->pair);
+	}
 }
 
 static void carry_end(struct xvmc_carrier *carrier, int err)
@@ -677,7 +702,7 @@ static void carry_end(struct xvmc_carrier *carrier, int err)
  * xvmc_carrier_take() - the other end is there, and a stream is to be its
  * @carrier: carrier
  *
- * Nothing that can fail is left for later: the peer may send bytes at once.
+ * Little that can fail is left for later: the peer may send bytes at once.
  * Context: the carrier's work.
  * Return: 0, or an errno, which ends it: the stream waits as before.
  */
@@ -731,7 +756,8 @@ static int carry_check(struct xvmc_carrier *carrier)
 		carry_returns(carrier);
 	if (READ_ONCE(carrier->dropped))
 		return -ECONNRESET;
-	if (READ_ONCE(carrier->late) && carrier->phase != CARRY_ON)
+	if (READ_ONCE(carrier->late) && (carrier->phase != CARRY_ON ||
+					 carrier->out_last == CARRY_RESET))
 		return -ETIMEDOUT;
 	if (carrier->phase == CARRY_DIALS)
 		return xvmc_greet_begin(carrier);

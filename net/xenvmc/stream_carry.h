@@ -90,7 +90,8 @@ struct carry_pair {
  * struct carry_door - the far end of a carried stream's connection
  * @conn: the engine's
  * @carrier: a reference
- * @pair: as the carrier has it, whose use of it is the door's from now on
+ * @pair: as the carrier has it, whose use of it is the door's from now on; NULL
+ *	if the carrier was over before
  * @token: the stream's
  * @sent: answer to RESUME
  * @received: the same
@@ -140,11 +141,11 @@ struct carry_calls {
  * @spare: its memory until then; the control work's, and who frees the carrier
  * @old: callbacks that the socket had
  * @work: moves bytes
- * @timer: ends a greeting
+ * @timer: ends a greeting, or who does not hear RESET
  * @phase: &enum carry_phase
  * @greets: it counts as one that greets
  * @dials: it is the end that connects
- * @late: time for the greeting is up
+ * @late: time for that is up
  * @returns: it goes back to rings
  * @dropped: the stream is over: nothing can be saved any more
  * @ended: nothing is done any more
@@ -221,9 +222,9 @@ static inline struct carry_door *carry_door(const struct xvmc_carrier *carrier)
 }
 
 /* stream_carry.c */
-/* Takes @sock, also if there is no memory or there are too many. NULL then */
-struct xvmc_carrier *xvmc_carrier_new(struct socket *sock, u8 phase,
-				      struct xvmc_stream *wanted);
+/* Takes @sock, also if there is no memory or there are too many */
+void xvmc_carrier_new(struct socket *sock, u8 phase,
+		      struct xvmc_stream *wanted);
 void xvmc_carrier_put(struct xvmc_carrier *carrier);
 /* A frame is in @out: none is there yet */
 void xvmc_carrier_say(struct xvmc_carrier *carrier, u8 type, const void *body,
@@ -251,8 +252,8 @@ void xvmc_pair_return(const struct xvmc_guest *guest);
 struct xvmc_chan *xvmc_pair_chan(struct carry_pair *pair);
 
 /* stream_back.c: the stream that waits, as its carrier sees it */
-/* Its positions, if they are final: both directions stand. Process context */
-bool xvmc_park_positions(struct xvmc_stream *stream, u64 *sent, u64 *received);
+/* Those of @carrier->wanted, if they are final: both directions stand */
+bool xvmc_park_positions(struct xvmc_carrier *carrier);
 /* One that waits for its peer, by name, with a reference, or NULL */
 struct xvmc_stream *xvmc_park_named(u64 name);
 /* It is lost for the reason that @stat counts. Any context */
@@ -267,7 +268,9 @@ void xvmc_park_untake(struct xvmc_carrier *carrier, u32 over);
 bool xvmc_park_board(struct xvmc_carrier *carrier, struct xvmc_chan *chan);
 /* It waits once more, and what it has is in private memory */
 bool xvmc_park_is_back(struct xvmc_carrier *carrier);
-/* Behind what it has. 0 or an errno. Process context */
+/* The program has closed it, and the peer is to have ECONNRESET. Any context */
+bool xvmc_park_is_reset(struct xvmc_carrier *carrier);
+/* Behind what it has. 1, 0: not now, or an errno. Process context */
 int xvmc_park_append(struct xvmc_carrier *carrier, const void *data, u32 len,
 		     bool fin);
 

@@ -45,7 +45,8 @@ static void door_release(struct xvmc_conn *conn)
 {
 	struct carry_door *door = to_door(conn);
 
-	xvmc_pair_put(door->pair);
+	if (door->pair)
+		xvmc_pair_put(door->pair);
 	xvmc_carrier_put(door->carrier);
 	kfree(door);
 }
@@ -76,9 +77,33 @@ static struct carry_door *door_new(struct xvmc_carrier *carrier,
 	if (xvmc_conn_init(&door->conn, &carry_door_ops, sk, chan))
 		return NULL;
 	carrier->spare = NULL;
-	door->pair = carrier->pair;
 	kref_get(&carrier->ref);
 	return door;
+}
+
+/* The carrier has its first reference, unless it has let go of the stream */
+static bool door_publish(struct xvmc_carrier *carrier, struct carry_door *door)
+{
+	bool taken;
+
+	spin_lock_bh(&xvmc_park_lock);
+	taken = carrier->stream;
+	if (taken) {
+		door->pair = carrier->pair;
+		/* Pairs with the acquire in carry_door() */
+		smp_store_release(&carrier->door, door);
+	}
+	spin_unlock_bh(&xvmc_park_lock);
+	return taken;
+}
+
+static void door_open(struct xvmc_carrier *carrier, struct carry_door *door,
+		      u32 peer_id)
+{
+	/* The pair is over before it has begun? */
+	if (xvmc_conn_accept(&door->conn, peer_id))
+		door_down(&door->conn, EAGAIN);
+	xvmc_carrier_kick(carrier);
 }
 
 /**
@@ -98,7 +123,8 @@ void xvmc_carry_resumed(struct xvmc_chan *chan,
 
 	spin_lock_bh(&xvmc_park_lock);
 	stream = xvmc_parked_find(chan->guest, msg->token);
-	if (stream && stream->park.carrier) {
+	/* A token is the peer's word: two may have the same */
+	if (stream && stream->park.carrier && stream->conn.id == msg->conn) {
 		carrier = stream->park.carrier;
 		kref_get(&carrier->ref);
 		sk = stream->conn.sk;
@@ -107,16 +133,15 @@ void xvmc_carry_resumed(struct xvmc_chan *chan,
 	spin_unlock_bh(&xvmc_park_lock);
 	if (carrier && !carry_door(carrier))
 		door = door_new(carrier, chan, sk, msg);
-	if (door) {
-		/* The carrier has the door's first reference */
-		smp_store_release(&carrier->door, door);
-		/* The pair is over before it has begun? */
-		if (xvmc_conn_accept(&door->conn, msg->conn))
-			door_down(&door->conn, EAGAIN);
-		xvmc_carrier_kick(carrier);
-	} else {
-		xvmc_chan_answer(chan, XVMC_MSG_REFUSE, msg->conn, ECONNRESET);
+	if (door && !door_publish(carrier, door)) {
+		xvmc_conn_leave(&door->conn, ECONNRESET, true, true);
+		xvmc_conn_put(&door->conn);
+		door = NULL;
 	}
+	if (door)
+		door_open(carrier, door, msg->conn);
+	else
+		xvmc_chan_answer(chan, XVMC_MSG_REFUSE, msg->conn, ECONNRESET);
 	if (carrier) {
 		xvmc_carrier_put(carrier);
 		sock_put(sk);

@@ -152,8 +152,7 @@ static int greet_challenged(struct xvmc_carrier *carrier)
 	memcpy(&got, carrier->in, sizeof(got));
 	carrier->nonce[1] = le64_to_cpu(got.nonce);
 	if (!greet_allowed(carrier) ||
-	    !xvmc_park_positions(carrier->wanted, &carrier->sent,
-				 &carrier->received))
+	    !xvmc_park_positions(carrier))
 		return -EAGAIN;
 	err = greet_compare(carrier, 2, got.sent, got.received, got.proof);
 	/* The other end is to know why it ends */
@@ -183,8 +182,7 @@ static int greet_asked(struct xvmc_carrier *carrier)
 		return -EPROTO;
 	carrier->wanted = xvmc_park_named(le64_to_cpu(got.name));
 	if (!carrier->wanted || !greet_allowed(carrier) ||
-	    !xvmc_park_positions(carrier->wanted, &carrier->sent,
-				 &carrier->received))
+	    !xvmc_park_positions(carrier))
 		return -ENOENT;
 	carrier->sent += xvmc_should_fail(XVMC_FAULT_POSITION);
 	carrier->nonce[0] = le64_to_cpu(got.nonce);

@@ -767,6 +767,8 @@ bool xvmc_park_close(struct xvmc_stream *stream, bool reset)
 		xvmc_carrier_drop(stream->park.carrier);
 	else if (listed)
 		xvmc_conn_meet(&stream->conn);
+	else if (reset && stream->park.carrier)
+		xvmc_carrier_kick(stream->park.carrier);
 	spin_unlock_bh(&xvmc_park_lock);
 	if (drop) {
 		xvmc_event_conn(&stream->conn, "closed", 0);

@@ -80,6 +80,18 @@ bool xvmc_parked_add(struct xvmc_stream *stream)
 }
 
 /**
+ * xvmc_parked_room() - may more unread bytes be kept for a stream's guest?
+ * @stream: one that waits
+ *
+ * Context: xvmc_park_lock held.
+ */
+bool xvmc_parked_room(const struct xvmc_stream *stream)
+{
+	lockdep_assert_held(&xvmc_park_lock);
+	return parked_guest(stream)->held < PARK_MAX_BYTES;
+}
+
+/**
  * xvmc_parked_hold() - so much of it is unread
  * @stream: one that waits
  * @bytes: how many

@@ -295,6 +295,28 @@ def shutdown_in_front_of_tcp():
 
 
 @case
+def half_closed_end_closes_while_apart():
+    """The other one, which still writes, is told."""
+    client, server = connect()
+    client.shutdown(socket.SHUT_WR)
+    ends_with(server)
+    apart(ways=2)
+    server.sendall(bytes(3000))
+    check(len(client.recv(3000, socket.MSG_WAITALL)) == 3000, "the bytes")
+    close(client)
+
+    def told():
+        try:
+            server.send(b"x")
+        except (BrokenPipeError, ConnectionResetError):
+            return True
+        return False
+    until(told, "the writer is told")
+    close(server)
+    until(lambda: not tcp_connections(), "no TCP is left")
+
+
+@case
 def close_reaches_the_other_host():
     client, server = connect()
     apart()
