@@ -16,8 +16,8 @@ from . import cache, recipes, tree
 from .errors import CommandFailed
 
 # Folders with a Kbuild file, and what their sources include by path.
-MODULES = ("net/xenvmc", "selftests/hostile")
-SOURCES = ("net", "include", "selftests/hostile")
+MODULES = ("net/xenvmc", "selftests/hostile", "selftests/witness")
+SOURCES = ("net", "include", "selftests/hostile", "selftests/witness")
 # More of both, for the sanitizer kernel only: bugs that it has to see
 PLANTED = ("selftests/debug",)
 # Folders with a Makefile that takes O=; their programs go to all domains.
