@@ -48,7 +48,7 @@ def boot(lab, **params):
     """A machine for this alone."""
     lab.down()
     lab.build()
-    lab.up(Params(**params))
+    lab.up(Params(witness=False, **params))
 
 
 def booted(lab, **params):

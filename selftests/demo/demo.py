@@ -205,7 +205,7 @@ def verdict(rows):
 
 def course(lab, args):
     lab.build()
-    lab.up(Params())
+    lab.up(Params(witness=False))
     demo = Demo(lab)
     prepare(demo)
     rows = []

@@ -17,9 +17,10 @@ from unittest import mock
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
+from test_leaks import HeldTest, LeaksTest  # noqa: E402
 from xenlab import (artifacts, cache, cli, console, deadline,  # noqa: E402
-                    domains, initramfs, interrupts, kernel, leaks,
-                    mirror, program, qemu, recipes, tap)
+                    domains, initramfs, interrupts, kernel, mirror,
+                    program, qemu, recipes, tap)
 from xenlab.errors import (CommandFailed, ConsoleFailure,  # noqa: E402
                            LabError, Timeout)
 from xenlab.lab import Lab  # noqa: E402
@@ -439,6 +440,12 @@ class PartsTest(Folder):
             self.assertIn(f"target=/dev/{disk}", "".join(lines))
         self.assertEqual(Params(**params.as_dict()), params)
 
+    def test_guests_remember_who_holds_memory(self):
+        self.assertIn(" lab.witness ", domains.config("guest1", Params()))
+        for params in (Params(icount=True), Params(witness=False),
+                       Params(guest_kernels={"1": recipes.DEBUG})):
+            self.assertNotIn("witness", domains.config("guest1", params))
+
     def test_guests_read_the_tsc_themselves(self):
         for kind in ("pv", "pvh"):
             self.assertIn('tsc_mode = "native"', domains.config(
@@ -538,73 +545,6 @@ class ProgramTest(unittest.TestCase):
         self.addCleanup(child.drop)
         with self.assertRaisesRegex(LabError, "an oops"):
             child.until(lambda: child.lines, "x")
-
-
-class LeaksTest(unittest.TestCase):
-    """What is left over has a name."""
-
-    NAMES = {5: "guest1", 7: "guest2"}
-    PEER = {"domid": 7, "state": "connected", "transport": "xen", "conns": 2,
-            "rx_rings": 2, "tx_rings": 81}
-
-    DOM0 = """\
-guests
-guest1 5
-shared
-nodes
-guest1 /local/domain/5/data/xenvmc/addr = ""
-guest1 /local/domain/5/xenvmc/peer/7/offer = "1 1 9 800"
-guest1 /local/domain/5/name = "xenvmcx"
-dom0 /local/domain/0/name = "Domain-0"
-watches
-guest1 Domain 5:
-guest1 watches : 9
-dom0 watches : 21
-sockets
-sockets: used 60
-TCP: inuse 4 orphan 0 tw 8 alloc 5 mem 1
-"""
-
-    def told(self, **changes):
-        return leaks.ring_counts("guest1", [dict(self.PEER, **changes)],
-                                 self.NAMES)
-
-    def test_rings_are_what_xen_has_to_see(self):
-        seen = leaks.shared_counts(
-            ["5 7 granted 261 mapped 261 ports 1",
-             "7 5 granted 4184 mapped 4184 ports 1"], self.NAMES)
-        told = self.told()
-        for name in ("guest1: granted to guest2", "guest2: mapped to guest1",
-                     "guest1: ports to guest2"):
-            self.assertEqual(told[name], seen[name])
-
-    def test_a_peer_without_a_channel_holds_nothing(self):
-        peer = {"domid": 7, "state": "waiting", "transport": "xen"}
-        self.assertEqual(leaks.ring_counts("guest1", [peer], self.NAMES), {})
-
-    def store(self, text):
-        return leaks.store_counts(leaks.parts(text), ["dom0", "guest1"])
-
-    def test_what_dom0_says_has_parts(self):
-        found = leaks.parts(self.DOM0)
-        self.assertEqual(self.store(self.DOM0), {
-            "XenStore offers": 1, "guest1: XenStore nodes": 1,
-            "guest1: XenStore watches": 9, "dom0: XenStore nodes": 0,
-            "dom0: XenStore watches": 21})
-        self.assertEqual(leaks.socket_counts("dom0", found["sockets"]), {
-            "dom0: sockets of AF_XENVMC": 0, "dom0: sockets of TCP": 5})
-
-    def test_a_store_that_does_not_answer_is_an_error(self):
-        for line in ("guest1 watches : 9\n", "dom0 watches : 21\n",
-                     'dom0 /local/domain/0/name = "Domain-0"\n'):
-            self.assertIn(line, self.DOM0)
-            with self.assertRaisesRegex(LabError, line.split()[0]):
-                self.store(self.DOM0.replace(line, ""))
-
-    def test_a_difference_is_named_either_way(self):
-        self.assertEqual(leaks.differences({"a": 1, "b": 2, "c": 3},
-                                           {"b": 2, "c": 4}),
-                         ["a: 1 before, 0 now", "c: 3 before, 4 now"])
 
 
 class TapTest(unittest.TestCase):
@@ -767,7 +707,7 @@ def main():
     if set(sys.argv[1:]) - {"--boot"}:
         sys.exit("usage: test_lab.py [--boot]")
     cases = [ConsoleTest, DeadlineTest, CacheTest, ParametersTest, PartsTest,
-             ProgramTest, LeaksTest, TapTest]
+             ProgramTest, LeaksTest, HeldTest, TapTest]
     if "--boot" in sys.argv:
         cases.append(BootTest)
     return tap.run(cases)

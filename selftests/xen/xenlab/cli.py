@@ -55,6 +55,8 @@ def _parameters(parser):
         help="of the machine (2; 1 with --icount)")
     add("--icount", action="store_true", default=None,
         help="count instructions: one is a nanosecond of guest time")
+    add("--no-witness", action="store_false", default=None, dest="witness",
+        help="guests need not know who holds their memory: for figures")
     add("--memory", type=int, metavar="MIB", help="of the machine")
 
 

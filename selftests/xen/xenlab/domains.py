@@ -2,7 +2,7 @@
 """Names, addresses and xl configuration of the domains of a lab."""
 import re
 
-from . import deadline
+from . import deadline, recipes
 from .errors import LabError
 
 NETWORK = "10.77.0.0/24"
@@ -63,6 +63,15 @@ def _pin(number, pvh, cpus):
     return number % cpus
 
 
+def _witness(name, parameters):
+    """A word for a guest that can tell who holds its memory (held.py). The
+    sanitizer kernel can by itself: it has kmemleak, but no probes."""
+    if not parameters.witness or \
+            parameters.guest_kernels.get(place(name)) == recipes.DEBUG:
+        return ""
+    return "lab.witness "
+
+
 def config(name, parameters):
     """The xl configuration of a guest.
 
@@ -95,7 +104,8 @@ def config(name, parameters):
              'cryptomgr.notests rcupdate.rcu_expedited=1 '
              'rcupdate.rcu_normal_after_boot=1 '
              f'lab.name={name} lab.ip={address(name)} '
-             f'lab.ip6={address6(name)} {deadline.watchdogs()}'
+             f'lab.ip6={address6(name)} {_witness(name, parameters)}'
+             f'{deadline.watchdogs()}'
              f'{parameters.guest_options}"']
     if parameters.guest_cpus == 1:
         lines.append(f'cpus = "{_pin(number, pvh, parameters.cpus)}"')

@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0
 """What the guests of a lab hold: counted, and compared with a time before.
 
-Two witnesses are heard. Xen says what one guest grants to another, how much of
-it is mapped, and which event channels there are (selftests/census); a guest's
-module says how many rings it has. What Xen knows of and no module does is left
-over, also while modules are loaded and keep rings for later. XenStore's nodes
-and watches, sockets and connections are counted as they are, and so are dom0's
-event channels with guests and the files that xenvmcd has open.
+Three witnesses are heard. Xen says what one guest grants to another, how much
+of it is mapped, and which event channels there are (selftests/census); a guest's
+kernel says what memory the modules hold (held.py); they say how many rings they
+have. What Xen or the kernel knows of and no module does is left over, also while
+modules are loaded and keep rings for later. XenStore's nodes and watches, sockets
+and connections are counted as they are, and so are dom0's event channels with
+guests and the files that xenvmcd has open.
 """
 import concurrent.futures
 import json
 import re
 
-from . import deadline, memory
+from . import deadline, held, memory
 from .errors import LabError
 
 CENSUS = "/opt/xenvmc/tools/census"
@@ -22,6 +23,11 @@ TOOL = "/opt/xenvmc/tools/xenvmc"
 CONTROL = 1 + 2
 # Up to so many rings of a channel are of so many pages
 TIERS = ((16, 1 + 128), (80, 1 + 32), (256, 1 + 4))
+# What a ring takes that a guest grants, or that it maps, by whose code has asked
+# for it: of the ring itself, and of the transport's; and whose pages it is of
+OWN = {"xen": {"chan": 1, "grant": 2}, "loop": {"chan": 1, "loop": 1}}
+MAPPED = {"xen": {"control": 1, "grant": 4}, "loop": {"control": 1}}
+PAGES = {"xen": "grant", "loop": "loop"}
 
 SOCKETS = "cat /proc/net/sockstat; grep ^XENVMC /proc/net/protocols; true"
 
@@ -38,7 +44,8 @@ echo watches; while read name domid; do
 echo sockets; {SOCKETS}"""
 
 GUEST = f"""if [ -d /sys/module/xenvmc ]; then {TOOL} -j peer show; else echo []; fi
-{SOCKETS}"""
+{SOCKETS}
+{held.SCRIPT}"""
 
 
 def memory_of(lab, where):
@@ -47,7 +54,7 @@ def memory_of(lab, where):
     with open(memory.__file__, encoding="utf-8") as file:
         used = json.loads(lab.exec(where, ["python3", "-c", file.read()],
                                    check=True).stdout)
-    peers, _ = told_by(lab, where)
+    peers = told_by(lab, where)[0]
     used["pages"] -= sum(pages(peer.get("rx_rings", 0)) for peer in peers
                          if peer["transport"] == "xen")
     return used
@@ -132,6 +139,26 @@ def ring_counts(name, peers, names):
     return counts
 
 
+def memory_of_rings(peers):
+    """What the module's rings take of what held.counts() says."""
+    counts = {}
+
+    def add(what, number):
+        counts[what] = counts.get(what, 0) + number
+    for peer in peers:
+        kind = peer["transport"]
+        rx, tx = peer.get("rx_rings", 0), peer.get("tx_rings", 0)
+        add(f"pages of xenvmc: {PAGES[kind]}", pages(rx))
+        if kind == "loop":
+            # The loopback's other end is not listed: its rings are the same
+            add(f"pages of xenvmc: {PAGES[kind]}", pages(tx))
+            rx = tx = rx + tx
+        for rings, objects in ((rx, OWN[kind]), (tx, MAPPED[kind])):
+            for who, number in objects.items():
+                add(f"objects of xenvmc: {who}", number * rings)
+    return counts
+
+
 def socket_counts(name, lines):
     """Sockets of TCP, without those in TIME_WAIT, and of AF_XENVMC."""
     counts = {f"{name}: sockets of AF_XENVMC": 0}
@@ -147,20 +174,30 @@ def socket_counts(name, lines):
 
 def told_by(lab, name):
     """What a guest says of itself: (peers that its module knows, lines about
-    sockets)."""
+    sockets, lines of the witness or None)."""
     done = lab.exec(name, GUEST, check=True)
     told, _, rest = done.stdout.partition("\n")
     lines = rest.splitlines()
     # The tool's array may span lines
     while lines and not lines[0].startswith("sockets:"):
         told += lines.pop(0)
-    return json.loads(told), lines
+    where = lines.index(held.MARK) if held.MARK in lines else None
+    return (json.loads(told), lines[:where],
+            None if where is None else lines[where + 1:])
 
 
 def guest_counts(lab, name, names):
-    """Of a guest: (rings and connections, sockets)."""
-    peers, lines = told_by(lab, name)
-    return ring_counts(name, peers, names), socket_counts(name, lines)
+    """Of a guest: (what its module says that others know of, and connections;
+    sockets and memory)."""
+    peers, lines, memory_lines = told_by(lab, name)
+    counts = socket_counts(name, lines)
+    if memory_lines is not None:
+        kept = memory_of_rings(peers)
+        found = held.counts(memory_lines)
+        counts.update({f"{name}: {what}":
+                       found.get(what, 0) - kept.get(what, 0)
+                       for what in {*found, *kept}})
+    return ring_counts(name, peers, names), counts
 
 
 def count(lab):
@@ -177,9 +214,9 @@ def count(lab):
     counts.update(store_counts(found, ["dom0", *names.values()]))
     counts.update(socket_counts("dom0", found["sockets"]))
     with concurrent.futures.ThreadPoolExecutor(len(names) or 1) as pool:
-        for rings, sockets in pool.map(
+        for rings, more in pool.map(
                 lambda name: guest_counts(lab, name, names), names.values()):
-            counts.update(sockets)
+            counts.update(more)
             for name, number in rings.items():
                 counts[name] = counts.get(name, 0) - number
     return {name: number for name, number in counts.items() if number}

@@ -26,6 +26,7 @@ class Params:  # pylint: disable=too-many-instance-attributes
     host: int = 1               # which of two, whose bridges are one
     link: tuple = ()            # local UDP ports of it: (own, the other's)
     icount: bool = False        # a clock that counts instructions
+    witness: bool = True        # guests know who holds their memory (held.py)
     cpus: int = 0               # of the emulated machine; 0: 2, 1 if icount
     memory: int = 0             # of the emulated machine, MiB; 0: as needed
 
@@ -45,6 +46,8 @@ class Params:  # pylint: disable=too-many-instance-attributes
                            "expected 128 MiB or more")
         if self.icount and self.guest_type != "pv":
             raise LabError("--icount: expected guests of type pv")
+        # Nothing but the work is counted
+        self.witness = self.witness and not self.icount
         if self.kernel == recipes.DEBUG:
             raise LabError(f"--kernel {self.kernel}: for guests only")
         if not self.cpus:
