@@ -37,6 +37,20 @@ CHURN = int(os.environ.get("XENVMC_TEST_CHURN", "200"))
 class Trouble(Lies):
     """What happens to guests, modules and xenvmcd; and what guests say."""
 
+    def leaky_holds(self, guest, before, whose):
+        """leaky.ko, of three objects: a small one, one of eight pages, and the
+        table of an area of vmalloc(). And of four pages more."""
+        left = leaks.differences(before, leaks.count(lab))
+        for what, number in (("objects", 3), ("pages", 8 + 4)):
+            self.assertIn(f"{guest}: {what} of {whose}: leaky: 0 before, "
+                          f"{number} now", left)
+
+    def test_00_what_modules_hold_has_a_name(self):
+        before = leaks.count(lab)
+        run("guest1", f"insmod {OPT}/leaky.ko")
+        self.leaky_holds("guest1", before, "leaky")
+        run("guest1", "rmmod leaky")
+
     def test_01_bytes_are_exact_and_on_rings(self):
         inet, xenvmc = self.start_both(gap=0)
         inet.flows()
@@ -201,6 +215,12 @@ class Trouble(Lies):
         load("guest1")
         self.stop_exact(self.bystander)
         self.start_bystander()
+
+    def test_53_what_a_module_forgot_is_seen_when_it_is_gone(self):
+        before = leaks.count(lab)
+        run("guest2", f"insmod {OPT}/leaky.ko lose=1; rmmod leaky")
+        self.leaky_holds("guest2", before, "leaky, unloaded")
+        self.destroy_guest2("guest1")
 
     def test_99_nothing_is_left(self):
         self.stop_exact(self.bystander)
