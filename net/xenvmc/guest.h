@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A guest as what it is, whichever channel there is to it, if any. */
+/* A guest as what it is, whichever channel there is to it, if there is one. */
 #ifndef _XVMC_GUEST_H
 #define _XVMC_GUEST_H
 

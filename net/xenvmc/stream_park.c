@@ -5,15 +5,15 @@
  * Implementation notes
  *
  * When a channel goes for a suspend, its streams are cut: each is "parked" in
- * the lists of stream_parked.c. Its connection is DEAD, its unread bytes are in
- * private memory, the socket stays ESTABLISHED: to a reader it is empty, to a
- * writer full. When a channel to the same guest is up, a new connection takes
- * over what the old one had and asks by RESUME, as the peer does; each end
- * finds the stream by its token and compares positions. The other one's RESUME
- * is the answer to the own one, in whichever order they come: if the peer's was
- * first the new connection is UP before the own one is sent, so that nothing
- * that the peer sends behind its own comes to a connection that is not. More is
- * in Documentation/migration.rst.
+ * the lists of stream_parked.c. Its connection is DEAD, its unread bytes are
+ * in private memory, the socket stays ESTABLISHED: to a reader it is empty, to
+ * a writer full. When a channel to the same guest is up, a new connection
+ * takes over what the old one had and asks by RESUME, as the peer does; each
+ * end finds the stream by its token and compares positions. The other one's
+ * RESUME is the answer to the own one, in whichever order they come: if the
+ * peer's was first the new connection is UP before the own one is sent, so
+ * that nothing that the peer sends behind its own comes to a connection that
+ * is not. More is in Documentation/migration.rst.
  *
  * A stream is in them from the cut until it is UP again or is lost, first with
  * its old connection, then with the new one. They hold a reference.
