@@ -595,12 +595,12 @@ void xvmc_park_meet(struct xvmc_conn *conn)
 		return;
 	}
 	chan = park_get_next(stream);
-	if (chan)
-		park_resume(stream, chan);
-	else
+	if (!chan) {
 		park_look_elsewhere(stream);
-	if (chan)
-		xvmc_chan_put(chan);
+		return;
+	}
+	park_resume(stream, chan);
+	xvmc_chan_put(chan);
 }
 
 /* It waits for the answer, if only to end */
