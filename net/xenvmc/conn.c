@@ -175,7 +175,6 @@ struct xvmc_conn *xvmc_conn_get_by_id(struct xvmc_chan *chan, u32 id)
 	rcu_read_unlock();
 	return conn;
 }
-EXPORT_SYMBOL_GPL(xvmc_conn_get_by_id);
 
 static void conn_free_id(struct xvmc_conn *conn)
 {

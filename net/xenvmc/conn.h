@@ -279,7 +279,7 @@ int xvmc_conn_accept(struct xvmc_conn *conn, u32 peer_id);
  * DETACH (RESET with errno @why if @reset). The door drops its own reference
  * afterwards. After xvmc_conn_leave() no callback comes but release, and those
  * that run already. @orphan: unread and later rx bytes are discarded; else the
- * door goes on to read until xvmc_rx_poll() says done.
+ * door goes on to read until it ends the lend, see xvmc_rx_done().
  */
 void xvmc_conn_leave(struct xvmc_conn *conn, u32 why, bool reset, bool orphan);
 /* No ring will be lent, if @conn is not UP yet. False if it is. Any context */

@@ -567,7 +567,6 @@ static void hook_peer_came(bool known)
 }
 
 static const struct xvmc_hook_ops hook_ops = {
-	.owner		= THIS_MODULE,
 	.changed	= hook_changed,
 	.peer_came	= hook_peer_came,
 };

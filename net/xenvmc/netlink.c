@@ -455,7 +455,7 @@ static const struct genl_multicast_group genl_groups[] = {
 	{ .name = XENVMC_GENL_GROUP },
 };
 
-/* parallel_ops: HOOK_SET waits for connections to leave their rings */
+/* parallel_ops: HOOK_SET only queues a walk, but may wait for hook_mutex */
 struct genl_family xvmc_genl_family __ro_after_init = {
 	.name		= XENVMC_GENL_NAME,
 	.version	= XENVMC_GENL_VERSION,

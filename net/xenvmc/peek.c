@@ -348,3 +348,23 @@ void xvmc_rx_nudge(struct xvmc_conn *conn)
 	spin_unlock_bh(&conn->lock);
 }
 EXPORT_SYMBOL_GPL(xvmc_rx_nudge);
+
+/* Looks at the peer's indices while nobody moves ours. Takes both mutexes */
+void xvmc_rings_check(struct xvmc_conn *conn)
+{
+	struct xvmc_tx_ring *tx;
+	struct xvmc_rx_ring *rx;
+
+	mutex_lock(&conn->tx.mutex);
+	tx = rcu_dereference_protected(conn->tx.ring,
+				       lockdep_is_held(&conn->tx.mutex));
+	if (tx && xvmc_ring_space(&tx->prod) < 0)
+		xvmc_chan_violation(conn->chan, "consumer index");
+	mutex_unlock(&conn->tx.mutex);
+	mutex_lock(&conn->rx.mutex);
+	rx = rcu_dereference_protected(conn->rx.ring,
+				       lockdep_is_held(&conn->rx.mutex));
+	if (rx && xvmc_ring_used(&rx->cons) < 0)
+		xvmc_chan_violation(conn->chan, "producer index");
+	mutex_unlock(&conn->rx.mutex);
+}

@@ -766,21 +766,3 @@ bool xvmc_conn_unlend(struct xvmc_conn *conn)
 	mutex_unlock(&conn->rx.mutex);
 	return had;
 }
-
-/* Looks at the peer's indices while nobody moves ours. Takes both mutexes */
-void xvmc_rings_check(struct xvmc_conn *conn)
-{
-	struct xvmc_tx_ring *tx;
-	struct xvmc_rx_ring *rx;
-
-	mutex_lock(&conn->tx.mutex);
-	tx = tx_ring(conn);
-	if (tx && xvmc_ring_space(&tx->prod) < 0)
-		xvmc_chan_violation(conn->chan, "consumer index");
-	mutex_unlock(&conn->tx.mutex);
-	mutex_lock(&conn->rx.mutex);
-	rx = rx_ring(conn);
-	if (rx && xvmc_ring_used(&rx->cons) < 0)
-		xvmc_chan_violation(conn->chan, "producer index");
-	mutex_unlock(&conn->rx.mutex);
-}

@@ -60,7 +60,6 @@ void xvmc_stat_fallback(u32 reason)
 		reason = XENVMC_REASON_NONE;
 	xvmc_stat_inc(XVMC_STAT_FALLBACK + reason);
 }
-EXPORT_SYMBOL_GPL(xvmc_stat_fallback);
 
 /**
  * xvmc_stat_read() - sums a counter up
@@ -100,7 +99,6 @@ const char *xvmc_reason_name(u32 reason)
 {
 	return reason <= XENVMC_REASON_MAX ? reason_names[reason] : "?";
 }
-EXPORT_SYMBOL_GPL(xvmc_reason_name);
 
 /**
  * xvmc_stats_init() - makes the counters

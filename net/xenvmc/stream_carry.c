@@ -699,22 +699,6 @@ static void carry_end(struct xvmc_carrier *carrier, int err)
 }
 
 /**
- * xvmc_carrier_take() - the other end is there, and a stream is to be its
- * @carrier: carrier
- *
- * Little that can fail is left for later: the peer may send bytes at once.
- * Context: the carrier's work.
- * Return: 0, or an errno, which ends it: the stream waits as before.
- */
-int xvmc_carrier_take(struct xvmc_carrier *carrier)
-{
-	if (!xvmc_park_take(carrier->wanted, carrier))
-		return -EAGAIN;
-	carrier->pair = xvmc_pair_get(carrier->wanted);
-	return carrier->pair ? 0 : -ENOMEM;
-}
-
-/**
  * xvmc_carrier_begin() - both ends agree: bytes go by TCP from now on
  * @carrier: carrier that has taken its stream
  *

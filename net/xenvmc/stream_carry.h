@@ -231,8 +231,6 @@ void xvmc_carrier_say(struct xvmc_carrier *carrier, u8 type, const void *body,
 		      u32 len);
 /* Waits until nobody greets, in @net if not NULL. Process context */
 void xvmc_carriers_end(const struct net *net);
-/* In front of what makes the peer send bytes. 0 or an errno */
-int xvmc_carrier_take(struct xvmc_carrier *carrier);
 /* GO: bytes follow */
 void xvmc_carrier_begin(struct xvmc_carrier *carrier);
 

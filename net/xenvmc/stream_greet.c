@@ -116,6 +116,19 @@ static bool greet_allowed(const struct xvmc_carrier *carrier)
 	       net_eq(net, sock_net(carrier->sock->sk));
 }
 
+/*
+ * The other end is there, and a stream is to be its. Little that can fail is
+ * left for later: the peer may send bytes at once. 0, or an errno, which ends
+ * it: the stream waits as before.
+ */
+static int greet_take(struct xvmc_carrier *carrier)
+{
+	if (!xvmc_park_take(carrier->wanted, carrier))
+		return -EAGAIN;
+	carrier->pair = xvmc_pair_get(carrier->wanted);
+	return carrier->pair ? 0 : -ENOMEM;
+}
+
 /* ---- the end that connects ---------------------------------------------- */
 
 /**
@@ -158,7 +171,7 @@ static int greet_challenged(struct xvmc_carrier *carrier)
 	/* The other end is to know why it ends */
 	if (err && err != -EBADMSG)
 		return err;
-	if (!err && xvmc_carrier_take(carrier))
+	if (!err && greet_take(carrier))
 		return -EAGAIN;
 	answer.sent = cpu_to_le64(carrier->sent);
 	answer.received = cpu_to_le64(carrier->received);
@@ -208,7 +221,7 @@ static int greet_answered(struct xvmc_carrier *carrier)
 	err = greet_compare(carrier, 1, got.sent, got.received, got.proof);
 	if (err)
 		return err;
-	err = xvmc_carrier_take(carrier);
+	err = greet_take(carrier);
 	if (err)
 		return err;
 	xvmc_carrier_say(carrier, CARRY_GO, NULL, 0);

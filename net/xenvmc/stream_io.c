@@ -684,7 +684,7 @@ static int stream_queued(struct sock *sk, unsigned int cmd)
  * @cmd: SIOCINQ (FIONREAD), SIOCOUTQ, SIOCOUTQNSD or SIOCATMARK
  * @arg: pointer to an int
  *
- * What the peer has not read counts as not sent.
+ * What the peer has not read counts as sent and not acknowledged.
  * Context: process.
  * Return: 0 or a negative errno.
  */

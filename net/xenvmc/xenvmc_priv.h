@@ -55,12 +55,15 @@ static inline struct xvmc_net *xvmc_net(const struct net *net)
 	return net_generic(net, xvmc_net_id);
 }
 
-/*
- * The hook as netlink sees it. xenvmc_inet.ko registers; set() is called under
- * RTNL-free process context with the values already stored in struct xvmc_net.
+/**
+ * struct xvmc_hook_ops - what xenvmc_inet.ko is told of
+ * @changed: &struct xvmc_net has new values, which are stored already
+ * @peer_came: more connections may be moved; see xvmc_hook_peer_came()
+ *
+ * Called in process context under hook_mutex, and perhaps a peer's: they only
+ * queue work.
  */
 struct xvmc_hook_ops {
-	struct module *owner;
 	void (*changed)(struct net *net);
 	void (*peer_came)(bool known);
 };
