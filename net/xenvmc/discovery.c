@@ -34,7 +34,7 @@ static void directory_changed(struct xvmc_store_watch *watch);
 
 static struct {
 	int domid;		/* own, or DISC_NO_DOMID */
-	char uuid[XVMC_UUID_SIZE];	/* own; read by the first scan */
+	char uuid[XVMC_UUID_SIZE];	/* own; first scan, restore */
 	bool has_uuid;
 	bool directory;		/* xenvmcd has published */
 	bool ready;		/* XenStore answers */
@@ -83,7 +83,10 @@ bool xvmc_xen_own_domid(u16 *domid)
  */
 bool xvmc_xen_is_own_uuid(const char *uuid)
 {
-	/* Pairs with the release in disc_scan(); it never changes */
+	/*
+	 * Pairs with the release in disc_read_uuid(). It changes only while
+	 * all programs are frozen
+	 */
 	return smp_load_acquire(&disc.has_uuid) &&
 	       !strcasecmp(disc.uuid, uuid);
 }
@@ -261,6 +264,14 @@ static int disc_update_all(unsigned long *listed)
 	return ret;
 }
 
+static void disc_read_uuid(void)
+{
+	int err = xvmc_store_own_uuid(disc.uuid, sizeof(disc.uuid));
+
+	/* Pairs with xvmc_xen_is_own_uuid() */
+	smp_store_release(&disc.has_uuid, !err);
+}
+
 static int disc_scan(void)
 {
 	unsigned long *listed = NULL;
@@ -271,10 +282,8 @@ static int disc_scan(void)
 	if (err)
 		return err;
 	WRITE_ONCE(disc.domid, domid);
-	if (!disc.has_uuid &&
-	    !xvmc_store_own_uuid(disc.uuid, sizeof(disc.uuid)))
-		/* Pairs with xvmc_xen_is_own_uuid() */
-		smp_store_release(&disc.has_uuid, true);
+	if (!disc.has_uuid)
+		disc_read_uuid();
 	err = xvmc_store_has_directory();
 	if (err < 0)
 		return err;
@@ -340,7 +349,8 @@ void xvmc_xen_freeze(void)
  * xvmc_xen_thaw() - looks at the directory again
  * @restored: this is another domain now, on this host or on another one
  *
- * The id is read here, for programs that are about to run.
+ * The ids are read here, for programs that are about to run. Who restores a
+ * guest beside the one that was saved gives it another uuid.
  *
  * Context: Process context.
  */
@@ -353,6 +363,7 @@ void xvmc_xen_thaw(bool restored)
 		WRITE_ONCE(disc.directory, false);
 		WRITE_ONCE(disc.domid, xvmc_store_own_domid(&domid) ?
 			   DISC_NO_DOMID : domid);
+		disc_read_uuid();
 	}
 	WRITE_ONCE(disc.frozen, false);
 	disc_queue(&disc.scan, 0);

@@ -23,7 +23,6 @@
 #include <linux/slab.h>
 #include <linux/sort.h>
 #include <linux/workqueue.h>
-#include <net/net_debug.h>
 #include <xen/grant_table.h>
 #include <xen/page.h>
 #include "fault.h"
@@ -341,21 +340,16 @@ u32 xvmc_grant_pages_held(u16 domid)
  * The grant table is a new one. The references of rings that a peer kept are
  * ours still, for the kernel gives none to anybody that was not ended before,
  * and their entries are empty: no domain of this host maps what they named.
- * They are ended like any others, and if an entry should say that its page is
- * mapped, the page stays. So nothing has to be remembered of the old host but
- * who it was that kept them: a domain that has this id here is another one.
+ * They are ended like any others. Where a suspend failed so late that it ends
+ * in this call it is the old table, and what a peer keeps stays in the list,
+ * under the domain id that it has still.
  *
  * Context: Process context.
  */
 void xvmc_grant_restored(void)
 {
-	struct grant_own *own;
-
 	mutex_lock(&grant_mutex);
 	grant_retry(0);
-	DEBUG_NET_WARN_ON_ONCE(!list_empty(&grant_held));
-	list_for_each_entry(own, &grant_held, node)
-		own->domid = DOMID_INVALID;
 	mutex_unlock(&grant_mutex);
 }
 
