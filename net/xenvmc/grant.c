@@ -11,11 +11,15 @@
  * are mapped one by one and reached through the linear map: vmap() of foreign
  * pages gives empty page tables in a PV guest.
  *
+ * Half of the grant table's entries are for others, disks above all, whose
+ * drivers wait for entries: beyond that no ring is made, whoever asks.
+ *
  * Process context. The caller serialises what it does to one ring; grant_mutex,
  * innermost, protects the list.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/atomic.h>
 #include <linux/gfp.h>
 #include <linux/list.h>
 #include <linux/mm.h>
@@ -34,6 +38,7 @@
 
 static void grant_retry_work(struct work_struct *work);
 
+static atomic_t grant_entries;		/* of own rings */
 static LIST_HEAD(grant_held);	/* own rings that a peer still maps */
 static DEFINE_MUTEX(grant_mutex);
 static DECLARE_DELAYED_WORK(grant_work, grant_retry_work);
@@ -45,6 +50,7 @@ static DECLARE_DELAYED_WORK(grant_work, grant_retry_work);
  * @page: data pages, for struct xvmc_ring_mem
  * @hdr: header page, or NULL
  * @hdr_ref: its grant
+ * @entries: of the grant table, counted until it is freed
  * @nr: data pages that exist and are granted
  * @ref: grants of the data pages
  */
@@ -54,6 +60,7 @@ struct grant_own {
 	void **page;
 	void *hdr;
 	grant_ref_t hdr_ref;
+	u32 entries;
 	u32 nr;
 	grant_ref_t ref[];
 };
@@ -130,8 +137,15 @@ free_pages:
 	return -ENOMEM;
 }
 
+static u32 grant_most_entries(void)
+{
+	return gnttab_max_grant_frames() *
+	       (XEN_PAGE_SIZE / sizeof(struct grant_entry_v1)) / 2;
+}
+
 static void grant_free_own(struct grant_own *own)
 {
+	atomic_sub(own->entries, &grant_entries);
 	kfree(own->page);
 	kfree(own);
 }
@@ -180,6 +194,8 @@ static struct grant_own *grant_new_own(u32 pages)
 		kfree(own);
 		return NULL;
 	}
+	own->entries = pages + 1;
+	atomic_add(own->entries, &grant_entries);
 	return own;
 }
 
@@ -242,7 +258,8 @@ static int grant_new_hdr(struct grant_own *own, struct xvmc_ring_mem *mem,
  * @order: log2 of the number of data pages
  *
  * Context: Process context.
- * Return: 0, -ENOMEM or another negative errno; @mem is not touched then.
+ * Return: 0, -ENOMEM, -ENOSPC if that were too many entries of the grant table,
+ * or another negative errno; @mem is not touched then.
  */
 int xvmc_grant_ring(u16 domid, struct xvmc_ring_mem *mem, u32 order)
 {
@@ -255,7 +272,10 @@ int xvmc_grant_ring(u16 domid, struct xvmc_ring_mem *mem, u32 order)
 	if (!own)
 		return -ENOMEM;
 	own->domid = domid;
-	err = grant_new_data(own, domid, order);
+	/* Two that meet here may both be one too many */
+	err = atomic_read(&grant_entries) > grant_most_entries() ? -ENOSPC : 0;
+	if (!err)
+		err = grant_new_data(own, domid, order);
 	if (!err)
 		err = grant_new_hdr(own, mem, domid, order);
 	/* A peer may have guessed a reference and mapped the page */
