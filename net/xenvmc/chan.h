@@ -38,6 +38,7 @@ struct xvmc_peer;
  * @conn: borrower, or NULL; RCU, written under @lock
  * @id: index in the channel's table
  * @epoch: of the present or last lend
+ * @told: the last lend whose stop mark a bell has brought; the bells' own
  * @announced: RING_ADD was sent; chan lock
  * @dead: the peer could not map it; set once, under the chan lock
  */
@@ -48,6 +49,7 @@ struct xvmc_rx_ring {
 	struct xvmc_conn __rcu *conn;
 	u32 id;
 	u32 epoch;
+	u32 told;
 	bool announced;
 	bool dead;
 };
@@ -138,6 +140,7 @@ struct xvmc_answer {
  * @borrowed: lent rings of both ends that somebody here may still touch
  * @idle: woken when @borrowed falls to 0
  * @bells: takes doorbells in softirq context
+ * @dull: events in a row behind which nothing was found; @bells' own
  * @work: reads control messages, sends what is queued
  * @close_work: tears down
  * @feed_work: lets the starving try again
@@ -193,6 +196,7 @@ struct xvmc_chan {
 	wait_queue_head_t idle;
 
 	struct tasklet_struct bells;
+	u32 dull;
 	struct work_struct work;
 	struct work_struct close_work;
 	struct delayed_work feed_work;

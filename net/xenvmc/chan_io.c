@@ -14,6 +14,7 @@
 #include "trace.h"
 
 #define CHAN_BATCH	64	/* messages served before others get a turn */
+#define CHAN_DULL	64	/* events in a row that may bring nothing new */
 
 /**
  * xvmc_chan_event() - the transport's event came
@@ -26,40 +27,66 @@ void xvmc_chan_event(struct xvmc_chan *chan)
 	tasklet_schedule(&chan->bells);
 }
 
+/* What the bells of one event meant */
+struct chan_rung {
+	u32 known;	/* rings that are lent */
+	u32 moved;	/* whose other end had indeed done something */
+};
+
+/* Bytes, or the stop mark, which moves no index */
+static bool chan_rx_moved(struct xvmc_rx_ring *ring)
+{
+	u32 epoch = READ_ONCE(ring->epoch);
+	struct xvmc_ring_mark mark;
+	bool stopped;
+
+	xvmc_ring_mark(&ring->cons, epoch, &mark);
+	stopped = mark.stopped && ring->told != epoch;
+	if (stopped)
+		ring->told = epoch;
+	return xvmc_ring_prod_moved(&ring->cons) || stopped;
+}
+
 /* Who is told of a bell, or NULL: a ring that is not lent, or does not exist */
 static struct xvmc_conn *chan_bell_conn(struct xvmc_chan *chan,
-					enum xvmc_bell kind, u32 id)
+					enum xvmc_bell kind, u32 id,
+					bool *moved)
 {
 	struct xvmc_rx_ring *rx;
 	struct xvmc_tx_ring *tx;
 
 	if (kind == XVMC_BELL_DATA) {
 		rx = READ_ONCE(chan->rx[id]);
+		*moved = rx && chan_rx_moved(rx);
 		return rx ? rcu_dereference(rx->conn) : NULL;
 	}
 	tx = rcu_dereference(chan->tx[id]);
+	*moved = tx && xvmc_ring_cons_moved(&tx->prod);
 	return tx ? rcu_dereference(tx->conn) : NULL;
 }
 
-/* Takes every rung bell of one kind. Returns how many meant something */
-static u32 chan_take_bells(struct xvmc_chan *chan, enum xvmc_bell kind)
+/* Takes every rung bell of one kind */
+static void chan_take_bells(struct xvmc_chan *chan, enum xvmc_bell kind,
+			    struct chan_rung *rung)
 {
 	struct xvmc_ring_hdr *hdr = chan->rx_ctl.mem.hdr;
 	struct xvmc_conn *conn;
 	unsigned long bits;
-	u32 word, bit, n = 0;
+	u32 word, bit;
+	bool moved;
 
 	for (word = 0; word < XVMC_BELL_WORDS; word++) {
 		bits = xvmc_bell_take(hdr, kind, word);
 		for_each_set_bit(bit, &bits, 32) {
-			conn = chan_bell_conn(chan, kind, word * 32 + bit);
+			conn = chan_bell_conn(chan, kind, word * 32 + bit,
+					      &moved);
 			if (!conn)
 				continue;
 			xvmc_conn_bell(conn, kind);
-			n++;
+			rung->known++;
+			rung->moved += moved;
 		}
 	}
-	return n;
 }
 
 /* Anything for the work? A stale answer is harmless: an event follows */
@@ -72,27 +99,61 @@ static bool chan_wants_work(struct xvmc_chan *chan)
 	       READ_ONCE(chan->has_gone);
 }
 
+/* Has the peer written or read control messages since the last look? */
+static bool chan_ctl_moved(struct xvmc_chan *chan)
+{
+	bool moved;
+
+	spin_lock(&chan->lock);
+	moved = xvmc_ring_prod_moved(&chan->rx_ctl.cons);
+	if (chan->has_tx_ctl && xvmc_ring_cons_moved(&chan->tx_ctl.prod))
+		moved = true;
+	spin_unlock(&chan->lock);
+	return moved;
+}
+
+/*
+ * Did an event bring nothing? A bell of a ring that is lent and work that waits
+ * are no proof, for the peer can ring without having written, and let messages
+ * wait. Some such events come from honest ones: what a bell is for may have
+ * been seen with the bell before. So it is those in a row that count.
+ */
+static bool chan_is_spurious(struct xvmc_chan *chan,
+			     const struct chan_rung *rung, bool work)
+{
+	if (rung->moved || (work && chan_ctl_moved(chan))) {
+		chan->dull = 0;
+		return false;
+	}
+	if (!rung->known && !work)
+		return true;
+	if (chan->dull < CHAN_DULL)
+		chan->dull++;
+	return chan->dull == CHAN_DULL;
+}
+
 /* Softirq: bounded by the number of bells, whatever the peer does */
 void xvmc_chan_bells(struct tasklet_struct *tasklet)
 {
 	struct xvmc_chan *chan = from_tasklet(chan, tasklet, bells);
-	bool work;
-	u32 n;
+	struct chan_rung rung = { 0 };
+	bool work, spurious;
 
 	rcu_read_lock();
-	n = chan_take_bells(chan, XVMC_BELL_DATA);
-	n += chan_take_bells(chan, XVMC_BELL_SPACE);
+	chan_take_bells(chan, XVMC_BELL_DATA, &rung);
+	chan_take_bells(chan, XVMC_BELL_SPACE, &rung);
 	rcu_read_unlock();
 
 	work = chan_wants_work(chan);
+	spurious = chan_is_spurious(chan, &rung, work);
 	if (work)
 		xvmc_chan_queue_work(chan, &chan->work);
 
 	xvmc_stat_inc(XVMC_STAT_EVENTS);
-	if (!n && !work)
+	if (spurious)
 		xvmc_stat_inc(XVMC_STAT_EVENTS_SPURIOUS);
 	if (chan->ops->eoi)
-		chan->ops->eoi(chan, !n && !work);
+		chan->ops->eoi(chan, spurious);
 }
 
 /**

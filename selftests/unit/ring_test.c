@@ -270,6 +270,55 @@ static void want_space_is_kicked_once_when_there_is_enough(void **state)
 	}
 }
 
+static void only_progress_counts_as_a_move(void **state)
+{
+	struct unit_ring r;
+	u32 i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(bases); i++) {
+		unit_ring_init(&r, 0, bases[i]);
+		assert_false(xvmc_ring_prod_moved(&r.cons));
+		assert_false(xvmc_ring_cons_moved(&r.prod));
+
+		xvmc_ring_publish(&r.prod, 10);
+		assert_true(xvmc_ring_prod_moved(&r.cons));
+		assert_false(xvmc_ring_prod_moved(&r.cons));
+		/* Back and forth again is none */
+		r.hdr->prod = bases[i] + 5;
+		assert_false(xvmc_ring_prod_moved(&r.cons));
+		r.hdr->prod = bases[i] + 10;
+		assert_false(xvmc_ring_prod_moved(&r.cons));
+		/* Nor is what can not be */
+		r.hdr->prod = bases[i] + PAGE + 1;
+		assert_false(xvmc_ring_prod_moved(&r.cons));
+		r.hdr->prod = bases[i] + 10;
+
+		assert_false(xvmc_ring_cons_moved(&r.prod));
+		xvmc_ring_consume(&r.cons, 4);
+		assert_true(xvmc_ring_cons_moved(&r.prod));
+		assert_false(xvmc_ring_cons_moved(&r.prod));
+		r.hdr->cons = bases[i] + 3;
+		assert_false(xvmc_ring_cons_moved(&r.prod));
+		r.hdr->cons = bases[i] + 11;
+		assert_false(xvmc_ring_cons_moved(&r.prod));
+		/* The reader's own index has nothing to do with the writer's */
+		r.hdr->cons = bases[i] + 4;
+		assert_false(xvmc_ring_prod_moved(&r.cons));
+
+		/* Many bytes later, about which nobody rang */
+		r.prod.prod = bases[i] + 0x90000000;
+		r.hdr->prod = r.prod.prod;
+		r.cons.cons = r.prod.prod - 7;
+		r.hdr->cons = r.cons.cons;
+		assert_true(xvmc_ring_prod_moved(&r.cons));
+		assert_true(xvmc_ring_cons_moved(&r.prod));
+		assert_false(xvmc_ring_prod_moved(&r.cons));
+		assert_false(xvmc_ring_cons_moved(&r.prod));
+		unit_ring_exit(&r);
+	}
+}
+
 static void wanting_more_than_the_size_waits_for_the_size(void **state)
 {
 	struct unit_ring r;
@@ -390,6 +439,7 @@ int main(void)
 		cmocka_unit_test(want_data_is_kicked_once_when_there_is_enough),
 		cmocka_unit_test(
 			want_space_is_kicked_once_when_there_is_enough),
+		cmocka_unit_test(only_progress_counts_as_a_move),
 		cmocka_unit_test(wanting_more_than_the_size_waits_for_the_size),
 		cmocka_unit_test(a_stale_event_costs_one_kick_in_a_round),
 		cmocka_unit_test(own_indices_are_never_read_back),

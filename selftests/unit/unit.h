@@ -49,6 +49,8 @@ static inline void unit_ring_init(struct unit_ring *r, u32 order, u32 base)
 	xvmc_ring_cons_init(&r->cons, r->hdr, r->page, order);
 	r->prod.prod = base;
 	r->cons.cons = base;
+	r->prod.seen = base;
+	r->cons.seen = base;
 	r->hdr->prod = base;
 	r->hdr->cons = base;
 	r->hdr->prod_event = base;

@@ -73,6 +73,7 @@ void xvmc_ring_prod_init(struct xvmc_ring_prod *p, struct xvmc_ring_hdr *hdr,
 	p->page = page;
 	p->size = (u32)XVMC_PAGE_SIZE << order;
 	p->prod = 0;
+	p->seen = 0;
 }
 
 /**
@@ -89,6 +90,7 @@ void xvmc_ring_cons_init(struct xvmc_ring_cons *c, struct xvmc_ring_hdr *hdr,
 	c->page = page;
 	c->size = (u32)XVMC_PAGE_SIZE << order;
 	c->cons = 0;
+	c->seen = 0;
 }
 
 /**
@@ -153,6 +155,66 @@ int xvmc_ring_want_data(struct xvmc_ring_cons *c, u32 n)
 	} while (cons != xvmc_load(&c->cons));
 
 	return xvmc_ring_fill(prod, cons, c->size);
+}
+
+/*
+ * The index can be between @from and @size behind it, whatever the peer says;
+ * the own end moves @from. What was seen and is not there any more is long ago.
+ */
+static bool ring_moved(u32 *seen, u32 now, u32 from, u32 size)
+{
+	u32 at = (u32)(now - from), before = (u32)(*seen - from);
+
+	if (at > size || (before <= size && at <= before))
+		return false;
+	*seen = now;
+	return true;
+}
+
+/**
+ * xvmc_ring_prod_moved() - has the producer written since the last look?
+ * @c: consumer's end
+ *
+ * A producer that only says that it has, or takes its index back and moves it
+ * again, is not believed: the answer is true no more often than bytes were
+ * consumed, and once for each byte of the ring beyond that.
+ *
+ * Context: may run beside the consumer, not beside itself.
+ * Return: true if its index is further than at any call before.
+ */
+bool xvmc_ring_prod_moved(struct xvmc_ring_cons *c)
+{
+	u32 prod, cons;
+
+	/* As in xvmc_ring_used() */
+	do {
+		cons = xvmc_load(&c->cons);
+		prod = xvmc_load(&c->hdr->prod);
+	} while (cons != xvmc_load(&c->cons));
+
+	return ring_moved(&c->seen, prod, cons, c->size);
+}
+
+/**
+ * xvmc_ring_cons_moved() - has the consumer read since the last look?
+ * @p: producer's end
+ *
+ * As xvmc_ring_prod_moved().
+ *
+ * Context: may run beside the producer, not beside itself.
+ * Return: true if its index is further than at any call before.
+ */
+bool xvmc_ring_cons_moved(struct xvmc_ring_prod *p)
+{
+	u32 prod, cons;
+
+	/* As in xvmc_ring_space() */
+	do {
+		prod = xvmc_load(&p->prod);
+		cons = xvmc_load(&p->hdr->cons);
+	} while (prod != xvmc_load(&p->prod));
+
+	return ring_moved(&p->seen, cons, prod - p->size, p->size);
 }
 
 /**

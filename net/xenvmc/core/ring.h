@@ -19,12 +19,14 @@
  * @page: data pages, 1 << order of them
  * @size: bytes, a power of two
  * @prod: own index; only published to @hdr, never read back from it
+ * @seen: how far xvmc_ring_cons_moved() has seen the consumer
  */
 struct xvmc_ring_prod {
 	struct xvmc_ring_hdr *hdr;
 	void **page;
 	u32 size;
 	u32 prod;
+	u32 seen;
 };
 
 /**
@@ -33,12 +35,14 @@ struct xvmc_ring_prod {
  * @page: data pages
  * @size: bytes, a power of two
  * @cons: own index; only published to @hdr, never read back from it
+ * @seen: how far xvmc_ring_prod_moved() has seen the producer
  */
 struct xvmc_ring_cons {
 	struct xvmc_ring_hdr *hdr;
 	void **page;
 	u32 size;
 	u32 cons;
+	u32 seen;
 };
 
 /* What the producer has said of the epoch asked for */
@@ -72,6 +76,13 @@ int xvmc_ring_want_space(struct xvmc_ring_prod *p, u32 n);
  * take an @n above the size as the size.
  */
 int xvmc_ring_want_data(struct xvmc_ring_cons *c, u32 n);
+
+/*
+ * Has the peer's index come further than at any call before? Not when it is
+ * impossible. One call at a time, beside whoever uses the ring.
+ */
+bool xvmc_ring_prod_moved(struct xvmc_ring_cons *c);
+bool xvmc_ring_cons_moved(struct xvmc_ring_prod *p);
 
 /*
  * Producer: the marks of an epoch; start before the first publish of it, stop

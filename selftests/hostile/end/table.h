@@ -355,6 +355,11 @@ static const struct hostile_case hostile_cases[] = {
 
 	/* Too much, and nothing at all */
 	DO("storm", FINE, tell_storm, 0, 20000),
+	DO("storm_of_bytes", FINE, tell_lent_storm, XVMC_BELL_DATA, 0),
+	DO("storm_of_room", FINE, tell_lent_storm, XVMC_BELL_SPACE, 0),
+	{ .name = "storm_before_unheard_answers", .tell = tell_unheard_storm,
+	  .expected = REFUSES_ALL, .type = XVMC_MSG_CONNECT, .word = 2,
+	  .value = S_CTL / 16 + XVMC_MAX_ANSWERS / 2, .stop = true },
 	DO("pages_up_to_the_bound", FINE, tell_pages, 0, PAGES_BOUND - 1),
 	DO("pages_beyond_the_bound", GONE, tell_pages, 0, PAGES_BOUND),
 	DO("left_up_to_the_bound", FINE, tell_no_last_word, 0,
