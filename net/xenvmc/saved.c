@@ -23,21 +23,22 @@
 int xvmc_rx_set_aside(struct xvmc_conn *conn, struct xvmc_rx_ring *ring,
 		      const struct xvmc_ring_mark *mark, u32 used)
 {
-	u32 len = conn->rx.spill ? conn->rx.spill_len : 0;
 	void *old = conn->rx.spill, *spill = NULL;
+	u32 off = old ? conn->rx.spill_off : 0;
+	u32 len = old ? conn->rx.spill_len - off : 0;
 
 	lockdep_assert_held(&conn->rx.mutex);
 	if (!xvmc_should_fail(XVMC_FAULT_SPILL))
 		spill = kvmalloc(max(len + used, 1U), GFP_KERNEL);
 	if (!spill)
 		return -ENOMEM;
+	/* What was read of it is gone: else it would grow with each suspend */
 	if (old)
-		memcpy(spill, old, len);
+		memcpy(spill, old + off, len);
 	xvmc_ring_copy_out(&ring->cons, 0, spill + len, used);
 	spin_lock_bh(&ring->lock);
 	xvmc_ring_consume(&ring->cons, used);
-	if (!old)
-		WRITE_ONCE(conn->rx.spill_off, 0);
+	WRITE_ONCE(conn->rx.spill_off, 0);
 	WRITE_ONCE(conn->rx.spill_len, len + used);
 	conn->rx.spill_room = len + used;
 	conn->rx.spill_mark = *mark;

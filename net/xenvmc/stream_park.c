@@ -151,8 +151,12 @@ static bool park_enlist(struct xvmc_stream *stream, bool *full)
 {
 	lockdep_assert_held(&xvmc_park_lock);
 	/* Resumed, and cut before anybody was told */
-	if (park_is_listed(stream))
+	if (park_is_listed(stream)) {
+		xvmc_parked_hold(stream, xvmc_rx_queued(&stream->conn));
+		if (!xvmc_parked_room(stream))
+			stream->park.over = XVMC_STAT_PARK_FULL;
 		return true;
+	}
 	/* TCP has carried it, and has ended it */
 	if (stream->park.reset || (stream->conn.chan->ops == &xvmc_carry_ops &&
 				   !stream->park.carrier))

@@ -57,19 +57,23 @@ static struct xvmc_guest *parked_guest(const struct xvmc_stream *stream)
  * xvmc_parked_add() - a stream waits from now on
  * @stream: the stream; the caller takes the lists' reference
  *
- * What one guest can make us keep is bounded, its unread bytes are as well.
+ * What one guest can make us keep is bounded, its unread bytes are as well:
+ * those of its ring, and what earlier suspends have left in private memory.
  * Context: xvmc_park_lock held.
  * Return: false if its guest has too many.
  */
 bool xvmc_parked_add(struct xvmc_stream *stream)
 {
 	struct xvmc_guest *guest = parked_guest(stream);
+	u32 unread = xvmc_rx_queued(&stream->conn);
 	struct xvmc_park *park = &stream->park;
 
 	lockdep_assert_held(&xvmc_park_lock);
-	if (guest->nr_parked >= PARK_MAX || guest->held >= PARK_MAX_BYTES)
+	if (guest->nr_parked >= PARK_MAX ||
+	    guest->held + unread > PARK_MAX_BYTES)
 		return false;
 	park->held = 0;
+	xvmc_parked_hold(stream, unread);
 	park->name = parked_name(park->token);
 	guest->nr_parked++;
 	parked_count(stream, 1);

@@ -6,6 +6,7 @@ Runs on the sanitizer kernel, with the test build of the module: its knob has th
 loopback's channel go as before a suspend and come again, which is a suspend of
 both ends at once. Each case is a function; each byte is known by its place.
 """
+import contextlib
 import ctypes
 import errno
 import json
@@ -231,6 +232,30 @@ def unread_bytes_can_be_read_while_parked():
     way.catch_up()
     client.close()
     server.close()
+
+
+@case
+def unread_bytes_of_many_suspends_are_bounded():
+    """Each time a ring becomes private memory and another one is lent."""
+    told = Counters()
+    with listen() as listener:
+        pairs = [(dial(), accept(listener)) for _ in range(16)]
+    for client, _ in pairs:
+        client.setblocking(False)
+    for _ in range(4):
+        for client, _ in pairs:
+            with contextlib.suppress(BlockingIOError):
+                while client.send(bytes(65536)):
+                    pass
+        channel(SUSPENDED)
+        channel(THERE)
+        if told.more("park_full"):
+            break
+        is_up(len(pairs))
+    check(told.more("park_full"), "streams are kept without end")
+    for client, server in pairs:
+        client.close()
+        server.close()
 
 
 @case
