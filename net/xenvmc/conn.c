@@ -533,17 +533,25 @@ void xvmc_conn_gone(struct xvmc_conn *conn)
 /* Every connection of a closing channel. Process context */
 void xvmc_conn_chan_down(struct xvmc_chan *chan, u32 reason)
 {
-	/* Who may ask again does so */
-	u32 err = reason == XENVMC_REASON_SUSPEND ? EAGAIN : ECONNRESET;
 	struct xvmc_conn *conn;
 	unsigned long id;
+	bool again;
+	u32 why;
 
 	xa_for_each(&chan->conns, id, conn) {
 		conn = xvmc_conn_get_by_id(chan, id);
 		if (!conn)
 			continue;
+		/*
+		 * Who may ask again does so, as one that was cut before; but
+		 * not from a peer that has answered against the rules
+		 */
+		again = reason == XENVMC_REASON_SUSPEND ||
+			(conn->resumes && conn->ops->cut &&
+			 reason != XENVMC_REASON_CHAN_BROKEN);
+		why = again ? EAGAIN : ECONNRESET;
 		conn_event(conn, XVMC_CEV_CHAN_DOWN,
-			   conn->ops->tcp ? reason : err, 0);
+			   conn->ops->tcp ? reason : why, 0);
 		xvmc_conn_put(conn);
 	}
 }

@@ -277,7 +277,9 @@ static void control_conn(struct xvmc_conn *conn, const struct xvmc_ctlmsg *msg)
 		xvmc_conn_answer(conn, msg->conn.arg);
 		break;
 	case XVMC_MSG_REFUSE:
-		xvmc_conn_no(conn, control_errno(conn, msg->conn.arg));
+		/* See xvmc_park_refused() for what EAGAIN is believed of */
+		xvmc_conn_no(conn, msg->conn.arg == EAGAIN ? EAGAIN :
+			     control_errno(conn, msg->conn.arg));
 		break;
 	case XVMC_MSG_UPGRADE_NO:
 		xvmc_conn_no(conn, control_reason(msg->conn.arg));

@@ -159,6 +159,7 @@ void xvmc_carry_resumed(struct xvmc_chan *chan,
 			const struct xvmc_msg_resume *msg);
 bool xvmc_carry_is_far(const struct xvmc_chan *chan);
 void xvmc_carry_met(const struct xvmc_chan *chan);	/* any context */
+bool xvmc_park_board_again(struct xvmc_stream *stream);	/* any context */
 /* xvmc_park_lock held: another connection of the stream */
 void xvmc_carrier_follow(struct xvmc_stream *stream, struct xvmc_stream *old);
 void xvmc_carrier_kick(struct xvmc_carrier *carrier);	/* any context */
@@ -169,6 +170,11 @@ static const struct xvmc_transport_ops xvmc_carry_ops __maybe_unused;
 
 static inline void xvmc_carry_look(struct xvmc_stream *stream)
 {
+}
+
+static inline bool xvmc_park_board_again(struct xvmc_stream *stream)
+{
+	return false;
 }
 
 static inline bool xvmc_carry_tick(void)

@@ -182,6 +182,35 @@ void xvmc_park_untake(struct xvmc_carrier *carrier, u32 over)
 	xvmc_carrier_put(carrier);
 }
 
+/* With a reference, for it may get another connection at any time */
+static struct xvmc_stream *back_get_stream(struct xvmc_carrier *carrier)
+{
+	struct xvmc_stream *stream;
+
+	spin_lock_bh(&xvmc_park_lock);
+	stream = carrier->stream;
+	if (stream)
+		xvmc_conn_hold(&stream->conn);
+	spin_unlock_bh(&xvmc_park_lock);
+	return stream;
+}
+
+/**
+ * xvmc_park_taken_left() - the peer has closed a carrier's stream
+ * @carrier: carrier; nothing if it has none
+ *
+ * Context: process.
+ */
+void xvmc_park_taken_left(struct xvmc_carrier *carrier)
+{
+	struct xvmc_stream *stream = back_get_stream(carrier);
+
+	if (!stream)
+		return;
+	xvmc_park_left(stream);
+	xvmc_conn_put(&stream->conn);
+}
+
 /**
  * xvmc_park_board() - a carrier's stream may go on
  * @carrier: carrier
@@ -203,6 +232,31 @@ bool xvmc_park_board(struct xvmc_carrier *carrier, struct xvmc_chan *chan)
 		xvmc_park_offer(stream, chan);
 	spin_unlock_bh(&xvmc_park_lock);
 	return boards;
+}
+
+/**
+ * xvmc_park_board_again() - a carrier had no memory for its end of a stream
+ * @stream: whose connection was refused for that
+ *
+ * The tick of the streams that wait, and not we at once, makes the next
+ * connection on the same channel.
+ * Context: any.
+ * Return: false if that channel is closed.
+ */
+bool xvmc_park_board_again(struct xvmc_stream *stream)
+{
+	struct xvmc_chan *chan = stream->conn.chan;
+	bool up;
+
+	spin_lock_bh(&xvmc_park_lock);
+	up = READ_ONCE(chan->state) == XVMC_CHAN_UP;
+	if (up && !list_empty(&stream->park.node) && !stream->park.next) {
+		xvmc_chan_hold(chan);
+		stream->park.next = chan;
+		stream->park.heard = false;
+	}
+	spin_unlock_bh(&xvmc_park_lock);
+	return up;
 }
 
 /* The channel of the pair that it was offered does not come about any more */
@@ -281,14 +335,9 @@ static bool back_has_room(struct xvmc_carrier *carrier,
 int xvmc_park_append(struct xvmc_carrier *carrier, const void *data, u32 len,
 		     bool fin)
 {
-	struct xvmc_stream *stream;
+	struct xvmc_stream *stream = back_get_stream(carrier);
 	int ret = 0;
 
-	spin_lock_bh(&xvmc_park_lock);
-	stream = carrier->stream;
-	if (stream)
-		xvmc_conn_hold(&stream->conn);
-	spin_unlock_bh(&xvmc_park_lock);
 	if (!stream)
 		return -ENOENT;
 	/* Nobody takes what it has to another connection meanwhile */

@@ -185,6 +185,7 @@ void xvmc_carrier_new(struct socket *sock, u8 phase, struct xvmc_stream *wanted)
 		xvmc_conn_hold(&wanted->conn);
 	INIT_WORK(&carrier->work, carry_work);
 	INIT_DELAYED_WORK(&carrier->timer, carry_timer);
+	carrier->until = jiffies + CARRY_GREET;
 	queue_delayed_work(xvmc_wq, &carrier->timer, CARRY_GREET);
 	spin_lock(&greeting_lock);
 	list_add_tail(&carrier->node, &greeting);
@@ -249,7 +250,6 @@ static void carry_timer(struct work_struct *work)
 	struct xvmc_carrier *carrier = container_of(to_delayed_work(work),
 						    struct xvmc_carrier, timer);
 
-	WRITE_ONCE(carrier->late, true);
 	xvmc_carrier_kick(carrier);
 	xvmc_carrier_put(carrier);
 }
@@ -275,12 +275,15 @@ void xvmc_carrier_follow(struct xvmc_stream *stream, struct xvmc_stream *old)
 
 /* ---- out: from the stream to TCP ---------------------------------------- */
 
-/* Who has heard RESET ends it; who does not is not waited for */
-static void carry_set_timer(struct xvmc_carrier *carrier)
+/*
+ * Who has heard RESET ends it; who does not is not waited for. And who has had
+ * the promise has time to say GO, however long the greeting has taken.
+ */
+static void carry_set_timer(struct xvmc_carrier *carrier, unsigned long time)
 {
-	WRITE_ONCE(carrier->late, false);
+	carrier->until = jiffies + time;
 	kref_get(&carrier->ref);
-	if (mod_delayed_work(xvmc_wq, &carrier->timer, CARRY_GREET))
+	if (mod_delayed_work(xvmc_wq, &carrier->timer, time))
 		xvmc_carrier_put(carrier);
 }
 
@@ -308,8 +311,9 @@ void xvmc_carrier_say(struct xvmc_carrier *carrier, u8 type, const void *body,
 	carrier->out_off = 0;
 	if (type >= CARRY_STOP)
 		carrier->out_last = type;
-	if (type == CARRY_RESET)
-		carry_set_timer(carrier);
+	if (type == CARRY_RESET || type == CARRY_ANSWER)
+		carry_set_timer(carrier, type == CARRY_RESET ? CARRY_GREET :
+							       CARRY_PROMISE);
 }
 
 /* 1: TCP has all that there was; 0: it has no room; or an errno */
@@ -669,9 +673,9 @@ static void carry_part(struct xvmc_carrier *carrier, int err)
 		carry_count_lost(carrier);
 	}
 	/* A stream that is closed at either end does not go on elsewhere */
-	if (!err && carrier->stream && (carrier->in_last == CARRY_BYE ||
-					carrier->out_last == CARRY_BYE))
-		xvmc_park_left(carrier->stream);
+	if (!err && (carrier->in_last == CARRY_BYE ||
+		     carrier->out_last == CARRY_BYE))
+		xvmc_park_taken_left(carrier);
 	xvmc_park_untake(carrier, over);
 	/* None comes any more: see door_publish() */
 	door = carry_door(carrier);
@@ -733,6 +737,13 @@ static void carry_returns(struct xvmc_carrier *carrier)
 	release_sock(sk);
 }
 
+static bool carry_is_late(const struct xvmc_carrier *carrier)
+{
+	return time_after_eq(jiffies, carrier->until) &&
+	       (carrier->phase != CARRY_ON ||
+		carrier->out_last == CARRY_RESET);
+}
+
 /* What ends it whatever TCP says */
 static int carry_check(struct xvmc_carrier *carrier)
 {
@@ -740,8 +751,8 @@ static int carry_check(struct xvmc_carrier *carrier)
 		carry_returns(carrier);
 	if (READ_ONCE(carrier->dropped))
 		return -ECONNRESET;
-	if (READ_ONCE(carrier->late) && (carrier->phase != CARRY_ON ||
-					 carrier->out_last == CARRY_RESET))
+	/* GO may be there: carry_work() looks first */
+	if (carry_is_late(carrier) && carrier->phase != CARRY_HALF)
 		return -ETIMEDOUT;
 	if (carrier->phase == CARRY_DIALS)
 		return xvmc_greet_begin(carrier);
@@ -763,6 +774,8 @@ static void carry_work(struct work_struct *work)
 		in = out < 0 ? out : carry_in(carrier);
 		err = min(in, 0);
 	}
+	if (!err && !in && carry_is_late(carrier))
+		err = -ETIMEDOUT;
 	if (err || carry_is_over(carrier))
 		carry_end(carrier, err);
 	else if (in || out)

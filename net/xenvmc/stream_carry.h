@@ -14,6 +14,7 @@
 #define CARRY_MAX	1024		/* carriers, those that greet too */
 #define CARRY_MAX_NEW	64		/* of them, those that greet */
 #define CARRY_GREET	(10 * HZ)	/* for all of a greeting */
+#define CARRY_PROMISE	(20 * HZ)	/* for GO, after ANSWER */
 #define CARRY_BUFFER	(512U << 10)	/* of TCP, each way */
 
 /* Frames on TCP, little-endian. Documentation/protocol.rst has the table */
@@ -145,7 +146,7 @@ struct carry_calls {
  * @phase: &enum carry_phase
  * @greets: it counts as one that greets
  * @dials: it is the end that connects
- * @late: time for that is up
+ * @until: jiffies at which time for that is up
  * @returns: it goes back to rings
  * @dropped: the stream is over: nothing can be saved any more
  * @ended: nothing is done any more
@@ -184,10 +185,10 @@ struct xvmc_carrier {
 	u8 phase;
 	bool greets;
 	bool dials;
-	bool late;
 	bool returns;
 	bool dropped;
 	bool ended;
+	unsigned long until;
 	u64 nonce[2];
 	u64 sent;
 	u64 received;
@@ -264,6 +265,7 @@ bool xvmc_park_take(struct xvmc_stream *stream, struct xvmc_carrier *carrier);
 void xvmc_park_untake(struct xvmc_carrier *carrier, u32 over);
 /* Goes on by @chan. False: its peer is here again, or it does not wait */
 bool xvmc_park_board(struct xvmc_carrier *carrier, struct xvmc_chan *chan);
+void xvmc_park_taken_left(struct xvmc_carrier *carrier);
 /* It waits once more, and what it has is in private memory */
 bool xvmc_park_is_back(struct xvmc_carrier *carrier);
 /* The program has closed it, and the peer is to have ECONNRESET. Any context */

@@ -120,6 +120,7 @@ void xvmc_carry_resumed(struct xvmc_chan *chan,
 	struct carry_door *door = NULL;
 	struct xvmc_stream *stream;
 	struct sock *sk = NULL;
+	u32 why = ECONNRESET;
 
 	spin_lock_bh(&xvmc_park_lock);
 	stream = xvmc_parked_find(chan->guest, msg->token);
@@ -131,8 +132,12 @@ void xvmc_carry_resumed(struct xvmc_chan *chan,
 		sock_hold(sk);
 	}
 	spin_unlock_bh(&xvmc_park_lock);
-	if (carrier && !carry_door(carrier))
+	if (carrier && !carry_door(carrier)) {
 		door = door_new(carrier, chan, sk, msg);
+		/* Later, perhaps: it asks again */
+		if (!door)
+			why = EAGAIN;
+	}
 	if (door && !door_publish(carrier, door)) {
 		xvmc_conn_leave(&door->conn, ECONNRESET, true, true);
 		xvmc_conn_put(&door->conn);
@@ -141,7 +146,7 @@ void xvmc_carry_resumed(struct xvmc_chan *chan,
 	if (door)
 		door_open(carrier, door, msg->conn);
 	else
-		xvmc_chan_answer(chan, XVMC_MSG_REFUSE, msg->conn, ECONNRESET);
+		xvmc_chan_answer(chan, XVMC_MSG_REFUSE, msg->conn, why);
 	if (carrier) {
 		xvmc_carrier_put(carrier);
 		sock_put(sk);

@@ -694,7 +694,8 @@ bool xvmc_park_opened(struct xvmc_conn *conn)
 /**
  * xvmc_park_refused() - a connection cannot be made
  * @conn: connection
- * @why: errno, positive; EAGAIN: the channel has gone again
+ * @why: errno, positive; EAGAIN: the channel has gone again, or a carrier
+ *	lacks memory for the moment
  *
  * Context: process, the connection's work.
  * Return: true if it was one that had been cut.
@@ -705,12 +706,14 @@ bool xvmc_park_refused(struct xvmc_conn *conn, u32 why)
 
 	if (!conn->resumes)
 		return false;
-	if (why == EAGAIN && READ_ONCE(conn->chan->state) != XVMC_CHAN_UP) {
+	if (why == EAGAIN && (conn->chan->ops == &xvmc_carry_ops ||
+			      READ_ONCE(conn->chan->state) != XVMC_CHAN_UP)) {
 		/* It was never UP, nor stopped */
 		mutex_lock(&conn->tx.mutex);
 		conn->tx.closed = true;
 		mutex_unlock(&conn->tx.mutex);
-		xvmc_conn_meet(conn);
+		if (!xvmc_park_board_again(stream))
+			xvmc_conn_meet(conn);
 		return true;
 	}
 	park_lose(stream, why == EBADMSG ? XVMC_STAT_PARK_MISMATCH :

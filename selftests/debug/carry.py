@@ -482,6 +482,18 @@ def ends_that_do_not_agree_are_reset():
     close(client, server)
 
 
+def memory_is_short(ways, nth, site):
+    """The nth call at @site fails when the ends are parted, and no byte."""
+    walk.arm(nth, site)
+    apart()
+    check(walk.calls()[site] >= nth, f"{site} did not fail")
+    walk.arm(0)
+    for way in ways:
+        way.send(1000)
+        way.catch_up()
+    together()
+
+
 @case
 def memory_is_short_for_a_moment():
     """At either end, for the carrier or for what its bytes go through."""
@@ -489,14 +501,17 @@ def memory_is_short_for_a_moment():
     ways = both_ways(client, server, 14)
     for nth, site in ((1, "carrier"), (3, "carrier"), (4, "carrier"),
                       (2, "chan"), (1, "grant")):
-        walk.arm(nth, site)
-        apart()
-        check(walk.calls()[site] >= nth, f"{site} did not fail")
-        walk.arm(0)
-        for way in ways:
-            way.send(1000)
-            way.catch_up()
-        together()
+        memory_is_short(ways, nth, site)
+    close(client, server)
+
+
+@case
+def numbers_are_short_for_a_moment():
+    """For the connection of either end, or for the carrier's end of it."""
+    client, server = connect()
+    ways = both_ways(client, server, 15)
+    for nth in range(1, 5):
+        memory_is_short(ways, nth, "conn_id")
     close(client, server)
 
 
@@ -507,6 +522,7 @@ def policy_forbids_it():
     policy(False)
     try:
         channel(SUSPENDED)
+        # The silence is what is tested, not waited with
         time.sleep(4)
         check(told.more("carry_dials") == 0 and not listens(), "it was tried")
         would_block(lambda: client.send(b"x", socket.MSG_DONTWAIT))
