@@ -366,6 +366,19 @@ bool xvmc_rx_fin(struct xvmc_conn *conn);
  */
 bool xvmc_rx_tcp_first(struct xvmc_conn *conn, u32 copied_seq);
 
+/* wait_woken(), @nap jiffies of *@timeo at most. What is left of the @nap */
+static inline long xvmc_wait_some(struct wait_queue_entry *wait, long nap,
+				  long *timeo)
+{
+	long left;
+
+	nap = min(nap, *timeo);
+	left = wait_woken(wait, TASK_INTERRUPTIBLE, nap);
+	if (*timeo != MAX_SCHEDULE_TIMEOUT)
+		*timeo -= nap - left;
+	return left;
+}
+
 /*
  * spin.c: looking for a while before sleeping. Process context
  */

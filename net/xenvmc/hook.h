@@ -205,11 +205,14 @@ void hook_tcp_install(struct sock *sk, struct hook_conn *hc);
 void hook_tcp_restore(struct sock *sk, struct hook_conn *hc);
 bool hook_tcp_restoring(void);
 const struct proto *hook_base_of(const struct sock *sk);
-int hook_restart(void);
-bool hook_goes_on(size_t done);
-int hook_nap(struct sock *sk, struct wait_queue_entry *wait, long *timeo);
-bool hook_taken_again(struct sock *sk, struct hook_conn **at);
 void hook_tx_back(struct hook_conn *hc, u32 reason);
+
+/* hook_call.c: a call whose socket goes back under it */
+int hook_restart(const struct sock *sk);
+bool hook_goes_on(const struct hook_conn *hc, size_t done);
+int hook_nap(struct sock *sk, struct wait_queue_entry *wait, bool gone,
+	     long *timeo);
+bool hook_taken_again(struct sock *sk, struct hook_conn **at);
 
 /* hook_opt.c: options and ioctl, as struct proto and proto_ops have them */
 int hook_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,

@@ -318,6 +318,27 @@ static ssize_t rx_locked(struct sock *sk, struct hook_conn *hc,
 	return ret;
 }
 
+/* @gone: from the rings, so that what TCP has can be read */
+static int rx_nap(struct sock *sk, bool gone, long *timeo)
+{
+	DEFINE_WAIT_FUNC(wait, hook_wake);
+	int err = 0;
+
+	add_wait_queue(sk_sleep(sk), &wait);
+	sk_set_bit(SOCKWQ_ASYNC_WAITDATA, sk);
+	if (!gone || !tcp_inq(sk))
+		err = hook_nap(sk, &wait, gone, timeo);
+	sk_clear_bit(SOCKWQ_ASYNC_WAITDATA, sk);
+	remove_wait_queue(sk_sleep(sk), &wait);
+	return err;
+}
+
+/* Is there no call that could begin anew? As in hook_goes_on() */
+static bool rx_peek_ends(const struct hook_conn *hc)
+{
+	return hook_is_kernel_task() || hook_goes_on(hc, 0);
+}
+
 /*
  * A peek sees the same bytes each time: wait until there are enough. If there
  * should be more and it sees no more, it reaches no further.
@@ -333,14 +354,19 @@ static int rx_peek_all(struct sock *sk, struct hook_conn *hc,
 	for (;;) {
 		step->msg->msg_iter = start;
 		ret = rx_locked(sk, hc, step, len);
-		if (ret != -EAGAIN && (ret < 0 || ret >= target || ret == last))
+		if (ret != -EAGAIN &&
+		    (ret <= 0 || ret >= target ||
+		     (ret == last && !READ_ONCE(hc->back))))
 			return ret;
 		if (!timeo)
 			return ret;
-		if (READ_ONCE(hc->back))
-			return ret == -EAGAIN ? hook_restart() : ret;
+		/* It has moved nothing: TCP may show it more */
+		if (hook_is_gone(hc))
+			return ret > 0 && rx_peek_ends(hc) ? ret :
+							     hook_restart(sk);
 		last = max_t(ssize_t, ret, 0);
-		err = rx_wait(sk, hc, last, &timeo);
+		err = READ_ONCE(hc->back) ? rx_nap(sk, false, &timeo) :
+					    rx_wait(sk, hc, last, &timeo);
 		if (err)
 			return last || !len ? last : err;
 	}
@@ -350,10 +376,9 @@ static int rx_peek_all(struct sock *sk, struct hook_conn *hc,
 static ssize_t rx_go_on(struct sock *sk, struct hook_conn **at,
 			struct rx_step *step, size_t len, long *timeo)
 {
-	DEFINE_WAIT_FUNC(wait, hook_wake);
 	bool gone = hook_is_gone(*at);
 	ssize_t ret = -EAGAIN;
-	int err = 0;
+	int err;
 
 	if (gone && hook_taken_again(sk, at))
 		return ret;
@@ -361,12 +386,7 @@ static ssize_t rx_go_on(struct sock *sk, struct hook_conn **at,
 		ret = rx_by_tcp(sk, *at, step, len);
 	if (ret != -EAGAIN)
 		return ret;
-	add_wait_queue(sk_sleep(sk), &wait);
-	sk_set_bit(SOCKWQ_ASYNC_WAITDATA, sk);
-	if (!gone || !tcp_inq(sk))
-		err = hook_nap(sk, &wait, timeo);
-	sk_clear_bit(SOCKWQ_ASYNC_WAITDATA, sk);
-	remove_wait_queue(sk_sleep(sk), &wait);
+	err = rx_nap(sk, gone, timeo);
 	return err ? err : -EAGAIN;
 }
 
@@ -396,7 +416,7 @@ static int rx_all(struct sock *sk, struct hook_conn **at, struct rx_step *step,
 		}
 		if (ret != -EAGAIN || copied >= target || !timeo)
 			break;
-		if (READ_ONCE(hc->back) && hook_goes_on(copied)) {
+		if (READ_ONCE(hc->back) && hook_goes_on(hc, copied)) {
 			ret = rx_go_on(sk, at, step, len - copied, &timeo);
 			hc = *at;
 			copied += max_t(ssize_t, ret, 0);
@@ -407,7 +427,7 @@ static int rx_all(struct sock *sk, struct hook_conn **at, struct rx_step *step,
 			continue;
 		}
 		if (READ_ONCE(hc->back)) {
-			ret = hook_restart();
+			ret = hook_restart(sk);
 			break;
 		}
 		ret = rx_wait(sk, hc, 0, &timeo);
@@ -433,7 +453,7 @@ static int hook_recv(struct sock *sk, struct msghdr *msg, size_t len, int flags)
 	if (hc)
 		hook_late_call(hc);
 	if (!hc && !(flags & MSG_DONTWAIT))
-		ret = hook_restart();
+		ret = hook_restart(sk);
 	else if (!hc)
 		ret = compat_recvmsg(hook_base_of(sk), sk, msg, len, flags);
 	else if (flags & (MSG_OOB | MSG_ERRQUEUE))

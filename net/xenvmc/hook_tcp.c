@@ -304,22 +304,6 @@ static void tx_arm(struct sock *sk, struct hook_conn *hc)
 		READ_ONCE(sk->sk_write_space)(sk);
 }
 
-/**
- * hook_restart() - leave our text and begin the call anew
- *
- * The socket is going back to TCP, and a task that sleeps here would keep the
- * module. Nothing was done yet; the call is restarted as after a signal that
- * has no handler. A task of the kernel, as io_uring's, has no call to restart.
- * Return: -ERESTARTNOINTR or -EINTR.
- */
-int hook_restart(void)
-{
-	if (hook_is_kernel_task())
-		return -EINTR;
-	set_thread_flag(TIF_NOTIFY_SIGNAL);
-	return -ERESTARTNOINTR;
-}
-
 /* Nothing by this way once the socket is TCP's again: it may be moved anew */
 static ssize_t tx_step(struct sock *sk, struct hook_conn *hc,
 		       struct msghdr *msg, bool some, bool block)
@@ -335,61 +319,6 @@ static ssize_t tx_step(struct sock *sk, struct hook_conn *hc,
 	return ret;
 }
 
-/**
- * hook_goes_on() - does a call go on although its socket went back to TCP?
- * @done: bytes that it has moved
- *
- * TCP would not have ended it. A task of the kernel cannot begin anew, either.
- * Context: process.
- * Return: false if it is to leave our text, by hook_restart() or with @done.
- */
-bool hook_goes_on(size_t done)
-{
-	return !hook_is_unloading() && (done || hook_is_kernel_task());
-}
-
-/**
- * hook_nap() - wait for a wake-up of the socket, but not for long
- * @sk: socket that is not hooked, or not for much longer
- * @wait: entry in its wait queue
- * @timeo: jiffies that are left
- *
- * Nobody wakes us when the module is to go, or the socket was taken over again.
- * Context: process, no locks.
- * Return: 0 or what a signal makes of the call.
- */
-int hook_nap(struct sock *sk, struct wait_queue_entry *wait, long *timeo)
-{
-	long nap = min_t(long, *timeo, HOOK_NAP);
-	long left;
-
-	if (signal_pending(current))
-		return sock_intr_errno(*timeo);
-	left = wait_woken(wait, TASK_INTERRUPTIBLE, nap);
-	if (*timeo != MAX_SCHEDULE_TIMEOUT)
-		*timeo -= nap - left;
-	return 0;
-}
-
-/**
- * hook_taken_again() - the hook_conn of a socket that went back to TCP
- * @sk: socket
- * @at: the former one, of which the caller has a reference; the new one then
- *
- * Context: process.
- * Return: true if there is a new one.
- */
-bool hook_taken_again(struct sock *sk, struct hook_conn **at)
-{
-	struct hook_conn *next = hook_get(sk);
-
-	if (!next)
-		return false;
-	hook_put(*at);
-	*at = next;
-	return true;
-}
-
 /*
  * One step of what is left of a call when its socket went back to TCP. Waiting
  * is ours here, too, for the socket may be taken over again.
@@ -400,7 +329,7 @@ static ssize_t tx_go_on(struct sock *sk, struct hook_conn **at,
 	DEFINE_WAIT_FUNC(wait, hook_wake);
 	bool gone = hook_is_gone(*at);
 	ssize_t ret = -EAGAIN;
-	int err = 0;
+	int err;
 
 	if (gone && hook_taken_again(sk, at))
 		return ret;
@@ -410,8 +339,8 @@ static ssize_t tx_go_on(struct sock *sk, struct hook_conn **at,
 		return ret;
 	add_wait_queue(sk_sleep(sk), &wait);
 	tx_no_space(sk);
-	if (!gone || !sk_stream_memory_free(sk))
-		err = hook_nap(sk, &wait, timeo);
+	/* TCP with room that takes nothing is short of memory */
+	err = hook_nap(sk, &wait, gone && !sk_stream_memory_free(sk), timeo);
 	remove_wait_queue(sk_sleep(sk), &wait);
 	return err ? err : -EAGAIN;
 }
@@ -432,7 +361,7 @@ static int tx_all(struct sock *sk, struct hook_conn **at, struct msghdr *msg)
 		}
 		if (ret != -EAGAIN)
 			break;
-		if (timeo && READ_ONCE(hc->back) && hook_goes_on(copied)) {
+		if (timeo && READ_ONCE(hc->back) && hook_goes_on(hc, copied)) {
 			ret = tx_go_on(sk, at, msg, copied, &timeo);
 			hc = *at;
 			copied += max_t(ssize_t, ret, 0);
@@ -441,7 +370,7 @@ static int tx_all(struct sock *sk, struct hook_conn **at, struct msghdr *msg)
 			continue;
 		}
 		if (timeo && READ_ONCE(hc->back)) {
-			ret = hook_restart();
+			ret = hook_restart(sk);
 			break;
 		}
 		if (!timeo)
@@ -495,8 +424,10 @@ static int hook_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 	hc = hook_get(sk);
 	if (!hc) {
 		/* It went back between the caller's look and ours */
-		ret = msg->msg_flags & MSG_DONTWAIT ?
-		      hook_base_of(sk)->sendmsg(sk, msg, size) : hook_restart();
+		if (msg->msg_flags & MSG_DONTWAIT)
+			ret = hook_base_of(sk)->sendmsg(sk, msg, size);
+		else
+			ret = hook_restart(sk);
 		goto out;
 	}
 	hook_late_call(hc);

@@ -9,9 +9,13 @@
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
+#include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 #include "loop.h"
 
@@ -484,6 +488,64 @@ START_TEST(option_answers_as_tcp_does)
 }
 END_TEST
 
+struct peeker {
+	int fd;
+	pid_t tid;	/* once it is about to peek */
+	ssize_t got;
+};
+
+static void *peek_at_ten(void *arg)
+{
+	struct peeker *p = arg;
+	char buf[10];
+
+	__atomic_store_n(&p->tid, (pid_t)syscall(SYS_gettid), __ATOMIC_RELEASE);
+	p->got = recv(p->fd, buf, sizeof(buf), MSG_PEEK | MSG_WAITALL);
+	return NULL;
+}
+
+/* Until the thread has slept: it has begun its call by then */
+static void until_asleep(const pid_t *tid)
+{
+	char name[64], state = 0;
+	FILE *file;
+	pid_t id;
+
+	do {
+		sched_yield();
+		id = __atomic_load_n(tid, __ATOMIC_ACQUIRE);
+		if (!id)
+			continue;
+		snprintf(name, sizeof(name), "/proc/self/task/%d/stat", id);
+		file = fopen(name, "r");
+		ck_assert_ptr_nonnull(file);
+		ck_assert_int_eq(fscanf(file, "%*d %*s %c", &state), 1);
+		fclose(file);
+	} while (state != 'S');
+}
+
+START_TEST(peek_for_all_goes_on_beside_an_option)
+{
+	struct peeker p = { .got = -1 };
+	pthread_t thread;
+	int fd[2], ms = 60000;
+
+	sock_pair(fd);
+	write_all(fd[0], "12345", 5);
+	wait_for(fd[1], POLLIN);
+	p.fd = fd[1];
+	ck_assert_int_eq(pthread_create(&thread, NULL, peek_at_ten, &p), 0);
+	until_asleep(&p.tid);
+	OK(setsockopt(fd[1], IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms)));
+	/* What was woken by that has had its time */
+	ck_assert_int_eq(poll_for(fd[0], POLLIN, QUIET), 0);
+	write_all(fd[0], "67890", 5);
+	pthread_join(thread, NULL);
+	ck_assert_int_eq(p.got, 10);
+	reads(fd[1], "1234567890");
+}
+END_TEST
+
 TCase *options_case(void)
 {
 	TCase *tc = tcase_create("options");
@@ -491,5 +553,6 @@ TCase *options_case(void)
 	tcase_set_timeout(tc, DEADLINE);
 	tcase_add_loop_test(tc, option_answers_as_tcp_does, 0,
 			    sizeof(options) / sizeof(options[0]));
+	tcase_add_test(tc, peek_for_all_goes_on_beside_an_option);
 	return tc;
 }

@@ -11,6 +11,7 @@
 #include <linux/tcp.h>
 #include <linux/tls.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -226,6 +227,41 @@ START_TEST(queue_length_comes_along)
 				      sizeof(inq)), sizeof(inq));
 	ck_assert_int_eq(inq, 36);
 	read_all(fd[1], buf, 36);
+	flows(fd);
+}
+END_TEST
+
+/* A ring cannot carry what the option brings; then come the other bytes */
+static void *back_and_send(void *arg)
+{
+	int *fd = arg;
+
+	/* The other thread may or may not sleep by now: both must do */
+	poll(NULL, 0, QUIET);
+	set(fd[1], IPPROTO_TCP, TCP_INQ, 1);
+	poll(NULL, 0, QUIET);
+	write_all(fd[0], "cd", 2);
+	return NULL;
+}
+
+START_TEST(recvmmsg_goes_on_beside_an_option)
+{
+	char buf[2][2] = {};
+	struct iovec iov[2] = { { buf[0], 2 }, { buf[1], 2 } };
+	struct mmsghdr msg[2] = {
+		{ .msg_hdr = { .msg_iov = &iov[0], .msg_iovlen = 1 } },
+		{ .msg_hdr = { .msg_iov = &iov[1], .msg_iovlen = 1 } },
+	};
+	pthread_t thread;
+	int fd[2];
+
+	sock_pair(fd);
+	write_all(fd[0], "ab", 2);
+	ck_assert_int_eq(pthread_create(&thread, NULL, back_and_send, fd), 0);
+	ck_assert_int_eq(OK(recvmmsg(fd[1], msg, 2, 0, NULL)), 2);
+	pthread_join(thread, NULL);
+	ck_assert_mem_eq(buf, "abcd", 4);
+	ck_assert_int_eq(sock_error(fd[1]), 0);
 	flows(fd);
 }
 END_TEST
@@ -643,6 +679,7 @@ TCase *tcp_case(void)
 	tcase_add_test(tc, repair_takes_the_connection);
 	tcase_add_test(tc, larger_buffers_are_limits);
 	tcase_add_test(tc, larger_buffers_of_a_listener_are_limits);
+	tcase_add_test(tc, recvmmsg_goes_on_beside_an_option);
 	tcase_add_test(tc, disconnected_socket_connects_again);
 	tcase_add_test(tc, disconnecting_resets_with_bytes_unread);
 	return tc;
