@@ -16,7 +16,7 @@
 
 #define BACK_TIMEOUT	(10 * HZ)
 #define BACK_POLL	(HZ / 50)
-#define BACK_SKB	(16 * 1024)
+#define BACK_SKB	SKB_WITH_OVERHEAD(16 * 1024)
 #define RETURN_DELAY	(HZ / 50)
 #define RETURN_MAX	HZ
 
@@ -95,32 +95,80 @@ static int back_read(struct sock *sk, struct hook_conn *hc,
 }
 
 /*
+ * @len bytes of @skb, from @off on, in an skb of their own in front of it. Only
+ * what describes them is new, so that no large piece of memory is needed.
+ */
+static int back_part(struct sock *sk, struct sk_buff *skb, u32 off, u32 len)
+{
+	struct sk_buff *part = pskb_extract(skb, off, len, GFP_KERNEL);
+
+	if (!part)
+		return -ENOMEM;
+	if (!sk_rmem_schedule(sk, part, part->truesize)) {
+		kfree_skb(part);
+		return -ENOMEM;
+	}
+	TCP_SKB_CB(part)->seq += off;
+	if (off + len != skb->len) {
+		TCP_SKB_CB(part)->tcp_flags &= ~TCPHDR_FIN;
+		TCP_SKB_CB(part)->end_seq = TCP_SKB_CB(part)->seq + len;
+	}
+	skb_set_owner_r(part, sk);
+	__skb_queue_before(&sk->sk_receive_queue, skb, part);
+	return 0;
+}
+
+/*
+ * The first @n bytes of @skb are those before S, which are wanted or not. After
+ * -ENOMEM all are there, once.
+ */
+static int back_split(struct sock *sk, struct sk_buff *skb, u32 n, bool wanted)
+{
+	struct sk_buff *head = NULL;
+
+	if (wanted) {
+		if (back_part(sk, skb, 0, n))
+			return -ENOMEM;
+		head = skb->prev;
+	}
+	if (back_part(sk, skb, n, skb->len - n)) {
+		if (head) {
+			__skb_unlink(head, &sk->sk_receive_queue);
+			kfree_skb(head);
+		}
+		return -ENOMEM;
+	}
+	__skb_unlink(skb, &sk->sk_receive_queue);
+	kfree_skb(skb);
+	return 0;
+}
+
+/* A FIN in the last skb before S is behind the ring; SOCK_DONE stays */
+static void back_no_fin(struct sk_buff *skb)
+{
+	TCP_SKB_CB(skb)->tcp_flags &= ~TCPHDR_FIN;
+	TCP_SKB_CB(skb)->end_seq = TCP_SKB_CB(skb)->seq + skb->len;
+}
+
+/*
  * TCP may have merged bytes before and after S into one skb. Cuts it there, so
- * that what follows can go between. Socket lock held.
+ * that what follows can go between. Those before S may have been read: TCP has
+ * no skb in its queue that was, and would complain of it at each call. Socket
+ * lock held.
  */
 static int back_cut(struct sock *sk, u32 s)
 {
-	struct sk_buff *skb, *head;
+	bool unread = before(tcp_sk(sk)->copied_seq, s);
+	struct sk_buff *skb;
 	u32 n;
 
 	skb_queue_walk(&sk->sk_receive_queue, skb) {
 		n = s - TCP_SKB_CB(skb)->seq;
-		if (!before(TCP_SKB_CB(skb)->seq, s) || n >= skb->len)
+		if (!before(TCP_SKB_CB(skb)->seq, s) || n > skb->len)
 			continue;
-		head = skb_copy(skb, GFP_KERNEL);
-		if (!head)
-			return -ENOMEM;
-		if (!sk_rmem_schedule(sk, head, head->truesize) ||
-		    pskb_trim(head, n) || !pskb_pull(skb, n)) {
-			kfree_skb(head);
-			return -ENOMEM;
-		}
-		TCP_SKB_CB(head)->end_seq = s;
-		TCP_SKB_CB(head)->tcp_flags &= ~TCPHDR_FIN;
-		TCP_SKB_CB(skb)->seq = s;
-		skb_set_owner_r(head, sk);
-		__skb_queue_before(&sk->sk_receive_queue, skb, head);
-		return 0;
+		if (n != skb->len)
+			return back_split(sk, skb, n, unread);
+		back_no_fin(skb);
 	}
 	return 0;
 }

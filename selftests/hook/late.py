@@ -27,6 +27,7 @@ from pair import Checker, Failure, check, pattern
 KNOB = "/sys/module/xenvmc/parameters/loopback"
 ADDRESS = "10.9.0.2"
 ROUNDS = 20
+CLOSE_WAIT = 8         # in struct tcp_info
 HALF = 200000
 DEADLINE = int(60 * pair.FACTOR)
 SO_TIMESTAMP = 29      # Python has no name for it
@@ -239,6 +240,10 @@ def tcp_info(sock):
     return info[4], struct.unpack_from("I", info, 8)[0] / 1e6
 
 
+def tcp_state(sock):
+    return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+
+
 @contextlib.contextmanager
 def nothing_arrives():
     """The network between the two loses all packets."""
@@ -398,6 +403,48 @@ def unread_bytes_stay_when_the_peer_goes():
     works_by_ring(client, server, both)
 
 
+def end_of_the_stream_is_behind_the_ring():
+    """TCP has it in one packet with bytes in front of the ring's, all unread."""
+    client, server = early()
+    there = ways(client, server)[0]
+    there.send(5000)
+    peer(True)
+    moved(client)
+    there.send(3000)
+    before = stat("rx_bytes_to_tcp")
+    client.shutdown(socket.SHUT_WR)
+    until(lambda: tcp_state(server) == CLOSE_WAIT, "the end has come")
+    peer(False)
+    until(lambda: stat("rx_bytes_to_tcp") >= before + 3000,
+          "the ring's bytes are TCP's")
+    there.catch_up()
+    check(server.recv(1) == b"", "no end of the stream")
+
+
+def one_packet_has_the_bytes_around_a_ring():
+    """TCP's bytes in front of the ring's and those behind them come when the
+    channel has gone, and the first are read before the ring's become TCP's."""
+    for _ in range(3):
+        client, server = early()
+        there = ways(client, server)[0]
+        before = stat("rx_bytes_to_tcp")
+        with nothing_arrives():
+            there.send(1000)
+            peer(True)
+            moved(client)
+            there.send(3000)
+            peer(False)
+            there.send(1000)
+            # By then the socket looks once a second whether it can go back
+            until(lambda end=client: tcp_info(end)[0] >= 4, "TCP has tried")
+        there.recv(1000)
+        until(lambda was=before: stat("rx_bytes_to_tcp") >= was + 3000,
+              "the ring's bytes are TCP's")
+        there.catch_up()
+        for sock in (client, server):
+            sock.close()
+
+
 def sleepers_go_on_when_the_peer_goes():
     peer(True)
     client, server = connect()
@@ -492,6 +539,8 @@ CASES = (idle_connection_moves, connection_moves_when_the_hook_is_on,
          blocked_reader_keeps_its_timeout, blocked_splice_goes_on,
          blocked_writer_goes_on, poller_wakes_for_the_ring,
          half_closed_connection_moves, unread_bytes_stay_when_the_peer_goes,
+         end_of_the_stream_is_behind_the_ring,
+         one_packet_has_the_bytes_around_a_ring,
          sleepers_go_on_when_the_peer_goes, options_keep_it_on_tcp,
          peer_comes_and_goes_under_load, connections_end_at_that_moment)
 
