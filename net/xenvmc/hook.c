@@ -33,6 +33,7 @@
 
 #define HOOK_BITS		14
 #define HOOK_WAIT		(10 * HZ)	/* for the other end's hook */
+#define HOOK_UNLOAD_WAIT	(10 * HZ)	/* for peers to stop */
 #define HOOK_UNLOAD_POLL	(HZ / 20)
 
 static struct hlist_head *hook_by_sk;
@@ -577,23 +578,21 @@ static void hook_find_tp(struct tracepoint *tp, void *data)
 		hook_tp = tp;
 }
 
-/* A reference to any hooked socket, or NULL if there is none left */
-static struct hook_conn *hook_first(void)
+/* From @bucket on: a reference to one that was not tried in @pass, or NULL */
+static struct hook_conn *hook_next(u32 *bucket, u32 pass)
 {
-	struct hook_conn *hc, *found = NULL;
-	u32 i;
+	struct hook_conn *hc;
 
 	rcu_read_lock();
-	for (i = 0; i < 1 << HOOK_BITS && !found; i++) {
-		hlist_for_each_entry_rcu(hc, &hook_by_sk[i], by_sk) {
-			if (kref_get_unless_zero(&hc->conn.ref)) {
-				found = hc;
-				break;
-			}
-		}
-	}
+	for (; *bucket < 1 << HOOK_BITS; ++*bucket)
+		hlist_for_each_entry_rcu(hc, &hook_by_sk[*bucket], by_sk)
+			if (hc->pass != pass &&
+			    kref_get_unless_zero(&hc->conn.ref))
+				goto found;
+	hc = NULL;
+found:
 	rcu_read_unlock();
-	return found;
+	return hc;
 }
 
 /* All at once, so that the peers stop side by side */
@@ -610,16 +609,34 @@ static void hook_begin_back_all(void)
 	}
 }
 
+/* Each socket once. False if there was none */
+static bool hook_drain_pass(u32 pass, bool last)
+{
+	bool found = false, left = false;
+	struct hook_conn *hc;
+	u32 bucket = 0;
+
+	while ((hc = hook_next(&bucket, pass))) {
+		found = true;
+		left |= !hook_back_step(hc, !hc->pass, last);
+		hc->pass = pass;
+		hook_put(hc);
+	}
+	if (left)
+		schedule_timeout_uninterruptible(HOOK_UNLOAD_POLL);
+	return found;
+}
+
 /* Every socket back on TCP, every task out of our text */
 static void hook_drain(void)
 {
-	struct hook_conn *hc;
+	unsigned long end = jiffies + HOOK_UNLOAD_WAIT;
+	u32 pass = 0;
 
 	hook_begin_back_all();
-	while ((hc = hook_first())) {
-		hook_go_back(hc, XENVMC_REASON_UNLOAD, true);
-		hook_put(hc);
-	}
+	/* A peer that does not stop is in nobody's way */
+	while (hook_drain_pass(++pass, time_after(jiffies, end)))
+		;
 	/*
 	 * A task that loaded one of our pointers has entered once every task
 	 * has scheduled; one that has left has returned once that has happened

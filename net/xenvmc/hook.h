@@ -117,6 +117,7 @@ enum hook_taken {
  * @returning: the channel went, @work takes the socket back to TCP
  * @why: reason for that, or for HOOK_DROPPED
  * @delay: jiffies until that is tried again
+ * @pass: of the module's unloading, that has tried it; that task's alone
  * @work: late take-over and return, which never meet; a reference while queued
  */
 struct hook_conn {
@@ -149,6 +150,7 @@ struct hook_conn {
 	bool returning;
 	u32 why;
 	unsigned long delay;
+	u32 pass;
 	struct delayed_work work;
 };
 
@@ -255,11 +257,10 @@ void hook_count(struct sock *sk, struct hook_conn *hc);	/* socket lock held */
 void hook_describe(struct xvmc_conn *conn, struct xvmc_conn_info *info);
 
 /* hook_back.c: back to TCP for good, with what is unread */
-/*
- * Process context, no locks. 0, or -EBUSY if the peer did not stop in time
- * (@abort: the connection is then reset instead, and 0 returned).
- */
-int hook_go_back(struct hook_conn *hc, u32 reason, bool abort);
+/* Process context, no locks. 0, or -EBUSY if the peer did not stop in time */
+int hook_go_back(struct hook_conn *hc, u32 reason);
+/* The module goes: one try. False: again later, but for the @last */
+bool hook_back_step(struct hook_conn *hc, bool first, bool last);
 /* Begins it and does not wait */
 void hook_begin_back(struct hook_conn *hc, u32 reason);
 /* The peer let go: goes back by itself, as soon as it can. Any context */

@@ -328,12 +328,13 @@ static void back_stop(struct hook_conn *hc)
  * hook_go_back() - take the socket back to TCP, and wait for it
  * @hc: hooked socket
  * @reason: &enum xenvmc_reason
- * @abort: reset the connection if it cannot be done, rather than fail
  *
  * Context: process, no locks held.
- * Return: 0, -EBUSY if the peer did not stop in time, -ERESTARTSYS on a signal.
+ * Return: 0; -EBUSY if the peer did not stop in time; -ENOMEM if there was no
+ * memory for so long; -ECONNRESET if bytes are missing; -ERESTARTSYS on a
+ * signal.
  */
-int hook_go_back(struct hook_conn *hc, u32 reason, bool abort)
+int hook_go_back(struct hook_conn *hc, u32 reason)
 {
 	unsigned long end = jiffies + BACK_TIMEOUT;
 	struct sock *sk = hc->conn.sk;
@@ -345,23 +346,42 @@ int hook_go_back(struct hook_conn *hc, u32 reason, bool abort)
 	while ((err = back_try(sk, hc, reason)) == -EAGAIN || err == -ENOMEM) {
 		if (time_after(jiffies, end))
 			break;
-		if (!abort && signal_pending(current)) {
+		if (signal_pending(current)) {
 			err = -ERESTARTSYS;
 			break;
 		}
-		/* With a signal pending, an interruptible one does not sleep */
-		if (abort)
-			schedule_timeout_uninterruptible(BACK_POLL);
-		else
-			schedule_timeout_interruptible(BACK_POLL);
-	}
-	if (err && abort) {
-		back_abort(sk, hc, reason);
-		return 0;
+		schedule_timeout_interruptible(BACK_POLL);
 	}
 	if (err)
 		back_give_up(hc, reason);
 	return err == -EAGAIN ? -EBUSY : err;
+}
+
+/**
+ * hook_back_step() - the module goes: try to take a socket back to TCP
+ * @hc: hooked socket; its peer was asked to stop
+ * @first: this is the first try
+ * @last: reset the connection if it cannot be done
+ *
+ * Context: process, no locks held.
+ * Return: false if it is to be tried again later.
+ */
+bool hook_back_step(struct hook_conn *hc, bool first, bool last)
+{
+	int err;
+
+	if (first) {
+		hook_fallback(hc, XENVMC_REASON_UNLOAD);
+		back_stop(hc);
+		/* It may have given up what another call had begun */
+		hook_begin_back(hc, XENVMC_REASON_UNLOAD);
+	}
+	err = back_try(hc->conn.sk, hc, XENVMC_REASON_UNLOAD);
+	if (!last && (err == -EAGAIN || err == -ENOMEM))
+		return false;
+	if (err)
+		back_abort(hc->conn.sk, hc, XENVMC_REASON_UNLOAD);
+	return true;
 }
 
 /**

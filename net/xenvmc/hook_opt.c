@@ -73,7 +73,7 @@ static int hook_opt_back(struct sock *sk, int level, int optname)
 		return 0;
 	hc = hook_get(sk);
 	if (hc) {
-		err = hook_go_back(hc, reason, false);
+		err = hook_go_back(hc, reason);
 		hook_put(hc);
 	}
 	return err;
@@ -121,7 +121,7 @@ static int hook_opt_shrunk(struct sock *sk)
 	if (!hc)
 		return 0;
 	if (hook_opt_small(sk))
-		err = hook_go_back(hc, XENVMC_REASON_SOCKOPT, false);
+		err = hook_go_back(hc, XENVMC_REASON_SOCKOPT);
 	else
 		hook_opt_lend(hc, hook_opt_most(sk));
 	hook_put(hc);
@@ -208,7 +208,7 @@ int hook_set_peek_off(struct sock *sk, int val)
 	hook_enter();
 	hc = hook_get(sk);
 	if (hc) {
-		err = hook_go_back(hc, XENVMC_REASON_SOCKOPT, false);
+		err = hook_go_back(hc, XENVMC_REASON_SOCKOPT);
 		hook_put(hc);
 	}
 	if (!err)

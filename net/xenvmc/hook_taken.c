@@ -52,7 +52,7 @@ static void taken_work(struct callback_head *head)
 {
 	struct taken *taken = container_of(head, struct taken, work);
 	struct hook_conn *hc = taken->hc;
-	int err = hook_go_back(hc, taken->why, false);
+	int err = hook_go_back(hc, taken->why);
 
 	/* A signal is served first, and the call of a sockmap comes again */
 	WRITE_ONCE(hc->take_err, err == -ERESTARTSYS ? 0 : err);
