@@ -16,7 +16,7 @@ from xenlab.lab import Lab, build_folder, early  # noqa: E402
 
 MODULES = ["virtio_blk", "virtio_pci", "crc32c_generic?", "ext4", "overlay",
            "kcm"]
-SECONDS = 300
+SECONDS = 500
 
 
 def make_initramfs(parts, folder):
@@ -29,6 +29,7 @@ def make_initramfs(parts, folder):
         early(archive, parts, os.path.join(HERE, "bare-init"), MODULES)
         archive.tree("overlay/opt/xenvmc", opt)
         for name in ("selftests/guests/bare-tests", "selftests/hook/pair.py",
+                     "selftests/hook/path.py", "selftests/hook/rules.py",
                      "userspace/examples/check.sh"):
             archive.file("overlay/opt/" + os.path.basename(name),
                          os.path.join(TOP, name))
@@ -64,7 +65,8 @@ def main():
     parts = lab.prepare()
     argv = qemu.bare(parts["qemu"].path, parts["kernel"].file("vmlinux"),
                      make_initramfs(parts, lab.folder),
-                     [parts["guest"].file("guest.ext4")])
+                     [parts["guest"].file("guest.ext4"),
+                      parts["kernel"].file("modules.ext4")])
     return 0 if run(argv) else 1
 
 

@@ -24,6 +24,7 @@ DEADLINE = int(60 * FACTOR)
 ADDRESS = {"a": "10.9.0.1", "b": "10.9.0.2"}
 DATA_SEGS_OUT = 156                     # in struct tcp_info
 INTERVAL = 1                            # net.xenvmc.keepalive_s, at work
+SO_TIMESTAMP = 29                       # Python has no name for it
 ETH_P_ALL = 3                           # also those that leave
 ETH_P_IP = 0x0800
 CASES = []
@@ -63,10 +64,21 @@ def run_in(name, *argv):
                           stdout=subprocess.PIPE, text=True).stdout
 
 
+def fallbacks(reason):
+    """How often a connection stayed on TCP, or went back, for this reason."""
+    stats = json.loads(run_in("a", "xenvmc", "-j", "stat", "show", "zero"))
+    return stats[f"fallback_{reason}"]
+
+
 def keepalive(seconds, names=("a", "b")):
     """Of both namespaces, or one, for connections that exist as well."""
     for name in names:
         run_in(name, "sysctl", "-q", f"net.xenvmc.keepalive_s={seconds}")
+
+
+def to_tcp(sock):
+    """Sets what no ring can do."""
+    sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMP, 1)
 
 
 def segments(sock):
@@ -304,32 +316,21 @@ def rest_is_silent_when_off():
     check(not list(tap.packets(pair.ports)), "packets")
 
 
-def path_cut():
-    """How often a connection has gone back since its path was cut."""
-    stats = json.loads(run_in("a", "xenvmc", "-j", "stat", "show"))
-    if isinstance(stats, list):
-        stats = {s["name"]: s["value"] for s in stats}
-    return stats.get("fallback_path_cut", 0)
-
-
-@case
-def cut_path_stops_the_bytes():
-    """No packet comes through any more: nor does a byte, until they do."""
+def stops_the_bytes(cut, mend):
+    """After @cut no byte comes through until @mend."""
     keepalive(INTERVAL)
     pair, tap, came = Pair(True), Tap("a"), {"a": 0, "b": 0}
-    before = path_cut()
+    before = fallbacks("path_cut")
     # Each end knows how often the other sends
     while min(came.values()) < 6:
         pair.ping()
         for name, _ in tap.packets(pair.ports):
             came[name] += 1
     check(pair.on_rings(), "not on rings any more")
-    run_in("a", "ip", "link", "set", "va", "down")
-    rounds = 0
-    while path_cut() == before:
+    cut()
+    while fallbacks("path_cut") == before:
         for sock, byte in ((pair.a, b"?"), (pair.b, b"!")):
             sock.send(byte, socket.MSG_DONTWAIT)
-        rounds += 1
         time.sleep(0.01)                # a few a second are enough
         for sock in pair.ends.values():
             with contextlib.suppress(BlockingIOError):
@@ -350,7 +351,7 @@ def cut_path_stops_the_bytes():
     except TimeoutError:
         pass
     pair.b.settimeout(DEADLINE)
-    run_in("a", "ip", "link", "set", "va", "up")
+    mend()
     got = b""
     while not got.endswith(b"held up"):
         got += pair.b.recv(100)
@@ -358,17 +359,24 @@ def cut_path_stops_the_bytes():
 
 
 @case
+def cut_path_stops_the_bytes():
+    """No packet comes through any more: nor does a byte, until they do."""
+    stops_the_bytes(lambda: run_in("a", "ip", "link", "set", "va", "down"),
+                    lambda: run_in("a", "ip", "link", "set", "va", "up"))
+
+
+@case
 def intervals_may_differ():
     """An end that seldom sends packets is not taken for one whose path is cut."""
     keepalive(INTERVAL)
     keepalive(5 * INTERVAL, ["b"])
-    pair, tap, came, before = Pair(True), Tap("a"), 0, path_cut()
+    pair, tap, came, before = Pair(True), Tap("a"), 0, fallbacks("path_cut")
     list(tap.packets(pair.ports))
     # Those of the move, and two at rest
     while came < 3:
         pair.ping()
         came += sum(name == "b" for name, _ in tap.packets(pair.ports))
-    check(path_cut() == before and pair.on_rings(), "taken for cut")
+    check(fallbacks("path_cut") == before and pair.on_rings(), "taken for cut")
 
 
 @case
@@ -376,7 +384,7 @@ def a_pause_is_no_cut():
     """Ends whose programs were silent for long have nothing to be heard of."""
     keepalive(INTERVAL)
     pair, tap = Pair(True), Tap("a")
-    came, before = {"a": 0, "b": 0}, path_cut()
+    came, before = {"a": 0, "b": 0}, fallbacks("path_cut")
     # Each end knows how often the other sends
     while min(came.values()) < 6:
         pair.ping()
@@ -385,7 +393,7 @@ def a_pause_is_no_cut():
     # The silence is what is tested, not waited with
     time.sleep(6 * INTERVAL)
     ping_for(pair, 3 * INTERVAL)
-    check(path_cut() == before and pair.on_rings(), "taken for cut")
+    check(fallbacks("path_cut") == before and pair.on_rings(), "taken for cut")
 
 
 # ---- what ss shows ---------------------------------------------------------
