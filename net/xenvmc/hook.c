@@ -243,7 +243,7 @@ static void hook_down(struct xvmc_conn *conn, u32 why)
 	struct hook_conn *hc = to_hook(conn);
 
 	if (why == XENVMC_REASON_CLOSED && READ_ONCE(conn->tx.unread))
-		tcp_abort(conn->sk, ECONNRESET);
+		hook_reset(hc);
 	if (why == XENVMC_REASON_CLOSED || why == XENVMC_REASON_TCP_ENDED)
 		return;
 	hook_fallback(hc, why);

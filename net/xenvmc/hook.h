@@ -266,6 +266,8 @@ void hook_begin_back(struct hook_conn *hc, u32 reason);
 /* The peer let go: goes back by itself, as soon as it can. Any context */
 void hook_return(struct hook_conn *hc, u32 reason);
 void hook_return_step(struct hook_conn *hc);
+void hook_reset(struct hook_conn *hc);
+void hook_reset_locked(struct hook_conn *hc);		/* tx.mutex held */
 
 /* hook_late.c: connections that were there before their peer */
 int hook_late_init(void);

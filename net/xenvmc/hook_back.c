@@ -291,10 +291,37 @@ static int back_try(struct sock *sk, struct hook_conn *hc, u32 reason)
 	return err;
 }
 
+/**
+ * hook_reset_locked() - end the TCP connection as a RST would
+ * @hc: hooked socket
+ *
+ * Not another one that the socket may have by now, see hook_connect().
+ * Context: process, tx.mutex held.
+ */
+void hook_reset_locked(struct hook_conn *hc)
+{
+	lockdep_assert_held(&hc->conn.tx.mutex);
+	if (READ_ONCE(hc->hashed))
+		tcp_abort(hc->conn.sk, ECONNRESET);
+}
+
+/**
+ * hook_reset() - the same
+ * @hc: hooked socket
+ *
+ * Context: process, no locks held.
+ */
+void hook_reset(struct hook_conn *hc)
+{
+	mutex_lock(&hc->conn.tx.mutex);
+	hook_reset_locked(hc);
+	mutex_unlock(&hc->conn.tx.mutex);
+}
+
 /* A position that nobody can know: better an error than a wrong byte */
 static void back_abort(struct sock *sk, struct hook_conn *hc, u32 reason)
 {
-	tcp_abort(sk, ECONNRESET);
+	hook_reset(hc);
 	lock_sock(sk);
 	xvmc_conn_leave(&hc->conn, reason, false, true);
 	hook_unhook_locked(hc);

@@ -218,7 +218,7 @@ static ssize_t tx_some(struct sock *sk, struct hook_conn *hc,
 	if (some && tx_error(sk))
 		return -EPIPE;
 	if (!tx_start(sk, hc) && tx_is_cut_off(hc))
-		tcp_abort(sk, ECONNRESET);
+		hook_reset_locked(hc);
 	else if (!hc->conn.tx.started)
 		return tx_by_tcp(sk, hc, msg, some);
 	ret = tx_error(sk);
@@ -542,19 +542,66 @@ static void hook_close(struct sock *sk, long timeout)
  * The connection is thrown away, perhaps before anybody accepted it. What is
  * on the rings goes with it; the engine's work stops the sending side.
  */
+static void hook_throw_away(struct sock *sk)
+{
+	struct hook_conn *hc = hook_get(sk);
+
+	if (!hc)
+		return;
+	xvmc_conn_leave(&hc->conn, XENVMC_REASON_CLOSED, false, true);
+	/* Who sleeps must not take the next connection's bytes for ours */
+	WRITE_ONCE(hc->back, true);
+	hook_unhook_locked(hc);
+	hook_put(hc);
+}
+
 static int hook_disconnect(struct sock *sk, int flags)
 {
+	int ret;
+
+	hook_enter();
+	hook_throw_away(sk);
+	ret = hook_base_of(sk)->disconnect(sk, flags);
+	hook_leave();
+	return ret;
+}
+
+/*
+ * A connect() that ends a connection does so while nobody resets it: the reset
+ * would hit the next one. disconnect() comes with the socket lock held, which
+ * is too late for the mutex. It comes for AF_UNSPEC, and when a program asks
+ * how a connect() went that did not wait, and TCP has ended since. Nothing of a
+ * hooked socket waits.
+ */
+static struct hook_conn *hook_connect_lock(struct sock *sk)
+{
+	struct hook_conn *hc = hook_get(sk);
+
+	if (!hc)
+		return NULL;
+	mutex_lock(&hc->conn.tx.mutex);
+	if (READ_ONCE(hc->hashed))
+		return hc;
+	/* Nobody resets it, and a new connection may be waited for */
+	mutex_unlock(&hc->conn.tx.mutex);
+	hook_put(hc);
+	return NULL;
+}
+
+static int hook_connect(struct socket *sock, struct sockaddr_unsized *uaddr,
+			int len, int flags)
+{
+	struct sock *sk = sock->sk;
 	struct hook_conn *hc;
 	int ret;
 
 	hook_enter();
-	hc = hook_get(sk);
+	hc = hook_connect_lock(sk);
+	ret = hook_base_ops[hook_family(sk)]->connect(sock, uaddr, len, flags);
 	if (hc) {
-		xvmc_conn_leave(&hc->conn, XENVMC_REASON_CLOSED, false, true);
-		hook_unhook_locked(hc);
+		mutex_unlock(&hc->conn.tx.mutex);
 		hook_put(hc);
 	}
-	ret = hook_base_of(sk)->disconnect(sk, flags);
 	hook_leave();
 	return ret;
 }
@@ -562,13 +609,7 @@ static int hook_disconnect(struct sock *sk, int flags)
 /* The end of a socket that was never closed by its owner */
 static void hook_destroy(struct sock *sk)
 {
-	struct hook_conn *hc = hook_get(sk);
-
-	if (hc) {
-		xvmc_conn_leave(&hc->conn, XENVMC_REASON_CLOSED, false, true);
-		hook_unhook_locked(hc);
-		hook_put(hc);
-	}
+	hook_throw_away(sk);
 	hook_base_of(sk)->destroy(sk);
 }
 
@@ -634,6 +675,7 @@ static void __init hook_build_ops(struct proto_ops *ops,
 				  const struct proto_ops *base)
 {
 	*ops = *base;
+	ops->connect = hook_connect;
 	ops->sendmsg = hook_ops_sendmsg;
 	ops->shutdown = hook_shutdown;
 	ops->poll = hook_poll;

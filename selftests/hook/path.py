@@ -12,6 +12,7 @@ import errno
 import json
 import os
 import re
+import select
 import signal
 import socket
 import struct
@@ -88,16 +89,16 @@ def segments(sock):
 
 
 class Pair:
-    """A connection: @a has connected, @b was accepted."""
+    """A connection: @a has connected, by @dial, and @b was accepted."""
 
-    def __init__(self, moved):
+    def __init__(self, moved, dial=socket.create_connection):
         for name in ADDRESS:
             run_in(name, "xenvmc", "hook", *(["on", "loopback"] if moved
                                              else ["off"]))
         with inside("b"):
             listener = socket.create_server((ADDRESS["b"], 0))
         with inside("a"):
-            self.a = socket.create_connection(listener.getsockname())
+            self.a = dial(listener.getsockname())
         self.b = listener.accept()[0]
         listener.close()
         self.ends = {"a": self.a, "b": self.b}
@@ -210,6 +211,32 @@ def killed_here_ends_both():
     """ss -K at the end that has connected."""
     ended_alike(lambda pair: run_in("a", "ss", "-K", "-t", *pair.filter()),
                 {"a": "ECONNABORTED", "b": "ECONNRESET"})
+
+
+def dial_at_once(address):
+    """connect() does not wait, and nobody calls it again to ask."""
+    sock = socket.socket()
+    sock.setblocking(False)
+    check(sock.connect_ex(address) == errno.EINPROGRESS, "it has waited")
+    select.select([], [sock], [])
+    sock.setblocking(True)
+    return sock
+
+
+@case
+def killed_it_connects_anew():
+    """The next connect() tells of the end, the one after that is a new one."""
+    for moved in (False, True):
+        pair = Pair(moved, dial_at_once)
+        run_in("a", "ss", "-K", "-t", *pair.filter())
+        with inside("b"):
+            listener = socket.create_server((ADDRESS["b"], 0))
+        found = [pair.a.connect_ex(listener.getsockname()) for _ in range(2)]
+        check(found == [errno.ECONNABORTED, 0], f"moved {moved}: {found}")
+        pair.b.close()
+        pair.b = listener.accept()[0]
+        listener.close()
+        pair.ping()
 
 
 @case
