@@ -518,7 +518,7 @@ void xvmc_conn_meet(struct xvmc_conn *conn)
 		conn_do(conn, TODO_MEET);
 }
 
-/* Bytes are missing behind those that a stream has saved. Any context */
+/* Bytes are missing behind those that can be read. Any context */
 void xvmc_conn_torn(struct xvmc_conn *conn)
 {
 	conn_do(conn, TODO_DOWN);

@@ -62,7 +62,8 @@ struct xvmc_conn_info {
  * @refused: the peer, or a timeout, said no: @why is a positive errno for
  *	a stream, an &enum xenvmc_reason for TCP. Process context
  * @down: the peer let go or the channel went: no new byte goes to the ring;
- *	@why as above. What is in the rx ring can still be read. Process context
+ *	@why as above. What is in the rx ring can still be read. Also if it
+ *	turns out to be torn, earlier or later. Process context
  * @tx_lent: a ring may be written from now on. Process context
  * @recalled: optional: the peer took the tx ring back and it was stopped.
  *	Process context
@@ -74,6 +75,8 @@ struct xvmc_conn_info {
  *	its ring back. Process context, also after the door has left
  * @no_ring: optional: there is no ring for the receiving direction now; one
  *	will be lent when one becomes free. Process context
+ * @tcp_next: optional: the sequence number that TCP expects next. Process
+ *	context, rx.mutex
  * @data_ready: bytes or a stop mark came. Softirq or process context, RCU
  * @write_space: room came. Softirq or process context, RCU
  * @release: after the last reference and a grace period: frees the object. A
@@ -94,6 +97,7 @@ struct xvmc_conn_ops {
 	bool (*cut)(struct xvmc_conn *conn);
 	void (*meet)(struct xvmc_conn *conn);
 	void (*no_ring)(struct xvmc_conn *conn);
+	u32 (*tcp_next)(struct xvmc_conn *conn);
 	void (*data_ready)(struct xvmc_conn *conn);
 	void (*write_space)(struct xvmc_conn *conn);
 	void (*release)(struct xvmc_conn *conn);
@@ -154,6 +158,7 @@ struct xvmc_conn_tx {
  * @no_lend: no further lend; @mutex
  * @most: bytes of a ring that is lent, at most; 0: any
  * @torn: bytes may be missing behind those that can be read; @mutex
+ * @torn_seq: with TCP: its bytes below this are before missing ones; @mutex
  * @renew: the ring was taken back and another one follows; @mutex
  * @spin_doubt: how rarely looking before sleeping is tried: spin.c
  * @spin_passed: waits since it was tried; both are guesses without a lock
@@ -178,6 +183,7 @@ struct xvmc_conn_rx {
 	bool no_lend;
 	u32 most;
 	bool torn;
+	u32 torn_seq;
 	bool renew;
 	s8 spin_doubt;
 	u16 spin_passed;

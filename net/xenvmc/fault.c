@@ -4,7 +4,8 @@
  *
  * A test drives it by module parameters, which also work while the module is
  * being loaded: fault_site, a name or nothing for all sites, then fault_nth.
- * That counts down to 0, when the call fails and the log says at which site.
+ * That counts down to 0, when the call fails and the log says at which site;
+ * less than 0: each fails, and the log says nothing.
  * fault_calls lists how often each site was asked since fault_nth was set.
  * No lock: a test sets the site while fault_nth is 0 and nobody looks at it.
  *
@@ -108,7 +109,7 @@ static const struct kernel_param_ops fault_loopback_ops = {
 module_param_string(fault_site, fault_site, sizeof(fault_site), 0600);
 MODULE_PARM_DESC(fault_site, "which site fails; empty: any");
 module_param_cb(fault_nth, &fault_ops, NULL, 0600);
-MODULE_PARM_DESC(fault_nth, "the call that fails; 0: none");
+MODULE_PARM_DESC(fault_nth, "the call that fails; 0: none; -1: all");
 module_param_cb(fault_calls, &fault_calls_ops, NULL, 0400);
 MODULE_PARM_DESC(fault_calls, "calls of each site since fault_nth was set");
 module_param_cb(loopback, &fault_loopback_ops, &loopback, 0600);
@@ -134,6 +135,8 @@ bool xvmc_should_fail(enum xvmc_fault site)
 	if (fault_site[0] && fault_site[0] != '\n' &&
 	    !sysfs_streq(fault_site, name))
 		return false;
+	if (atomic_read(&fault_left) < 0)
+		return true;
 	if (atomic_dec_if_positive(&fault_left) != 0)
 		return false;
 	pr_info("xenvmc: fails on purpose: %s\n", name);

@@ -236,12 +236,19 @@ static void hook_refused(struct xvmc_conn *conn, u32 why)
  * The peer let go. If it ends, the socket stays hooked: its ring may hold
  * bytes, and the functions are the right ones for TCP too. Bytes that the
  * peer's application closed without reading would have brought a RST over TCP;
- * so they do here. Else it goes on by TCP, and is TCP's as soon as they are.
+ * so they do here, and so do bytes that are missing, for both ends and for
+ * who only writes. Else it goes on by TCP, and is TCP's as soon as they are.
  */
 static void hook_down(struct xvmc_conn *conn, u32 why)
 {
 	struct hook_conn *hc = to_hook(conn);
 
+	if (READ_ONCE(conn->rx.torn)) {
+		/* @why is of the connection, if it has one at all */
+		hook_fallback(hc, READ_ONCE(conn->chan->reason));
+		hook_reset(hc);
+		return;
+	}
 	if (why == XENVMC_REASON_CLOSED && READ_ONCE(conn->tx.unread))
 		hook_reset(hc);
 	if (why == XENVMC_REASON_CLOSED || why == XENVMC_REASON_TCP_ENDED)
@@ -253,6 +260,15 @@ static void hook_down(struct xvmc_conn *conn, u32 why)
 static void hook_no_ring(struct xvmc_conn *conn)
 {
 	hook_fallback(to_hook(conn), XENVMC_REASON_NO_RING);
+}
+
+static u32 hook_tcp_next(struct xvmc_conn *conn)
+{
+	u32 next = READ_ONCE(tcp_sk(conn->sk)->rcv_nxt);
+
+	/* As in hook_tcp_view() */
+	smp_rmb();
+	return next;
 }
 
 /* Wakes readers. Softirq or process context; the socket's queue may be gone */
@@ -292,6 +308,7 @@ static const struct xvmc_conn_ops hook_conn_ops = {
 	.down		= hook_down,
 	.tx_lent	= hook_write_space,
 	.no_ring	= hook_no_ring,
+	.tcp_next	= hook_tcp_next,
 	.data_ready	= hook_data_ready,
 	.write_space	= hook_write_space,
 	.release	= hook_free,

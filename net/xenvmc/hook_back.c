@@ -318,14 +318,79 @@ void hook_reset(struct hook_conn *hc)
 	mutex_unlock(&hc->conn.tx.mutex);
 }
 
+/* Leaves the bytes before @s, and no end of the stream. False: none are */
+static bool back_trim(struct sk_buff *skb, u32 s)
+{
+	u32 n = s - TCP_SKB_CB(skb)->seq;
+
+	if (!before(TCP_SKB_CB(skb)->seq, s) || !skb->len ||
+	    (n < skb->len && pskb_trim(skb, n)))
+		return false;
+	back_no_fin(skb);
+	return true;
+}
+
+/*
+ * TCP's bytes from @s on, its end among them, are behind others that are lost:
+ * the connection ends with an error in front of them. As in back_cut(), what
+ * was read stays in no queue. Socket lock held.
+ */
+static void back_forget(struct sock *sk, u32 s)
+{
+	struct tcp_sock *tp = tcp_sk(sk);
+	struct sk_buff *skb, *next;
+	bool unread;
+
+	/* The peer's word: none of TCP's bytes is beyond what has come */
+	if (after(s, tp->rcv_nxt))
+		s = tp->rcv_nxt;
+	/* That, too, or a FIN that was consumed */
+	unread = before(tp->copied_seq, s);
+	if (!unread)
+		s = tp->copied_seq;
+	skb_queue_walk_safe(&sk->sk_receive_queue, skb, next) {
+		if (unread && back_trim(skb, s))
+			continue;
+		__skb_unlink(skb, &sk->sk_receive_queue);
+		kfree_skb(skb);
+	}
+	if (after(tp->rcv_nxt, s))
+		WRITE_ONCE(tp->rcv_nxt, s);
+	if (tp->urg_data && !before(tp->urg_seq, s))
+		WRITE_ONCE(tp->urg_data, 0);
+	sock_reset_flag(sk, SOCK_DONE);
+	WRITE_ONCE(sk->sk_err, ECONNRESET);
+}
+
+/* Where bytes of the ring are missing if it is left as it is. rx.mutex held */
+static bool back_loses(struct hook_conn *hc, u32 *s)
+{
+	struct xvmc_rx_view view = {};
+
+	if (hc->conn.rx.torn) {
+		*s = hc->conn.rx.torn_seq;
+		return true;
+	}
+	/* Of a ring that the peer broke there are the marks all the same */
+	xvmc_rx_view(&hc->conn, &view);
+	*s = view.mark.seq;
+	return view.lent && view.mark.started;
+}
+
 /* A position that nobody can know: better an error than a wrong byte */
 static void back_abort(struct sock *sk, struct hook_conn *hc, u32 reason)
 {
+	u32 s;
+
 	hook_reset(hc);
+	mutex_lock(&hc->conn.rx.mutex);
 	lock_sock(sk);
+	if (hc->hashed && back_loses(hc, &s))
+		back_forget(sk, s);
 	xvmc_conn_leave(&hc->conn, reason, false, true);
 	hook_unhook_locked(hc);
 	release_sock(sk);
+	mutex_unlock(&hc->conn.rx.mutex);
 }
 
 /*

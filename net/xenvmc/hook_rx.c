@@ -163,6 +163,27 @@ static ssize_t rx_peek_tcp(struct sock *sk, struct hook_conn *hc,
 	return got + more + behind;
 }
 
+/*
+ * The ring has no more, and is of no more use. Bytes that TCP had before are in
+ * front of those that are missing, see xvmc_conn_spill(). The pending error, if
+ * the connection has been reset for it, is told with that.
+ */
+static ssize_t rx_torn(struct sock *sk, struct hook_conn *hc,
+		       struct rx_step *step, size_t len,
+		       const struct xvmc_rx_view *view)
+{
+	s32 left = hc->conn.rx.torn_seq - view->copied_seq;
+	ssize_t ret = 0;
+
+	if (hc->conn.rx.torn && left > 0 && view->rcv_nxt != view->copied_seq)
+		ret = rx_by_tcp(sk, hc, step, min_t(size_t, len, left));
+	if (ret)
+		return ret;
+	if (!step->some)
+		sock_error(sk);
+	return -ECONNRESET;
+}
+
 /* rx.mutex held. Bytes, 0 at the end of the stream, -EAGAIN or an error */
 static ssize_t rx_some(struct sock *sk, struct hook_conn *hc,
 		       struct rx_step *step, size_t len)
@@ -176,7 +197,7 @@ again:
 	hook_tcp_view(sk, &view);
 	ret = xvmc_rx_view(&hc->conn, &view);
 	if (ret)
-		return ret;
+		return rx_torn(sk, hc, step, len, &view);
 	switch (xvmc_rx_next(&view, &limit)) {
 	case XVMC_SRC_TCP:
 		if (view.rcv_nxt == view.copied_seq)

@@ -724,11 +724,16 @@ void xvmc_conn_spill(struct xvmc_conn *conn, bool force)
 {
 	struct xvmc_ring_mark mark;
 	struct xvmc_rx_ring *ring;
+	const struct xvmc_conn_ops *ops = READ_ONCE(conn->ops);
 	bool final, gone = false, torn;
+	u32 next = 0;
 
 	mutex_lock(&conn->rx.mutex);
 	ring = rx_ring(conn);
 	if (ring) {
+		/* Before the marks: bytes that TCP has by now are not behind */
+		if (ops->tcp_next)
+			next = ops->tcp_next(conn);
 		final = rx_final(conn, ring, &mark);
 		gone = final || force;
 		if (!final && force)
@@ -736,6 +741,7 @@ void xvmc_conn_spill(struct xvmc_conn *conn, bool force)
 		if (gone) {
 			if (!conn->rx.orphan)
 				xvmc_rx_save(conn, ring, &mark);
+			conn->rx.torn_seq = mark.started ? mark.seq : next;
 			if (!conn->rx.spill)
 				rx_off(conn);
 			rx_end(conn, ring);
@@ -745,7 +751,7 @@ void xvmc_conn_spill(struct xvmc_conn *conn, bool force)
 	mutex_unlock(&conn->rx.mutex);
 	if (gone && !READ_ONCE(conn->rx.orphan))
 		conn->ops->data_ready(conn);
-	if (torn && conn->ops->cut)
+	if (torn)
 		xvmc_conn_torn(conn);
 }
 

@@ -22,12 +22,14 @@ from lies import Lies  # noqa: E402
 from scene import GUESTS  # noqa: E402
 from system import (Flow, OPT, PORT, domid, each, lab, load,  # noqa: E402
                     on_rings, peer, policy, run, serve, start_daemon, stats,
-                    stop_daemon, stop_serving, unload, unload_all, until,
-                    until_connected, until_forgotten)
+                    stop_daemon, stop_serving, tcp_conns, unload, unload_all,
+                    until, until_connected, until_forgotten)
 from xenlab import domains, leaks, memory, tap  # noqa: E402
 from xenlab.errors import Timeout  # noqa: E402
 
 CHURN_PORT = {"inet": 7803, "xenvmc": 7804}
+WAITS_PORT = {"inet": 7805, "xenvmc": 7806}
+WAITS = 14      # calls that wait in waits.py
 
 # How often modules go and come, and connections of each family in a row
 CYCLES = int(os.environ.get("XENVMC_TEST_CYCLES", "3"))
@@ -221,6 +223,32 @@ class Trouble(Lies):
         run("guest2", f"insmod {OPT}/leaky.ko lose=1; rmmod leaky")
         self.leaky_holds("guest2", before, "leaky, unloaded")
         self.destroy_guest2("guest1")
+
+    def test_54_who_waits_for_it_hears_of_it(self):
+        """The calls of waits.py, of both families; TCP's all have a ring."""
+        waits = os.path.join(HERE, "../hook/waits.py")
+        for guest in ("guest1", "guest2"):
+            lab.push([waits], guest)
+        hosts = {"inet": domains.address("guest2"), "xenvmc": domid("guest2")}
+        servers = [lab.start("guest2", f"exec ./waits.py serve {family} {port}")
+                   for family, port in WAITS_PORT.items()]
+        for server in servers:
+            server.until(lambda s=server: s.lines, "it listens")
+        waiters = [lab.start("guest1", f"exec ./waits.py run {family} "
+                             f"{hosts[family]} {port}")
+                   for family, port in WAITS_PORT.items()]
+        for waiter in waiters:
+            waiter.until(lambda w=waiter: "all wait" in w.lines, "all wait")
+        # Those that only wait have not used it
+        until(lambda: sum(x["peer"] == domid("guest2") and x["rx_ring"] > 0
+                          for x in tcp_conns("guest1")) == WAITS,
+              "each connection has a ring")
+        self.destroy_guest2("guest1")
+        for waiter in waiters:
+            waiter.until(lambda w=waiter: w.over, "its end", 180)
+            self.assertEqual(waiter.wait(), 0, waiter.lines)
+        for program in servers + waiters:
+            program.drop()
 
     def test_99_nothing_is_left(self):
         self.stop_exact(self.bystander)

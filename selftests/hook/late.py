@@ -9,6 +9,7 @@ channel goes and comes, as a peer does. Each case is a function; none of them
 sees more of XenVMC than what the tool shows.
 """
 import contextlib
+import errno
 import json
 import os
 import select
@@ -24,7 +25,7 @@ import traceback
 import pair
 from pair import Checker, Failure, check, pattern
 
-KNOB = "/sys/module/xenvmc/parameters/loopback"
+KNOBS = "/sys/module/xenvmc/parameters/"
 ADDRESS = "10.9.0.2"
 ROUNDS = 20
 CLOSE_WAIT = 8         # in struct tcp_info
@@ -35,10 +36,26 @@ SO_TIMESTAMP = 29      # Python has no name for it
 
 # ---- the peer, and what the tool shows -------------------------------------
 
+def turn(knob, value):
+    with open(KNOBS + knob, "w", encoding="ascii") as handle:
+        handle.write(value)
+
+
 def peer(there):
     """The channel comes, or is gone when this returns."""
-    with open(KNOB, "w", encoding="ascii") as knob:
-        knob.write("1" if there else "0")
+    turn("loopback", "1" if there else "0")
+
+
+def lose_a_ring():
+    """The peer goes, and for the first ring that is unread there is no memory to
+    save it. False if all had been taken to TCP before that."""
+    turn("fault_site", "spill")
+    turn("fault_nth", "1")
+    peer(False)
+    with open(KNOBS + "fault_nth", encoding="ascii") as handle:
+        lost = handle.read().strip() == "0"
+    turn("fault_nth", "0")
+    return lost
 
 
 def tool(side, *words):
@@ -463,6 +480,125 @@ def sleepers_go_on_when_the_peer_goes():
     works_by_ring(client, server, (there, back))
 
 
+def is_reset(task):
+    """Whatever the call did, it has ended with an error by now."""
+    try:
+        task.get()
+    except (ConnectionResetError, BrokenPipeError):
+        return
+    raise Failure("the call did not hear of missing bytes")
+
+
+def who_waits_hears_of_missing_bytes():
+    lost = False
+    while not lost:
+        peer(True)
+        client, server = connect()
+        moved(client)
+        poll = select.poll()
+        poll.register(server, 0)
+        server.sendall(b"unread")
+        sleepers = [Task(lambda end=client: end.sendall(bytes(64 * pair.MIB))),
+                    Task(lambda end=server: end.sendall(bytes(64 * pair.MIB)))]
+        watcher = Task(poll.poll)
+        for task in (*sleepers, watcher):
+            asleep(task)
+        lost = lose_a_ring()
+        if not lost:
+            client.shutdown(socket.SHUT_RDWR)
+            server.shutdown(socket.SHUT_RDWR)
+    for task in sleepers:
+        is_reset(task)
+    check(watcher.get()[0][1] & select.POLLHUP, "poll does not see it")
+
+
+def reader_at_the_other_end_hears_of_missing_bytes():
+    lost = False
+    while not lost:
+        peer(True)
+        client, server = connect()
+        moved(client)
+        server.sendall(b"unread")
+        reader = Task(lambda end=server: end.recv(1))
+        asleep(reader)
+        lost = lose_a_ring()
+        if not lost:
+            client.sendall(b"1")
+            reader.get()
+    is_reset(reader)
+    check(client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) ==
+          errno.ECONNRESET, "the end that misses them has no error pending")
+
+
+def bytes_in_front_of_missing_ones_are_read():
+    lost = False
+    while not lost:
+        client, server = early()
+        there = ways(client, server)[0]
+        there.send(5000)
+        peer(True)
+        moved(client)
+        before = stat("tx_bytes")
+        client.sendall(bytes(3000))
+        check(stat("tx_bytes") >= before + 3000, "bytes went by TCP")
+        lost = lose_a_ring()
+    there.catch_up()
+    for _ in range(2):
+        missing(server)
+    with unloaded():
+        missing(server)
+
+
+def missing(end):
+    """Instead of bytes or of the end of the stream there is an error."""
+    try:
+        data = end.recv(1)
+    except ConnectionResetError:
+        return
+    raise Failure(f"read {data} behind missing bytes")
+
+
+@contextlib.contextmanager
+def unloaded():
+    """The hook is not there."""
+    subprocess.run(["rmmod", "xenvmc_inet"], check=True)
+    try:
+        yield
+    finally:
+        folder = os.environ["XENVMC_MODULES"]
+        subprocess.run(["insmod", f"{folder}/xenvmc_inet.ko"], check=True)
+        hook("on", "loopback")
+
+
+def unloading_without_memory_lets_nobody_read_past_a_gap():
+    """The ring's bytes cannot become TCP's, which has some on either side. What
+    comes after the end of the stream is no better."""
+    peer(False)
+    pairs = [connect(), connect()]
+    ahead = [ways(*ends)[0] for ends in pairs]
+    for way in ahead:
+        way.send(5000)
+    peer(True)
+    turn("fault_site", "back_skb")
+    turn("fault_nth", "-1")
+    for (client, server), end in zip(pairs, (b"behind", b"")):
+        moved(client)
+        before = stat("tx_bytes")
+        client.sendall(bytes(3000))
+        check(stat("tx_bytes") >= before + 3000, "bytes went by TCP")
+        before = stat("fallback_sockopt")
+        client.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMP, 1)
+        check(stat("fallback_sockopt") > before, "it was not on rings")
+        client.sendall(end)
+        client.shutdown(socket.SHUT_WR)
+        until(lambda sock=server: tcp_state(sock) == CLOSE_WAIT,
+              "the end of the stream is there")
+    with unloaded():
+        for way, (_, server) in zip(ahead, pairs):
+            way.catch_up()
+            missing(server)
+
+
 def options_keep_it_on_tcp():
     client, server = early()
     both = ways(client, server)
@@ -541,7 +677,11 @@ CASES = (idle_connection_moves, connection_moves_when_the_hook_is_on,
          half_closed_connection_moves, unread_bytes_stay_when_the_peer_goes,
          end_of_the_stream_is_behind_the_ring,
          one_packet_has_the_bytes_around_a_ring,
-         sleepers_go_on_when_the_peer_goes, options_keep_it_on_tcp,
+         sleepers_go_on_when_the_peer_goes, who_waits_hears_of_missing_bytes,
+         reader_at_the_other_end_hears_of_missing_bytes,
+         bytes_in_front_of_missing_ones_are_read,
+         unloading_without_memory_lets_nobody_read_past_a_gap,
+         options_keep_it_on_tcp,
          peer_comes_and_goes_under_load, connections_end_at_that_moment)
 
 
@@ -560,6 +700,7 @@ def one(case):
         finally:
             os._exit(status)
     status = os.waitpid(pid, 0)[1]
+    turn("fault_nth", "0")
     peer(True)
     if os.WIFSIGNALED(status):
         print(f"# ended by signal {os.WTERMSIG(status)} (14: deadline)")
