@@ -78,11 +78,11 @@ enum hook_stage {
 /**
  * enum hook_taken - bits of a socket that was taken by somebody in the kernel
  * @HOOK_TAKEN: it goes back
- * @HOOK_TAKEN_ASK: @work is to stop the rings first
+ * @HOOK_LEAVE_RINGS: @work is to stop the rings first; also for other reasons
  */
 enum hook_taken {
 	HOOK_TAKEN,
-	HOOK_TAKEN_ASK,
+	HOOK_LEAVE_RINGS,
 };
 
 /**
@@ -228,6 +228,7 @@ int hook_ioctl(struct sock *sk, int cmd, compat_ioctl_arg arg);
 
 /* hook_taken.c: somebody in the kernel takes the socket of a program */
 void hook_taken(struct sock *sk);
+void hook_taken_call(struct hook_conn *hc);
 void hook_taken_tell(struct sock *sk);
 int hook_psock_update(struct sock *sk, struct sk_psock *psock, bool restore);
 
@@ -265,6 +266,8 @@ bool hook_back_step(struct hook_conn *hc, bool first, bool last);
 void hook_begin_back(struct hook_conn *hc, u32 reason);
 /* The peer let go: goes back by itself, as soon as it can. Any context */
 void hook_return(struct hook_conn *hc, u32 reason);
+/* Nobody has let go: the rings are stopped first. Any context */
+void hook_leave_rings(struct hook_conn *hc, u32 reason);
 void hook_return_step(struct hook_conn *hc);
 void hook_reset(struct hook_conn *hc);
 void hook_reset_locked(struct hook_conn *hc);		/* tx.mutex held */

@@ -9,6 +9,7 @@
  * that were taken off the network once keep no meaning in their numbers: only
  * copied_seq and the queue know them.
  */
+#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include "fault.h"
 #include "hook.h"
@@ -271,10 +272,12 @@ static int back_rx(struct sock *sk, struct hook_conn *hc)
 
 /*
  * The socket is unhooked in the same hold of the locks that finds nothing more
- * to come by ring, so that no new lend can slip in between.
+ * to come by ring, so that no new lend can slip in between. A disk may be
+ * behind the socket: memory is not to be had by writing to it, which waits.
  */
 static int back_try(struct sock *sk, struct hook_conn *hc, u32 reason)
 {
+	unsigned int noio = memalloc_noio_save();
 	int err;
 
 	mutex_lock(&hc->conn.rx.mutex);
@@ -288,6 +291,7 @@ static int back_try(struct sock *sk, struct hook_conn *hc, u32 reason)
 	}
 	release_sock(sk);
 	mutex_unlock(&hc->conn.rx.mutex);
+	memalloc_noio_restore(noio);
 	return err;
 }
 
@@ -492,6 +496,20 @@ void hook_return(struct hook_conn *hc, u32 reason)
 	hook_work_later(hc, 0);
 }
 
+/**
+ * hook_leave_rings() - go back by itself, as soon as it can be done
+ * @hc: hooked socket
+ * @reason: &enum xenvmc_reason
+ *
+ * Calls go on as they are meanwhile.
+ * Context: any.
+ */
+void hook_leave_rings(struct hook_conn *hc, u32 reason)
+{
+	set_bit(HOOK_LEAVE_RINGS, &hc->taker);
+	hook_return(hc, reason);
+}
+
 /* A new channel may have come before the old one was torn down */
 static void return_again(struct sock *sk, struct hook_conn *hc)
 {
@@ -516,7 +534,7 @@ void hook_return_step(struct hook_conn *hc)
 	int err;
 
 	/* Not the peer has let go: it is asked */
-	if (test_and_clear_bit(HOOK_TAKEN_ASK, &hc->taker)) {
+	if (test_and_clear_bit(HOOK_LEAVE_RINGS, &hc->taker)) {
 		hook_fallback(hc, hc->why);
 		back_stop(hc);
 		xvmc_rx_recall(&hc->conn, hc->why);

@@ -471,8 +471,11 @@ static int hook_recv(struct sock *sk, struct msghdr *msg, size_t len, int flags)
 
 	hook_enter();
 	hc = hook_get(sk);
-	if (hc)
+	if (hc) {
 		hook_late_call(hc);
+		if (unlikely(hook_is_taken(sk)))
+			hook_taken_call(hc);
+	}
 	if (!hc && !(flags & MSG_DONTWAIT))
 		ret = hook_restart(sk);
 	else if (!hc)

@@ -92,13 +92,6 @@ static bool taken_wait(struct hook_conn *hc, u32 why,
 	return false;
 }
 
-/* It goes back by itself, as soon as it can */
-static void taken_return(struct hook_conn *hc, u32 why)
-{
-	set_bit(HOOK_TAKEN_ASK, &hc->taker);
-	hook_return(hc, why);
-}
-
 /*
  * Nothing has gone by ring nor will: the socket is TCP's at once. So it is
  * where a BPF program puts a connection into a map as it becomes ESTABLISHED.
@@ -133,8 +126,26 @@ void hook_taken(struct sock *sk)
 	if (!test_and_set_bit(HOOK_TAKEN, &hc->taker) &&
 	    !taken_early(sk, hc, XENVMC_REASON_KERNEL) &&
 	    !taken_wait(hc, XENVMC_REASON_KERNEL, TWA_RESUME))
-		taken_return(hc, XENVMC_REASON_KERNEL);
+		hook_leave_rings(hc, XENVMC_REASON_KERNEL);
 	hook_put(hc);
+}
+
+/**
+ * hook_taken_call() - a call of a socket for which hook_is_taken() is true
+ * @hc: its hook_conn
+ *
+ * A driver may take a socket and never have its lock, as that of network block
+ * devices. Nothing waits: it calls in a program's read of a disk, and while
+ * memory is being freed. A socket that is being taken over is looked at by what
+ * does that, which answers the peer as well.
+ * Context: process.
+ */
+void hook_taken_call(struct hook_conn *hc)
+{
+	if (READ_ONCE(hc->stage) != HOOK_SETTLED)
+		hook_work_later(hc, 0);
+	else if (!test_and_set_bit(HOOK_TAKEN, &hc->taker))
+		hook_leave_rings(hc, XENVMC_REASON_KERNEL);
 }
 
 #ifdef CONFIG_BPF_SYSCALL
@@ -151,7 +162,7 @@ static int taken_later(struct hook_conn *hc)
 	if (taken_wait(hc, XENVMC_REASON_SOCKMAP, TWA_SIGNAL))
 		return -ERESTARTNOINTR;
 	/* Not this time */
-	taken_return(hc, XENVMC_REASON_SOCKMAP);
+	hook_leave_rings(hc, XENVMC_REASON_SOCKMAP);
 	return -EBUSY;
 }
 

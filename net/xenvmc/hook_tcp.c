@@ -431,6 +431,8 @@ static int hook_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 		goto out;
 	}
 	hook_late_call(hc);
+	if (unlikely(hook_is_taken(sk)))
+		hook_taken_call(hc);
 	reason = tx_unfit(sk, msg);
 	if (reason)
 		hook_tx_back(hc, reason);

@@ -13,6 +13,7 @@
  * a channel that waits for the count may unmap afterwards.
  */
 #include <linux/mm.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include "conn.h"
 #include "fault.h"
@@ -726,8 +727,11 @@ void xvmc_conn_spill(struct xvmc_conn *conn, bool force)
 	struct xvmc_rx_ring *ring;
 	const struct xvmc_conn_ops *ops = READ_ONCE(conn->ops);
 	bool final, gone = false, torn;
+	unsigned int noio;
 	u32 next = 0;
 
+	/* Our reader may be what memory would wait for: a disk's driver */
+	noio = memalloc_noio_save();
 	mutex_lock(&conn->rx.mutex);
 	ring = rx_ring(conn);
 	if (ring) {
@@ -749,6 +753,7 @@ void xvmc_conn_spill(struct xvmc_conn *conn, bool force)
 	}
 	torn = gone && conn->rx.torn;
 	mutex_unlock(&conn->rx.mutex);
+	memalloc_noio_restore(noio);
 	if (gone && !READ_ONCE(conn->rx.orphan))
 		conn->ops->data_ready(conn);
 	if (torn)

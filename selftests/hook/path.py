@@ -9,6 +9,7 @@ connection is tried on one that stays on TCP as well: each end must hear the sam
 """
 import contextlib
 import errno
+import functools
 import json
 import os
 import re
@@ -18,6 +19,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 
 FACTOR = float(os.environ.get("XENVMC_DEADLINE_FACTOR", "1"))
@@ -124,6 +126,27 @@ class Pair:
         """For ss: the end that has connected, seen from its namespace."""
         return ["dport", "=", f":{self.ports['b']}", "and", "sport", "=",
                 f":{self.ports['a']}"]
+
+
+class Thread(threading.Thread):
+    """Of which a failure is told."""
+
+    def __init__(self, function, *args):
+        super().__init__(daemon=True)
+        self.work = functools.partial(function, *args)
+        self.failure = None
+        self.start()
+
+    def run(self):
+        try:
+            self.work()
+        except Exception as err:        # told to who joins
+            self.failure = err
+
+    def finish(self):
+        self.join(DEADLINE / 2)
+        check(not self.is_alive(), f"no end of {self.work.func}")
+        check(not self.failure, f"{self.work.func}: {self.failure}")
 
 
 class Packet:
