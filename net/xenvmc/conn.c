@@ -648,6 +648,15 @@ static void conn_unstarve(struct xvmc_conn *conn)
 		xvmc_conn_put(conn);
 }
 
+/* Has whoever the socket belongs to room for this ring? */
+static bool conn_charge(struct xvmc_conn *conn, const struct xvmc_rx_ring *ring)
+{
+	const struct xvmc_conn_ops *ops = READ_ONCE(conn->ops);
+
+	return !ops->charge || READ_ONCE(conn->left) ||
+	       ops->charge(conn, PAGE_SIZE << ring->mem.order);
+}
+
 /*
  * Lends a ring to the peer's sending side. The state is looked at again after
  * the ring is in place: an end that came meanwhile recalls it.
@@ -666,8 +675,9 @@ static void conn_lend(struct xvmc_conn *conn)
 		conn_starve(conn);
 		return;
 	}
+	ok = conn_charge(conn, ring);
 	mutex_lock(&conn->rx.mutex);
-	ok = !conn->rx.no_lend && !rcu_access_pointer(conn->rx.ring);
+	ok = ok && !conn->rx.no_lend && !rcu_access_pointer(conn->rx.ring);
 	if (ok) {
 		xvmc_rx_install(conn, ring);
 		/* In front of the RECALL of whoever takes the mutex next */

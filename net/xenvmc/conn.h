@@ -75,6 +75,8 @@ struct xvmc_conn_info {
  *	its ring back. Process context, also after the door has left
  * @no_ring: optional: there is no ring for the receiving direction now; one
  *	will be lent when one becomes free. Process context
+ * @charge: optional: a ring of so many bytes is about to be lent. False: not
+ *	to this socket, which the door sees to. Process context
  * @tcp_next: optional: the sequence number that TCP expects next. Process
  *	context, rx.mutex
  * @data_ready: bytes or a stop mark came. Softirq or process context, RCU
@@ -97,6 +99,7 @@ struct xvmc_conn_ops {
 	bool (*cut)(struct xvmc_conn *conn);
 	void (*meet)(struct xvmc_conn *conn);
 	void (*no_ring)(struct xvmc_conn *conn);
+	bool (*charge)(struct xvmc_conn *conn, u32 bytes);
 	u32 (*tcp_next)(struct xvmc_conn *conn);
 	void (*data_ready)(struct xvmc_conn *conn);
 	void (*write_space)(struct xvmc_conn *conn);

@@ -164,6 +164,7 @@ void hook_unhook_locked(struct hook_conn *hc)
 	if (!hook_remove(hc))
 		return;
 	hook_count(hc->conn.sk, hc);
+	hook_uncharge(hc->conn.sk, hc);
 	hook_tcp_restore(hc->conn.sk, hc);
 	/* Somebody still waits for an answer */
 	if (READ_ONCE(hc->asked))
@@ -259,6 +260,7 @@ static void hook_down(struct xvmc_conn *conn, u32 why)
 
 static void hook_no_ring(struct xvmc_conn *conn)
 {
+	hook_charge_ring(conn, 0);
 	hook_fallback(to_hook(conn), XENVMC_REASON_NO_RING);
 }
 
@@ -308,6 +310,7 @@ static const struct xvmc_conn_ops hook_conn_ops = {
 	.down		= hook_down,
 	.tx_lent	= hook_write_space,
 	.no_ring	= hook_no_ring,
+	.charge		= hook_charge_ring,
 	.tcp_next	= hook_tcp_next,
 	.data_ready	= hook_data_ready,
 	.write_space	= hook_write_space,

@@ -102,6 +102,8 @@ enum hook_taken {
  * @fell: a fallback was counted: at most once for a connection
  * @taker: somebody has taken the socket: bits of &enum hook_taken
  * @take_err: why it could not go back, for the call that has waited for it
+ * @lent: bytes of the ring that it is lent; socket lock
+ * @charged: bytes that the socket is charged with for that; socket lock
  * @late: to give the socket its proto_ops back
  * @rest: what keeps the TCP connection known on its path
  * @stage: &enum hook_stage; written under the socket lock
@@ -136,6 +138,8 @@ struct hook_conn {
 	unsigned long fell;
 	unsigned long taker;
 	int take_err;
+	u32 lent;
+	u32 charged;
 	struct rcu_head late;
 	struct hook_rest rest;
 	u8 stage;
@@ -256,6 +260,12 @@ void hook_count(struct sock *sk, struct hook_conn *hc);	/* socket lock held */
 
 /* hook_show.c: what TCP has carried, to be shown */
 void hook_describe(struct xvmc_conn *conn, struct xvmc_conn_info *info);
+
+/* hook_charge.c: the ring is memory of the socket. Socket lock held */
+bool hook_charge(struct sock *sk, struct hook_conn *hc);
+void hook_uncharge(struct sock *sk, struct hook_conn *hc);
+void hook_charge_child(struct sock *sk);
+bool hook_charge_ring(struct xvmc_conn *conn, u32 bytes);	/* takes it */
 
 /* hook_back.c: back to TCP for good, with what is unread */
 /* Process context, no locks. 0, or -EBUSY if the peer did not stop in time */

@@ -49,19 +49,22 @@ bool hook_tcp_fits(const struct sock *sk)
  * Ours, and options of SOL_SOCKET come to us as well: where the flag is not set
  * the socket layer deals with them alone. Socket lock held, or its bottom half.
  */
-static void hook_install_ops(struct sock *sk)
+static bool hook_install_ops(struct sock *sk)
 {
 	int family = hook_family(sk);
 	struct socket *sock;
+	bool new;
 
 	write_lock_bh(&sk->sk_callback_lock);
 	sock = sk->sk_socket;
-	if (sock && (sock->ops == hook_base_ops[family] ||
-		     sock->ops == &hook_late_ops[family])) {
+	new = sock && (sock->ops == hook_base_ops[family] ||
+		       sock->ops == &hook_late_ops[family]);
+	if (new) {
 		WRITE_ONCE(sock->ops, &hook_ops[family]);
 		compat_sol_socket(sock, true);
 	}
 	write_unlock_bh(&sk->sk_callback_lock);
+	return new;
 }
 
 /* Takes @from away, if it is there */
@@ -622,7 +625,8 @@ static void hook_destroy(struct sock *sk)
  */
 static void hook_release_cb(struct sock *sk)
 {
-	hook_install_ops(sk);
+	if (hook_install_ops(sk))
+		hook_charge_child(sk);
 	if (sock_flag(sk, SOCK_FASYNC))
 		hook_async(sk);
 	if (unlikely(hook_is_taken(sk)))

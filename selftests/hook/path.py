@@ -91,9 +91,11 @@ def segments(sock):
 
 
 class Pair:
-    """A connection: @a has connected, by @dial, and @b was accepted."""
+    """A connection: @a has connected, by @dial, and @b was accepted, inside
+    @accepting."""
 
-    def __init__(self, moved, dial=socket.create_connection):
+    def __init__(self, moved, dial=socket.create_connection,
+                 accepting=contextlib.nullcontext()):
         for name in ADDRESS:
             run_in(name, "xenvmc", "hook", *(["on", "loopback"] if moved
                                              else ["off"]))
@@ -101,7 +103,8 @@ class Pair:
             listener = socket.create_server((ADDRESS["b"], 0))
         with inside("a"):
             self.a = dial(listener.getsockname())
-        self.b = listener.accept()[0]
+        with accepting:
+            self.b = listener.accept()[0]
         listener.close()
         self.ends = {"a": self.a, "b": self.b}
         self.ports = {name: sock.getsockname()[1]
