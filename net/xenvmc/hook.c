@@ -280,7 +280,7 @@ static void hook_data_ready(struct xvmc_conn *conn)
 
 	rcu_read_lock();
 	if (!sock_flag(sk, SOCK_DEAD))
-		READ_ONCE(sk->sk_data_ready)(sk);
+		hook_tell_reader(sk, to_hook(conn));
 	if (sock_flag(sk, SOCK_FASYNC) && !sock_flag(sk, SOCK_DEAD))
 		hook_async(sk);
 	rcu_read_unlock();

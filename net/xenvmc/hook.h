@@ -246,6 +246,7 @@ static inline bool hook_is_taken(const struct sock *sk)
 /* hook_rx.c: receiving */
 int hook_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
 		 int flags COMPAT_ADDR_LEN);
+void hook_tell_reader(struct sock *sk, struct hook_conn *hc);
 bool hook_is_readable(struct sock *sk);
 void hook_async(struct sock *sk);
 __poll_t hook_poll(struct file *file, struct socket *sock,

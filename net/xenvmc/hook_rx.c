@@ -308,9 +308,27 @@ static int rx_wait(struct sock *sk, struct hook_conn *hc, u32 seen,
 	return err;
 }
 
+/**
+ * hook_tell_reader() - news of the ring for who reads
+ * @sk: hooked socket
+ * @hc: its connection
+ *
+ * TCP's bytes and ends are news too: there may have been a ring before them.
+ * Context: any; the socket's queue may be gone.
+ */
+void hook_tell_reader(struct sock *sk, struct hook_conn *hc)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+
+	xvmc_rx_tell(&hc->conn, sk,
+		     READ_ONCE(tp->rcv_nxt) != READ_ONCE(tp->copied_seq) ||
+		     READ_ONCE(sk->sk_err) || READ_ONCE(sk->sk_shutdown));
+}
+
 /*
  * This call has emptied the ring and does not wait: if somebody polls, the next
- * byte must come with a kick. Nobody: no kick, it would cost a hypercall.
+ * byte must come with a kick. Nobody: no kick, it would cost a hypercall. What
+ * TCP owes before the ring's bytes brings its own news.
  */
 static void rx_arm(struct sock *sk, struct hook_conn *hc)
 {
@@ -320,8 +338,8 @@ static void rx_arm(struct sock *sk, struct hook_conn *hc)
 	watched = skwq_has_sleeper(rcu_dereference(sk->sk_wq)) ||
 		  sock_flag(sk, SOCK_FASYNC);
 	rcu_read_unlock();
-	if (watched && xvmc_rx_want_data(&hc->conn, 1))
-		READ_ONCE(sk->sk_data_ready)(sk);
+	if (watched && xvmc_rx_want_data(&hc->conn, 1) && !rx_tcp_owes(sk, hc))
+		hook_tell_reader(sk, hc);
 }
 
 /* Nothing by this way once the socket is TCP's again: it may be moved anew */

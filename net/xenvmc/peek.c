@@ -57,6 +57,18 @@ bool xvmc_tx_want_space(struct xvmc_conn *conn)
 }
 EXPORT_SYMBOL_GPL(xvmc_tx_want_space);
 
+/* Whoever waits looks again: without a key io_uring looks as well */
+static void conn_wake(struct sock *sk)
+{
+	struct socket_wq *wq;
+
+	rcu_read_lock();
+	wq = rcu_dereference(sk->sk_wq);
+	if (skwq_has_sleeper(wq))
+		wake_up_interruptible_sync(&wq->wait);
+	rcu_read_unlock();
+}
+
 static int tx_unread(struct xvmc_tx_ring *ring)
 {
 	int space = xvmc_ring_space(&ring->prod);
@@ -329,6 +341,26 @@ bool xvmc_rx_tcp_first(struct xvmc_conn *conn, u32 copied_seq)
 	return rx_peek(conn, rx_before, copied_seq, 0);
 }
 EXPORT_SYMBOL_GPL(xvmc_rx_tcp_first);
+
+/**
+ * xvmc_rx_tell() - news for who reads
+ * @conn: connection
+ * @sk: its socket
+ * @more: there is something beside bytes of the ring and missing ones
+ *
+ * Who sleeps looks again. A signal is for what can be read: that a lend is over
+ * is nothing that a program could tell from none.
+ * Context: any; the socket's queue may be gone.
+ */
+void xvmc_rx_tell(struct xvmc_conn *conn, struct sock *sk, bool more)
+{
+	if (more || !sock_flag(sk, SOCK_FASYNC) || xvmc_rx_queued(conn) ||
+	    READ_ONCE(conn->rx.torn))
+		READ_ONCE(sk->sk_data_ready)(sk);
+	else
+		conn_wake(sk);
+}
+EXPORT_SYMBOL_GPL(xvmc_rx_tell);
 
 /**
  * xvmc_rx_nudge() - data_ready in a while, whatever there is then

@@ -480,12 +480,13 @@ static void stream_tx_lent(struct xvmc_conn *conn)
 
 static void stream_data_ready(struct xvmc_conn *conn)
 {
+	bool fin = xvmc_rx_fin(conn);
 	struct sock *sk = conn->sk;
 
 	/* Who waits for EPOLLRDHUP alone is woken by a change of state */
-	if (xvmc_rx_fin(conn))
+	if (fin)
 		sk->sk_state_change(sk);
-	sk->sk_data_ready(sk);
+	xvmc_rx_tell(conn, sk, fin);
 }
 
 static void stream_write_space(struct xvmc_conn *conn)

@@ -68,6 +68,25 @@ START_TEST(signal_tells_of_bytes)
 }
 END_TEST
 
+/* Neither does a signal come for what is no byte, whatever carries them */
+START_TEST(each_signal_tells_of_a_byte)
+{
+	sigset_t set;
+	char byte;
+	int fd[2];
+
+	sock_pair(fd);
+	set = signals_from(fd[1], SIGRTMIN + 1);
+	for (int i = 0; i < 20; i++) {
+		write_all(fd[0], "x", 1);
+		ck_assert_int_eq(signal_of(&set).si_code, POLL_IN);
+		OK(recv(fd[1], &byte, 1, 0));
+		FAILS(recv(fd[1], &byte, 1, 0), EAGAIN);
+		none_now(&set);
+	}
+}
+END_TEST
+
 START_TEST(signal_tells_of_the_end)
 {
 	sigset_t set;
@@ -593,6 +612,7 @@ TCase *async_case(void)
 
 	tcase_set_timeout(tc, DEADLINE);
 	tcase_add_test(tc, signal_tells_of_bytes);
+	tcase_add_test(tc, each_signal_tells_of_a_byte);
 	tcase_add_test(tc, signal_tells_of_the_end);
 	tcase_add_test(tc, signal_tells_of_room);
 	tcase_add_test(tc, signal_goes_to_the_thread_that_owns);
