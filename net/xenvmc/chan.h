@@ -38,6 +38,7 @@ struct xvmc_peer;
  * @conn: borrower, or NULL; RCU, written under @lock
  * @id: index in the channel's table
  * @epoch: of the present or last lend
+ * @asked: position of the producer that brings a kick; @lock
  * @told: the last lend whose stop mark a bell has brought; the bells' own
  * @announced: RING_ADD was sent; chan lock
  * @dead: the peer could not map it; set once, under the chan lock
@@ -49,6 +50,7 @@ struct xvmc_rx_ring {
 	struct xvmc_conn __rcu *conn;
 	u32 id;
 	u32 epoch;
+	u32 asked;
 	u32 told;
 	bool announced;
 	bool dead;

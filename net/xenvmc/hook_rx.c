@@ -255,6 +255,11 @@ static bool rx_ready(struct sock *sk, struct hook_conn *hc, u32 seen,
 	    (READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN) ||
 	    inet_sk_state_load(sk) == TCP_CLOSE || READ_ONCE(hc->back))
 		return true;
+	/* The urgent byte is nobody's to see, and a peek leaves it */
+	if (unlikely(READ_ONCE(tp->urg_data)) &&
+	    !sock_flag(sk, SOCK_URGINLINE) &&
+	    READ_ONCE(tp->urg_seq) - copied_seq < tcp)
+		tcp--;
 	if (tcp > seen)
 		return true;
 	if (!ring_has(&hc->conn, seen - tcp + 1) || rx_tcp_owes(sk, hc))
@@ -288,6 +293,8 @@ static int rx_wait(struct sock *sk, struct hook_conn *hc, u32 seen,
 		return sock_intr_errno(*timeo);
 	rx_spin(sk, hc, seen);
 	add_wait_queue(sk_sleep(sk), &wait);
+	/* Pairs with the barrier in skwq_has_sleeper(): queued, then looked */
+	smp_mb();
 	while (!rx_ready(sk, hc, seen, xvmc_rx_want_data)) {
 		if (signal_pending(current)) {
 			err = sock_intr_errno(*timeo);
@@ -481,6 +488,13 @@ static int rx_all(struct sock *sk, struct hook_conn **at, struct rx_step *step,
 	return copied ? copied : ret;
 }
 
+/* What io_uring asks: is there more? An end is, as to TCP */
+static int rx_left(struct sock *sk, struct hook_conn *hc)
+{
+	return (tcp_inq(sk) + xvmc_rx_queued(&hc->conn)) ?:
+	       sock_flag(sk, SOCK_DONE);
+}
+
 static int hook_recv(struct sock *sk, struct msghdr *msg, size_t len, int flags)
 {
 	struct rx_step step = { .msg = msg, .flags = flags };
@@ -503,6 +517,8 @@ static int hook_recv(struct sock *sk, struct msghdr *msg, size_t len, int flags)
 				     flags | MSG_DONTWAIT);
 	else
 		ret = rx_all(sk, &hc, &step, len);
+	if (hc && msg->msg_get_inq && ret >= 0)
+		msg->msg_inq = rx_left(sk, hc);
 	if (hc)
 		hook_put(hc);
 	hook_leave();
@@ -582,6 +598,16 @@ bool hook_is_readable(struct sock *sk)
 	return ready;
 }
 
+/* The next byte is to bring a kick. One that came meanwhile came without */
+static void rx_ask_next(struct sock *sk, struct hook_conn *hc)
+{
+	u32 seen = xvmc_rx_queued(&hc->conn);
+
+	if (xvmc_rx_want_data(&hc->conn, seen + 1) &&
+	    xvmc_rx_queued(&hc->conn) > seen)
+		READ_ONCE(sk->sk_data_ready)(sk);
+}
+
 /**
  * hook_async() - the next byte of the ring is to bring a signal
  * @sk: socket with O_ASYNC
@@ -591,15 +617,10 @@ bool hook_is_readable(struct sock *sk)
 void hook_async(struct sock *sk)
 {
 	struct hook_conn *hc = hook_get(sk);
-	u32 seen;
 
 	if (!hc)
 		return;
-	seen = xvmc_rx_queued(&hc->conn);
-	/* One that came meanwhile came without a kick */
-	if (xvmc_rx_want_data(&hc->conn, seen + 1) &&
-	    xvmc_rx_queued(&hc->conn) > seen)
-		READ_ONCE(sk->sk_data_ready)(sk);
+	rx_ask_next(sk, hc);
 	hook_put(hc);
 }
 
@@ -627,7 +648,7 @@ __poll_t hook_poll(struct file *file, struct socket *sock,
 	if (edge && mask & EPOLLIN)
 		hc = hook_get(sock->sk);
 	if (hc) {
-		xvmc_rx_want_data(&hc->conn, xvmc_rx_queued(&hc->conn) + 1);
+		rx_ask_next(sock->sk, hc);
 		hook_put(hc);
 	}
 	hook_leave();

@@ -650,6 +650,24 @@ static int hook_ops_setsockopt(struct socket *sock, int level, int optname,
 	return ret;
 }
 
+/* A lower mark may be reached already, of which TCP tells for itself alone */
+static int hook_set_rcvlowat(struct sock *sk, int val)
+{
+	struct hook_conn *hc;
+	int ret;
+
+	hook_enter();
+	ret = hook_base_ops[hook_family(sk)]->set_rcvlowat(sk, val);
+	hc = hook_get(sk);
+	if (hc) {
+		if (hook_is_readable(sk))
+			hook_tell_reader(sk, hc);
+		hook_put(hc);
+	}
+	hook_leave();
+	return ret;
+}
+
 /* ---- the tables --------------------------------------------------------- */
 
 static void __init hook_build_prot(struct proto *prot, const struct proto *base)
@@ -686,6 +704,7 @@ static void __init hook_build_ops(struct proto_ops *ops,
 	ops->shutdown = hook_shutdown;
 	ops->poll = hook_poll;
 	ops->setsockopt = hook_ops_setsockopt;
+	ops->set_rcvlowat = hook_set_rcvlowat;
 	/* Some kernels' TCP has no such thing, nor has ours there */
 	if (base->set_peek_off)
 		ops->set_peek_off = hook_set_peek_off;

@@ -107,6 +107,7 @@ u32 xvmc_tx_size(struct xvmc_conn *conn)
 
 /* No ring: nobody has so many bytes in one */
 #define RX_NO_RING	INT_MAX
+#define RX_ASK_ROUNDS	4
 
 /*
  * Runs @fn on the ring unless its lend is over; @none is the result then.
@@ -167,13 +168,41 @@ static int rx_has(struct xvmc_rx_ring *ring, int used, u32 n)
 	return mark.started && used >= min(n, ring->cons.size);
 }
 
+/*
+ * Asks for a kick at @n bytes, unless they are there. The ring has one event
+ * index for all who wait. It stays where it is while the bytes are there, for
+ * somebody may wait for more; nor does it go beyond where somebody has asked
+ * for less, whose kick wakes all. A peer that moves its index to and fro gets
+ * no more than a few rounds. Returns the bytes there now. ring->lock held.
+ */
+static int rx_ask(struct xvmc_rx_ring *ring, u32 n)
+{
+	int used, rounds = RX_ASK_ROUNDS;
+	u32 cons, asked, want;
+
+	lockdep_assert_held(&ring->lock);
+	n = min(n, ring->cons.size);
+	do {
+		cons = READ_ONCE(ring->cons.cons);
+		used = xvmc_ring_used(&ring->cons);
+		if (used < 0 || (u32)used >= n)
+			return used;
+		asked = ring->asked - cons;
+		want = asked > (u32)used && asked < n ? asked : n;
+		ring->asked = cons + want;
+		used = xvmc_ring_want_data(&ring->cons, want);
+		if (used < 0 || ((u32)used < want &&
+				 cons == READ_ONCE(ring->cons.cons)))
+			return used;
+	} while (--rounds);
+	return xvmc_ring_want_data(&ring->cons, n);
+}
+
 static int rx_want(struct xvmc_conn *conn, struct xvmc_rx_ring *ring, u32 n)
 {
 	u32 saved = xvmc_rx_saved(conn);
 
-	return saved >= n ||
-	       rx_has(ring, xvmc_ring_want_data(&ring->cons, n - saved),
-		      n - saved);
+	return saved >= n || rx_has(ring, rx_ask(ring, n - saved), n - saved);
 }
 
 static int rx_look(struct xvmc_conn *conn, struct xvmc_rx_ring *ring, u32 n)

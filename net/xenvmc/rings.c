@@ -325,6 +325,7 @@ void xvmc_rx_install(struct xvmc_conn *conn, struct xvmc_rx_ring *ring)
 	rcu_assign_pointer(ring->conn, conn);
 	/* For readers that sleep already: they could not ask without a ring */
 	xvmc_ring_want_data(&ring->cons, 1);
+	ring->asked = ring->cons.cons + 1;
 	spin_unlock_bh(&ring->lock);
 	rcu_assign_pointer(conn->rx.ring, ring);
 }

@@ -195,6 +195,38 @@ START_TEST(epoll_edge_reading)
 }
 END_TEST
 
+/* Who looks in between has no edge of the other's */
+START_TEST(epoll_edge_beside_poll)
+{
+	int fd[2], ep;
+
+	sock_pair(fd);
+	ep = epoll_on(fd[1], EPOLLIN | EPOLLET);
+	write_all(fd[0], "x", 1);
+	ck_assert_uint_eq(epoll_next(ep, -1), EPOLLIN);
+	ck_assert_int_eq(poll_for(fd[1], POLLIN, 0), POLLIN);
+	write_all(fd[0], "y", 1);
+	ck_assert_uint_eq(epoll_next(ep, -1), EPOLLIN);
+}
+END_TEST
+
+/* A mark that is lowered to what is there already brings an event */
+START_TEST(epoll_of_a_lower_mark)
+{
+	int fd[2], ep, low = 100;
+	char bytes[50] = "";
+
+	sock_pair(fd);
+	OK(setsockopt(fd[1], SOL_SOCKET, SO_RCVLOWAT, &low, sizeof(low)));
+	ep = epoll_on(fd[1], EPOLLIN);
+	write_all(fd[0], bytes, sizeof(bytes));
+	ck_assert_uint_eq(epoll_next(ep, QUIET), 0);
+	low = 10;
+	OK(setsockopt(fd[1], SOL_SOCKET, SO_RCVLOWAT, &low, sizeof(low)));
+	ck_assert_uint_eq(epoll_next(ep, -1), EPOLLIN);
+}
+END_TEST
+
 START_TEST(epoll_edge_writing)
 {
 	int fd[2], ep;
@@ -288,6 +320,8 @@ TCase *events_case(void)
 	tcase_add_test(tc, select_tells_the_same);
 	tcase_add_test(tc, epoll_level_repeats);
 	tcase_add_test(tc, epoll_edge_reading);
+	tcase_add_test(tc, epoll_edge_beside_poll);
+	tcase_add_test(tc, epoll_of_a_lower_mark);
 	tcase_add_test(tc, epoll_edge_writing);
 	tcase_add_test(tc, epoll_edge_closing);
 	tcase_add_test(tc, epoll_edge_accepting);

@@ -84,6 +84,28 @@ START_TEST(urgent_byte_is_out_of_band)
 }
 END_TEST
 
+/* It is passed over, but stays where it is */
+START_TEST(peek_waits_behind_an_urgent_byte)
+{
+	char byte = 0;
+	int fd[2];
+
+	sock_pair(fd);
+	send_urgent(fd[0], "!");
+	wait_for(fd[1], POLLPRI);
+	set_timeout(fd[1], SO_RCVTIMEO, QUIET);
+	FAILS(recv(fd[1], &byte, 1, MSG_PEEK), EAGAIN);
+	set_timeout(fd[1], SO_RCVTIMEO, 0);
+	write_all(fd[0], "a", 1);
+	ck_assert_int_eq(OK(recv(fd[1], &byte, 1, MSG_PEEK)), 1);
+	ck_assert_int_eq(byte, 'a');
+	ck_assert_int_eq(OK(recv(fd[1], &byte, 1, MSG_OOB)), 1);
+	ck_assert_int_eq(byte, '!');
+	reads(fd[1], "a");
+	flows(fd);
+}
+END_TEST
+
 /* A read that would go over the mark stops there */
 START_TEST(reading_stops_at_the_mark)
 {
@@ -660,6 +682,7 @@ TCase *tcp_case(void)
 	tcase_set_timeout(tc, DEADLINE);
 	tcase_add_test(tc, urgent_byte_is_out_of_band);
 	tcase_add_test(tc, reading_stops_at_the_mark);
+	tcase_add_test(tc, peek_waits_behind_an_urgent_byte);
 	tcase_add_test(tc, urgent_byte_in_line);
 	tcase_add_test(tc, last_urgent_byte_counts);
 	tcase_add_test(tc, urgent_byte_sends_a_signal);
