@@ -123,6 +123,7 @@ extern const struct xvmc_conn_ops xvmc_orphan_ops;
  * @bytes: written to rings; @mutex
  * @fin: without TCP: the end of the stream was marked; @mutex
  * @unread: bytes in the ring when the end of the connection stopped it
+ * @nr_any: writers that wait for any room; see xvmc_tx_want_any()
  * @offered: a ring that was lent and is not yet in @ring; conn lock
  */
 struct xvmc_conn_tx {
@@ -137,6 +138,7 @@ struct xvmc_conn_tx {
 	u64 bytes;
 	bool fin;
 	u32 unread;
+	atomic_t nr_any;
 	struct xvmc_tx_ring *offered;
 };
 
@@ -329,6 +331,20 @@ void xvmc_tx_finish(struct xvmc_conn *conn);
  * will come. True as well if no ring is in use. Any context, no lock needed
  */
 bool xvmc_tx_want_space(struct xvmc_conn *conn);
+bool xvmc_tx_has_space(struct xvmc_conn *conn);
+/* Between the two the callback comes for the first byte already */
+static inline void xvmc_tx_want_any(struct xvmc_conn *conn)
+{
+	atomic_inc(&conn->tx.nr_any);
+}
+
+static inline void xvmc_tx_want_half(struct xvmc_conn *conn)
+{
+	atomic_dec(&conn->tx.nr_any);
+}
+
+/* For write_space(): wakes those of @sk. True if there are some. Any context */
+bool xvmc_tx_wake_any(struct xvmc_conn *conn, struct sock *sk);
 /* Bytes that the peer has not read yet; any context */
 u32 xvmc_tx_queued(struct xvmc_conn *conn);
 /* Size of the ring that is lent to us, 0 without one. Any context */
@@ -372,6 +388,8 @@ u32 xvmc_rx_saved(const struct xvmc_conn *conn);
 bool xvmc_rx_over(struct xvmc_conn *conn);	/* the peer has stopped */
 /* Size of the ring that is lent, 0 without one. Any context */
 u32 xvmc_rx_size(struct xvmc_conn *conn);
+u32 xvmc_rx_surely(struct xvmc_conn *conn);
+bool xvmc_rx_is_awaited(struct xvmc_conn *conn);
 /* AF_XENVMC: the peer has ended the stream; its bytes may be unread still */
 bool xvmc_rx_fin(struct xvmc_conn *conn);
 /*
@@ -379,6 +397,11 @@ bool xvmc_rx_fin(struct xvmc_conn *conn);
  * context, no lock needed.
  */
 bool xvmc_rx_tcp_first(struct xvmc_conn *conn, u32 copied_seq);
+
+/* A writer that has waited so long for half of a ring goes on with any room */
+#define XVMC_LITTLE_SPACE	(HZ / 10)
+/* A peek that waits for more than half of a ring looks again so often */
+#define XVMC_PEEK_MORE		(HZ / 2)
 
 /* wait_woken(), @nap jiffies of *@timeo at most. What is left of the @nap */
 static inline long xvmc_wait_some(struct wait_queue_entry *wait, long nap,

@@ -291,8 +291,11 @@ static void hook_write_space(struct xvmc_conn *conn)
 	struct sock *sk = conn->sk;
 
 	rcu_read_lock();
-	if (!sock_flag(sk, SOCK_DEAD))
+	if (!sock_flag(sk, SOCK_DEAD)) {
+		xvmc_tx_wake_any(conn, sk);
+		/* Wakes the others if half of the ring is free */
 		READ_ONCE(sk->sk_write_space)(sk);
+	}
 	rcu_read_unlock();
 }
 

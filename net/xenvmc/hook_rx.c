@@ -379,6 +379,31 @@ static int rx_nap(struct sock *sk, bool gone, long *timeo)
 	return err;
 }
 
+/*
+ * Waits for more than the @seen bytes. More come only when some are read, once
+ * the sender waits for room: then they are all that a peek can have. What TCP
+ * owes comes without that.
+ */
+static int rx_peek_wait(struct sock *sk, struct hook_conn *hc, u32 seen,
+			long *timeo)
+{
+	long nap, left;
+	int err;
+
+	do {
+		if (xvmc_rx_queued(&hc->conn) < xvmc_rx_surely(&hc->conn) ||
+		    rx_tcp_owes(sk, hc))
+			return rx_wait(sk, hc, seen, timeo);
+		nap = min_t(long, *timeo, XVMC_PEEK_MORE);
+		left = nap;
+		err = rx_wait(sk, hc, seen, &left);
+		if (*timeo != MAX_SCHEDULE_TIMEOUT)
+			*timeo -= nap - left;
+	} while (err == -EAGAIN && *timeo &&
+		 !(seen && xvmc_rx_is_awaited(&hc->conn)));
+	return err && err != -EAGAIN ? sock_intr_errno(*timeo) : err;
+}
+
 /* Is there no call that could begin anew? As in hook_goes_on() */
 static bool rx_peek_ends(const struct hook_conn *hc)
 {
@@ -412,7 +437,7 @@ static int rx_peek_all(struct sock *sk, struct hook_conn *hc,
 							     hook_restart(sk);
 		last = max_t(ssize_t, ret, 0);
 		err = READ_ONCE(hc->back) ? rx_nap(sk, false, &timeo) :
-					    rx_wait(sk, hc, last, &timeo);
+					    rx_peek_wait(sk, hc, last, &timeo);
 		if (err)
 			return last || !len ? last : err;
 	}
@@ -567,7 +592,8 @@ static bool rx_enough(struct sock *sk, struct hook_conn *hc, u32 want)
 		want -= min(want - 1, tcp);
 	}
 	if (!over)
-		return xvmc_rx_want_data(&hc->conn, want);
+		return xvmc_rx_want_data(&hc->conn,
+					 min(want, xvmc_rx_surely(&hc->conn)));
 	if (xvmc_rx_queued(&hc->conn) >= want || READ_ONCE(hc->conn.rx.torn))
 		return true;
 	xvmc_rx_nudge(&hc->conn);

@@ -250,6 +250,11 @@ static bool tx_can_go_on(struct sock *sk, struct hook_conn *hc)
 	return sk_stream_memory_free(sk);
 }
 
+static bool tx_has_space(struct sock *sk, struct hook_conn *hc)
+{
+	return tx_by_ring(sk, hc) && xvmc_tx_has_space(&hc->conn);
+}
+
 /* Whoever polls is to be told of room, and whoever takes signals */
 static void tx_no_space(struct sock *sk)
 {
@@ -259,23 +264,24 @@ static void tx_no_space(struct sock *sk)
 
 /*
  * Waits for room, with no lock held. When TCP had room and failed all the same
- * it was short of memory: a moment later may be better.
+ * it was short of memory: a moment later may be better. So may less room than
+ * was asked for, when no more comes: the reader may wait for the rest.
  */
 static int tx_wait(struct sock *sk, struct hook_conn *hc, long *timeo)
 {
 	DEFINE_WAIT_FUNC(wait, hook_wake);
-	long nap = 0;
+	bool short_of_memory = tx_can_go_on(sk, hc) && !tx_error(sk) &&
+			       !READ_ONCE(hc->back) && !tx_by_ring(sk, hc);
+	bool any = false;
 	int err = 0;
+	long left;
 
-	if (tx_can_go_on(sk, hc) && !tx_error(sk) && !READ_ONCE(hc->back) &&
-	    !tx_by_ring(sk, hc))
-		nap = min(*timeo, 2L);
 	add_wait_queue(sk_sleep(sk), &wait);
 	for (;;) {
 		tx_no_space(sk);
 		/* As in tx_arm(): whoever makes room sees it, or we the room */
 		smp_mb__after_atomic();
-		if (!nap && tx_can_go_on(sk, hc))
+		if (!short_of_memory && tx_can_go_on(sk, hc))
 			break;
 		if (signal_pending(current)) {
 			err = sock_intr_errno(*timeo);
@@ -285,12 +291,20 @@ static int tx_wait(struct sock *sk, struct hook_conn *hc, long *timeo)
 			err = -EAGAIN;
 			break;
 		}
-		if (nap) {
-			wait_woken(&wait, TASK_INTERRUPTIBLE, nap);
+		if (any && tx_has_space(sk, hc))
 			break;
+		left = xvmc_wait_some(&wait, short_of_memory ? 2 :
+				      any ? MAX_SCHEDULE_TIMEOUT :
+					    XVMC_LITTLE_SPACE, timeo);
+		if (short_of_memory)
+			break;
+		if (!left && !any) {
+			any = true;
+			xvmc_tx_want_any(&hc->conn);
 		}
-		*timeo = wait_woken(&wait, TASK_INTERRUPTIBLE, *timeo);
 	}
+	if (any)
+		xvmc_tx_want_half(&hc->conn);
 	remove_wait_queue(sk_sleep(sk), &wait);
 	return err;
 }

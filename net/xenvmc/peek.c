@@ -14,7 +14,8 @@
 
 /* Runs @fn on the ring unless its lend is over; @none is the result then */
 static int tx_peek(struct xvmc_conn *conn,
-		   int (*fn)(struct xvmc_tx_ring *ring), int none)
+		   int (*fn)(struct xvmc_conn *conn, struct xvmc_tx_ring *ring),
+		   int none)
 {
 	struct xvmc_tx_ring *ring;
 	int ret = none;
@@ -24,7 +25,7 @@ static int tx_peek(struct xvmc_conn *conn,
 	if (ring) {
 		spin_lock_bh(&ring->lock);
 		if (rcu_access_pointer(ring->conn) == conn)
-			ret = fn(ring);
+			ret = fn(conn, ring);
 		spin_unlock_bh(&ring->lock);
 	}
 	if (ret < 0)
@@ -33,13 +34,19 @@ static int tx_peek(struct xvmc_conn *conn,
 	return ret;
 }
 
-static int tx_want_half(struct xvmc_tx_ring *ring)
+/*
+ * Is half of it free? With one event for all who wait it has to come for who
+ * needs least: the ring's lock orders our look at nr_any and its own question.
+ */
+static int tx_want_half(struct xvmc_conn *conn, struct xvmc_tx_ring *ring)
 {
 	u32 half = ring->prod.size / 2;
 	int space = xvmc_ring_space(&ring->prod);
 
 	if (space >= 0 && space < half)
-		space = xvmc_ring_want_space(&ring->prod, half);
+		space = xvmc_ring_want_space(&ring->prod,
+					     atomic_read(&conn->tx.nr_any) ?
+					     1 : half);
 	return space < 0 ? space : space >= half;
 }
 
@@ -47,7 +54,8 @@ static int tx_want_half(struct xvmc_tx_ring *ring)
  * xvmc_tx_want_space() - room for a sensible write?
  * @conn: connection
  *
- * If not, the write_space callback comes when half the ring is free.
+ * If not, the write_space callback comes when half the ring is free, or when
+ * there is any room while somebody waits for that.
  * Context: any; no lock needed.
  * Return: true if there is, if no ring is in use, or if the ring is broken.
  */
@@ -56,6 +64,25 @@ bool xvmc_tx_want_space(struct xvmc_conn *conn)
 	return tx_peek(conn, tx_want_half, 1) != 0;
 }
 EXPORT_SYMBOL_GPL(xvmc_tx_want_space);
+
+static int tx_some(struct xvmc_conn *conn, struct xvmc_tx_ring *ring)
+{
+	return xvmc_ring_space(&ring->prod);
+}
+
+/**
+ * xvmc_tx_has_space() - room for one byte?
+ * @conn: connection
+ *
+ * Who has waited in vain for half of the ring to be free goes on with that: the
+ * reader may wait for the rest of what it has begun to read.
+ * Context: any; no lock needed.
+ */
+bool xvmc_tx_has_space(struct xvmc_conn *conn)
+{
+	return tx_peek(conn, tx_some, 0) > 0;
+}
+EXPORT_SYMBOL_GPL(xvmc_tx_has_space);
 
 /* Whoever waits looks again: without a key io_uring looks as well */
 static void conn_wake(struct sock *sk)
@@ -69,7 +96,25 @@ static void conn_wake(struct sock *sk)
 	rcu_read_unlock();
 }
 
-static int tx_unread(struct xvmc_tx_ring *ring)
+/**
+ * xvmc_tx_wake_any() - wake the writers that go on with any room
+ * @conn: connection
+ * @sk: its socket
+ *
+ * Who polls is not told that there is room: that would be half of the ring.
+ * Context: any; the socket's queue may be gone.
+ * Return: true if there are some.
+ */
+bool xvmc_tx_wake_any(struct xvmc_conn *conn, struct sock *sk)
+{
+	if (!atomic_read(&conn->tx.nr_any))
+		return false;
+	conn_wake(sk);
+	return true;
+}
+EXPORT_SYMBOL_GPL(xvmc_tx_wake_any);
+
+static int tx_unread(struct xvmc_conn *conn, struct xvmc_tx_ring *ring)
 {
 	int space = xvmc_ring_space(&ring->prod);
 
@@ -88,7 +133,7 @@ u32 xvmc_tx_queued(struct xvmc_conn *conn)
 }
 EXPORT_SYMBOL_GPL(xvmc_tx_queued);
 
-static int tx_size(struct xvmc_tx_ring *ring)
+static int tx_size(struct xvmc_conn *conn, struct xvmc_tx_ring *ring)
 {
 	return ring->prod.size;
 }
@@ -304,6 +349,42 @@ u32 xvmc_rx_size(struct xvmc_conn *conn)
 	return rx_peek(conn, rx_size, 0, 0);
 }
 EXPORT_SYMBOL_GPL(xvmc_rx_size);
+
+/**
+ * xvmc_rx_surely() - how many bytes come even if none is read?
+ * @conn: connection
+ *
+ * A sender that has met a full ring may wait for half of it to be free. Who
+ * waits for more than the other half may wait for somebody who waits for him.
+ * Context: any; no lock needed.
+ * Return: bytes; without a ring no number is too large.
+ */
+u32 xvmc_rx_surely(struct xvmc_conn *conn)
+{
+	u32 size = xvmc_rx_size(conn);
+
+	return size ? size / 2 : U32_MAX;
+}
+EXPORT_SYMBOL_GPL(xvmc_rx_surely);
+
+static int rx_awaited(struct xvmc_conn *conn, struct xvmc_rx_ring *ring,
+		      u32 unused)
+{
+	return xvmc_ring_is_awaited(&ring->cons);
+}
+
+/**
+ * xvmc_rx_is_awaited() - does the sender wait until bytes are read?
+ * @conn: connection
+ *
+ * Context: any; no lock needed.
+ * Return: what it last said; nothing comes when that changes.
+ */
+bool xvmc_rx_is_awaited(struct xvmc_conn *conn)
+{
+	return rx_peek(conn, rx_awaited, 0, 0);
+}
+EXPORT_SYMBOL_GPL(xvmc_rx_is_awaited);
 
 static int rx_finished(struct xvmc_conn *conn, struct xvmc_rx_ring *ring,
 		       u32 unused)

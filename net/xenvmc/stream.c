@@ -491,7 +491,9 @@ static void stream_data_ready(struct xvmc_conn *conn)
 
 static void stream_write_space(struct xvmc_conn *conn)
 {
-	xvmc_stream_wake_space(conn->sk);
+	/* With less than half of the ring nobody else has use for it */
+	if (!xvmc_tx_wake_any(conn, conn->sk) || xvmc_tx_want_space(conn))
+		xvmc_stream_wake_space(conn->sk);
 }
 
 static void stream_describe(struct xvmc_conn *conn, struct xvmc_conn_info *info)

@@ -137,6 +137,8 @@ static int stream_wait_space(struct sock *sk, struct xvmc_conn *conn,
 			     long *timeo)
 {
 	DEFINE_WAIT_FUNC(wait, woken_wake_function);
+	bool any = false;
+	long left;
 	int err;
 
 	add_wait_queue(sk_sleep(sk), &wait);
@@ -153,10 +155,18 @@ static int stream_wait_space(struct sock *sk, struct xvmc_conn *conn,
 		if (signal_pending(current))
 			break;
 		err = 0;
-		if (stream_writable(sk, conn))
+		if (stream_writable(sk, conn) ||
+		    (any && xvmc_tx_has_space(conn)))
 			break;
-		*timeo = wait_woken(&wait, TASK_INTERRUPTIBLE, *timeo);
+		left = xvmc_wait_some(&wait, any ? MAX_SCHEDULE_TIMEOUT :
+						   XVMC_LITTLE_SPACE, timeo);
+		if (!left && !any) {
+			any = true;
+			xvmc_tx_want_any(conn);
+		}
 	}
+	if (any)
+		xvmc_tx_want_half(conn);
 	remove_wait_queue(sk_sleep(sk), &wait);
 	return err;
 }
@@ -274,6 +284,7 @@ out:
  * @skip: bytes to pass over: those that MSG_PEEK has seen, and SO_PEEK_OFF
  * @flags: of the call
  * @fin: the end of the stream is behind what is in the ring
+ * @idle: for a while nothing came to be seen by a peek at much
  */
 struct stream_read {
 	struct msghdr *msg;
@@ -281,6 +292,7 @@ struct stream_read {
 	size_t skip;
 	int flags;
 	bool fin;
+	bool idle;
 };
 
 static ssize_t stream_copy(struct xvmc_conn *conn, struct stream_read *rd,
@@ -413,25 +425,38 @@ static void stream_spin(struct sock *sk, struct xvmc_conn *conn,
 	xvmc_spin_end(conn, hit);
 }
 
+/* A peek at so much that the sender may wait for room, and the peek for it */
+static bool stream_peeks_far(struct xvmc_conn *conn,
+			     const struct stream_read *rd)
+{
+	return rd->flags & MSG_PEEK && conn &&
+	       rd->skip >= xvmc_rx_surely(conn);
+}
+
 /*
  * Until there is one byte more, however many are missing: what was read makes
- * room, and the peer sees from its queue that it was.
+ * room, and the peer sees from its queue that it was. A peek makes none, and
+ * looks from time to time whether the peer waits for it.
  */
 static long stream_wait_data(struct sock *sk, struct xvmc_conn *conn,
-			     const struct stream_read *rd, long timeo)
+			     struct stream_read *rd, long timeo)
 {
 	DEFINE_WAIT_FUNC(wait, woken_wake_function);
+	bool far = stream_peeks_far(conn, rd);
+	long nap = far ? min_t(long, timeo, XVMC_PEEK_MORE) : timeo;
+	long left = nap;
 
 	if (timeo)
 		stream_spin(sk, conn, rd);
 	add_wait_queue(sk_sleep(sk), &wait);
 	/* Pairs with the barrier in skwq_has_sleeper(): queued, then looked */
 	smp_mb();
-	while (timeo && !signal_pending(current) &&
+	while (left && !signal_pending(current) &&
 	       !stream_has_more(sk, conn, rd, xvmc_rx_want_data))
-		timeo = wait_woken(&wait, TASK_INTERRUPTIBLE, timeo);
+		left = wait_woken(&wait, TASK_INTERRUPTIBLE, left);
 	remove_wait_queue(sk_sleep(sk), &wait);
-	return timeo;
+	rd->idle = far && !left;
+	return timeo == MAX_SCHEDULE_TIMEOUT ? timeo : timeo - (nap - left);
 }
 
 /* A reader emptied the ring: whoever watches is owed an edge for the next */
@@ -460,6 +485,7 @@ static bool stream_enough(struct xvmc_conn *conn, const struct stream_read *rd,
 	 * stop mark nothing comes before what is in front of it was read
 	 */
 	return rd->skip >= xvmc_rx_size(conn) ||
+	       (rd->idle && xvmc_rx_is_awaited(conn)) ||
 	       (xvmc_rx_over(conn) && rd->skip >= xvmc_rx_queued(conn));
 }
 

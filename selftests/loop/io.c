@@ -5,11 +5,17 @@
 #include <linux/sockios.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
 
 #include "loop.h"
+
+/* Bytes of a low-water mark beyond half of any ring, and read in pieces */
+enum { HIGH_MARK = 450000, HIGH_PIECE = 50000, HIGH_TOTAL = 2 << 20 };
+/* Less than half of the largest ring, and more; both are more than all of it */
+enum { LOW_MESSAGE = 200000, HIGH_MESSAGE = 400000 };
 
 START_TEST(bytes_arrive)
 {
@@ -283,6 +289,174 @@ START_TEST(lowat_holds_back)
 }
 END_TEST
 
+static char high_byte(int i)
+{
+	return (char)(i * 7 + i / 256);
+}
+
+static void *send_for_a_high_mark(void *arg)
+{
+	static char buf[HIGH_TOTAL];
+	int *fd = arg;
+	bool ok;
+	int i;
+
+	for (i = 0; i < HIGH_TOTAL; i++)
+		buf[i] = high_byte(i);
+	ok = send(*fd, buf, HIGH_TOTAL, MSG_NOSIGNAL) == HIGH_TOTAL &&
+	     !shutdown(*fd, SHUT_WR);
+	return ok ? NULL : fd;
+}
+
+/* Check is told of every assertion: one for all */
+static void check_high_bytes(const char *buf, int from, int n)
+{
+	int i;
+
+	for (i = 0; i < n && buf[i] == high_byte(from + i); i++)
+		;
+	ck_assert_int_eq(i, n);
+}
+
+/*
+ * The sender waits for much room, the reader for many bytes: both must not wait
+ * at once. Nor when the reader peeks at more than can come.
+ */
+START_TEST(high_mark_meets_a_sender_without_room)
+{
+	static char buf[HIGH_MARK];
+	int fd[2], n, mark = HIGH_MARK, sum = 0, round = 0;
+	pthread_t thread;
+	void *bad;
+
+	sock_pair(fd);
+	OK(setsockopt(fd[1], SOL_SOCKET, SO_RCVLOWAT, &mark, sizeof(mark)));
+	ck_assert_int_eq(pthread_create(&thread, NULL, send_for_a_high_mark,
+					&fd[0]), 0);
+	do {
+		if (++round % 8 == 0) {
+			n = (int)OK(recv(fd[1], buf, HIGH_MARK,
+					 MSG_PEEK | MSG_WAITALL));
+			check_high_bytes(buf, sum, n);
+		}
+		wait_for(fd[1], POLLIN);
+		n = (int)OK(recv(fd[1], buf, HIGH_PIECE, MSG_DONTWAIT));
+		check_high_bytes(buf, sum, n);
+		sum += n;
+	} while (n);
+	ck_assert_int_eq(sum, HIGH_TOTAL);
+	pthread_join(thread, &bad);
+	ck_assert_ptr_null(bad);
+}
+END_TEST
+
+static void *send_two_messages(void *arg)
+{
+	static char buf[HIGH_MESSAGE];
+	int *fd = arg;
+	bool ok;
+
+	ok = send(*fd, buf, LOW_MESSAGE, MSG_NOSIGNAL) == LOW_MESSAGE &&
+	     send(*fd, buf, HIGH_MESSAGE, MSG_NOSIGNAL) == HIGH_MESSAGE;
+	return ok ? NULL : fd;
+}
+
+static void until_unread(int fd, int bytes)
+{
+	int n;
+
+	do {
+		sched_yield();
+		OK(ioctl(fd, FIONREAD, &n));
+	} while (n < bytes);
+}
+
+/* It is not read before all of it is there, and a ring has room for it */
+START_TEST(message_comes_although_nothing_is_read)
+{
+	static char buf[HIGH_MESSAGE];
+	int fd[2], mark = HIGH_MARK;
+	pthread_t thread;
+	void *bad;
+
+	sock_pair(fd);
+	/* For TCP, whose buffer may be smaller */
+	OK(setsockopt(fd[1], SOL_SOCKET, SO_RCVLOWAT, &mark, sizeof(mark)));
+	ck_assert_int_eq(pthread_create(&thread, NULL, send_two_messages,
+					&fd[0]), 0);
+	until_unread(fd[1], HIGH_MARK);
+	read_all(fd[1], buf, LOW_MESSAGE);
+	until_unread(fd[1], HIGH_MESSAGE);
+	read_all(fd[1], buf, HIGH_MESSAGE);
+	pthread_join(thread, &bad);
+	ck_assert_ptr_null(bad);
+}
+END_TEST
+
+/* How often a thread has slept, from proc_pid_status(5) */
+static long sleeps_of(pid_t tid)
+{
+	char name[64], line[128];
+	long n = -1;
+	FILE *file;
+
+	snprintf(name, sizeof(name), "/proc/self/task/%d/status", tid);
+	file = fopen(name, "r");
+	ck_assert_ptr_nonnull(file);
+	while (fgets(line, sizeof(line), file) &&
+	       sscanf(line, "voluntary_ctxt_switches: %ld", &n) != 1)
+		;
+	fclose(file);
+	ck_assert_int_ge(n, 0);
+	return n;
+}
+
+struct endless {
+	int fd;
+	_Atomic pid_t tid;
+	_Atomic int calls;
+};
+
+static void *send_without_end(void *arg)
+{
+	static const char buf[LOW_MESSAGE];
+	struct endless *self = arg;
+
+	self->tid = gettid();
+	while (send(self->fd, buf, sizeof(buf), MSG_NOSIGNAL) > 0)
+		self->calls++;
+	return NULL;
+}
+
+/* Nobody reads: it must not look again and again whether somebody did */
+START_TEST(writer_without_room_sleeps)
+{
+	struct endless writer = { 0 };
+	static char buf[LOW_MESSAGE];
+	pthread_t thread;
+	int fd[2], calls;
+	long before, now;
+
+	sock_pair(fd);
+	writer.fd = fd[0];
+	ck_assert_int_eq(pthread_create(&thread, NULL, send_without_end,
+					&writer), 0);
+	while (!writer.tid)
+		sched_yield();
+	now = 0;
+	do {
+		before = now;
+		poll(NULL, 0, 5 * QUIET);
+		now = sleeps_of(writer.tid);
+	} while (!now || now != before);
+	/* And it goes on */
+	calls = writer.calls;
+	do {
+		OK(recv(fd[1], buf, sizeof(buf), 0));
+	} while (writer.calls == calls);
+}
+END_TEST
+
 START_TEST(queues_are_counted)
 {
 	char buf[1000] = "";
@@ -523,6 +697,9 @@ TCase *io_case(void)
 	tcase_add_test(tc, receive_interrupted_fails);
 	tcase_add_test(tc, send_interrupted_tells_how_much);
 	tcase_add_test(tc, lowat_holds_back);
+	tcase_add_test(tc, high_mark_meets_a_sender_without_room);
+	tcase_add_test(tc, message_comes_although_nothing_is_read);
+	tcase_add_test(tc, writer_without_room_sleeps);
 	tcase_add_test(tc, queues_are_counted);
 	tcase_add_test(tc, there_is_room_beside_unread_bytes);
 	tcase_add_test(tc, queues_of_a_listener_fail);

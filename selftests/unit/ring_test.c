@@ -261,10 +261,14 @@ static void want_space_is_kicked_once_when_there_is_enough(void **state)
 		unit_ring_init(&r, 0, bases[i]);
 		xvmc_ring_publish(&r.prod, PAGE - 1);
 		assert_int_equal(xvmc_ring_want_space(&r.prod, 3), 1);
+		assert_true(xvmc_ring_is_awaited(&r.cons));
 		assert_false(xvmc_ring_consume(&r.cons, 1));
+		assert_true(xvmc_ring_is_awaited(&r.cons));
 		assert_true(xvmc_ring_consume(&r.cons, 1));
+		assert_false(xvmc_ring_is_awaited(&r.cons));
 		assert_false(xvmc_ring_consume(&r.cons, 1));
 		assert_int_equal(xvmc_ring_want_space(&r.prod, 3), 4);
+		assert_false(xvmc_ring_is_awaited(&r.cons));
 		assert_false(xvmc_ring_consume(&r.cons, 1));
 		unit_ring_exit(&r);
 	}

@@ -133,6 +133,22 @@ static inline int xvmc_ring_used(struct xvmc_ring_cons *c)
 }
 
 /**
+ * xvmc_ring_is_awaited() - does the producer wait for room?
+ * @c: consumer's end
+ *
+ * It may have looked again since it asked, and found that it has some: a hint.
+ *
+ * Context: any.
+ * Return: true if it is to be kicked for room that it has not got yet.
+ */
+static inline bool xvmc_ring_is_awaited(struct xvmc_ring_cons *c)
+{
+	u32 event = xvmc_load(&c->hdr->cons_event);
+
+	return (u32)(event - xvmc_load(&c->cons) - 1) < c->size;
+}
+
+/**
  * xvmc_ring_get_at() - where to read
  * @c: consumer's end
  * @off: bytes after the consumer's index, within xvmc_ring_used()
