@@ -8,6 +8,7 @@
  * is always called with MSG_DONTWAIT; waiting is done here with no lock held,
  * from the first call on, since a switch may be agreed while a reader sleeps.
  */
+#include <linux/pagemap.h>
 #include <linux/sched/signal.h>
 #include "hook.h"
 
@@ -356,12 +357,46 @@ static ssize_t rx_locked(struct sock *sk, struct hook_conn *hc,
 	ssize_t ret = -EAGAIN;
 
 	mutex_lock(&hc->conn.rx.mutex);
+	pagefault_disable();
 	if (!hook_is_gone(hc))
 		ret = rx_some(sk, hc, step, len);
 	else if (step->flags & MSG_DONTWAIT)
 		ret = rx_by_tcp(sk, hc, step, len);
+	pagefault_enable();
 	mutex_unlock(&hc->conn.rx.mutex);
 	return ret;
+}
+
+/* Not more than there is to be copied, behind an urgent byte too */
+static bool rx_fault_in(struct sock *sk, struct hook_conn *hc,
+			struct rx_step *step, size_t len, u32 *tries)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+	size_t there = xvmc_rx_queued(&hc->conn);
+
+	there += READ_ONCE(tp->rcv_nxt) - READ_ONCE(tp->copied_seq);
+	return xvmc_fault_in(&step->msg->msg_iter, true, min(len, there),
+			     tries);
+}
+
+static ssize_t rx_try(struct sock *sk, struct hook_conn *hc,
+		      struct rx_step *step, size_t len)
+{
+	struct iov_iter start = step->msg->msg_iter;
+	u32 tries = 0, unused = 0;
+	ssize_t ret;
+
+	/* It does not go on where a page was missing, as a read does */
+	if (step->flags & MSG_PEEK && !(step->flags & MSG_TRUNC))
+		rx_fault_in(sk, hc, step, len, &unused);
+	for (;;) {
+		ret = rx_locked(sk, hc, step, len);
+		if (ret != -EFAULT)
+			return ret;
+		step->msg->msg_iter = start;
+		if (!rx_fault_in(sk, hc, step, len, &tries))
+			return ret;
+	}
 }
 
 /* @gone: from the rings, so that what TCP has can be read */
@@ -424,7 +459,7 @@ static int rx_peek_all(struct sock *sk, struct hook_conn *hc,
 
 	for (;;) {
 		step->msg->msg_iter = start;
-		ret = rx_locked(sk, hc, step, len);
+		ret = rx_try(sk, hc, step, len);
 		if (ret != -EAGAIN &&
 		    (ret <= 0 || ret >= target ||
 		     (ret == last && !READ_ONCE(hc->back))))
@@ -475,7 +510,7 @@ static int rx_all(struct sock *sk, struct hook_conn **at, struct rx_step *step,
 	if (step->flags & MSG_PEEK)
 		return rx_peek_all(sk, hc, step, len, target, timeo);
 	for (;;) {
-		ret = rx_locked(sk, hc, step, len - copied);
+		ret = rx_try(sk, hc, step, len - copied);
 		if (ret > 0) {
 			copied += ret;
 			step->some = true;
@@ -513,6 +548,18 @@ static int rx_all(struct sock *sk, struct hook_conn **at, struct rx_step *step,
 	return copied ? copied : ret;
 }
 
+/* Some kernels have stamps for a socket on rings, of what TCP brings */
+static int rx_msg(struct sock *sk, struct hook_conn **at, struct rx_step *step,
+		  size_t len)
+{
+	struct msghdr *msg = step->msg;
+
+	if (msg->msg_control_is_user && msg->msg_controllen)
+		fault_in_safe_writeable(msg->msg_control_user,
+					msg->msg_controllen);
+	return rx_all(sk, at, step, len);
+}
+
 /* What io_uring asks: is there more? An end is, as to TCP */
 static int rx_left(struct sock *sk, struct hook_conn *hc)
 {
@@ -541,7 +588,7 @@ static int hook_recv(struct sock *sk, struct msghdr *msg, size_t len, int flags)
 		ret = compat_recvmsg(hc->base, sk, msg, len,
 				     flags | MSG_DONTWAIT);
 	else
-		ret = rx_all(sk, &hc, &step, len);
+		ret = rx_msg(sk, &hc, &step, len);
 	if (hc && msg->msg_get_inq && ret >= 0)
 		msg->msg_inq = rx_left(sk, hc);
 	if (hc)

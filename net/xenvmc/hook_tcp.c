@@ -322,17 +322,35 @@ static void tx_arm(struct sock *sk, struct hook_conn *hc)
 }
 
 /* Nothing by this way once the socket is TCP's again: it may be moved anew */
-static ssize_t tx_step(struct sock *sk, struct hook_conn *hc,
-		       struct msghdr *msg, bool some, bool block)
+static ssize_t tx_locked(struct sock *sk, struct hook_conn *hc,
+			 struct msghdr *msg, bool some, bool block)
 {
 	ssize_t ret = -EAGAIN;
 
 	mutex_lock(&hc->conn.tx.mutex);
+	pagefault_disable();
+	/* Nor are pages waited for that TCP takes as they are */
+	msg->msg_iter.nofault = true;
 	if (!hook_is_gone(hc))
 		ret = tx_some(sk, hc, msg, some);
 	else if (!some && !block)
 		ret = tx_by_tcp(sk, hc, msg, false);
+	msg->msg_iter.nofault = false;
+	pagefault_enable();
 	mutex_unlock(&hc->conn.tx.mutex);
+	return ret;
+}
+
+static ssize_t tx_step(struct sock *sk, struct hook_conn *hc,
+		       struct msghdr *msg, bool some, bool block)
+{
+	u32 tries = 0;
+	ssize_t ret;
+
+	do {
+		ret = tx_locked(sk, hc, msg, some, block);
+	} while (ret == -EFAULT &&
+		 xvmc_fault_in(&msg->msg_iter, false, XVMC_FAULT_IN, &tries));
 	return ret;
 }
 

@@ -208,7 +208,7 @@ static ssize_t tx_write_chunk(struct xvmc_conn *conn, struct xvmc_tx_ring *ring,
  * @from: source; advanced by what was copied
  * @len: bytes wanted
  *
- * Context: process, tx.mutex held; may fault.
+ * Context: process, tx.mutex held, page faults disabled: faultin.c.
  * Return: bytes, 0 if the ring is full or gone; -EFAULT or -ECONNRESET if
  * nothing was copied.
  */
@@ -602,7 +602,7 @@ static void rx_renew(struct xvmc_conn *conn)
  * @skip: bytes to pass over first
  * @consume: give all that back to the sender
  *
- * Context: process, rx.mutex held; may fault.
+ * Context: process, rx.mutex held, page faults disabled: faultin.c.
  * Return: bytes, or -EFAULT if none could be copied.
  */
 ssize_t xvmc_rx_read(struct xvmc_conn *conn, struct iov_iter *to, size_t len,

@@ -64,13 +64,13 @@ static ssize_t stream_write_void(struct sock *sk, struct msghdr *msg)
 	return len;
 }
 
-/* What fits. Bytes, 0 if there is no room, or an errno */
-static ssize_t stream_write(struct sock *sk, struct xvmc_conn *conn,
-			    struct msghdr *msg)
+static ssize_t stream_write_locked(struct sock *sk, struct xvmc_conn *conn,
+				   struct msghdr *msg)
 {
 	ssize_t n = 0;
 
 	mutex_lock(&conn->tx.mutex);
+	pagefault_disable();
 	if (READ_ONCE(sk->sk_err) ||
 	    (READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN))
 		n = -EPIPE;
@@ -78,7 +78,22 @@ static ssize_t stream_write(struct sock *sk, struct xvmc_conn *conn,
 		n = stream_write_void(sk, msg);
 	else if (!xvmc_tx_start(conn, 0))
 		n = xvmc_tx_write(conn, &msg->msg_iter, msg_data_left(msg));
+	pagefault_enable();
 	mutex_unlock(&conn->tx.mutex);
+	return n;
+}
+
+/* What fits. Bytes, 0 if there is no room, or an errno */
+static ssize_t stream_write(struct sock *sk, struct xvmc_conn *conn,
+			    struct msghdr *msg)
+{
+	u32 tries = 0;
+	ssize_t n;
+
+	do {
+		n = stream_write_locked(sk, conn, msg);
+	} while (n == -EFAULT &&
+		 xvmc_fault_in(&msg->msg_iter, false, XVMC_FAULT_IN, &tries));
 	return n;
 }
 
@@ -341,15 +356,38 @@ static ssize_t stream_read_ring(struct sock *sk, struct xvmc_conn *conn,
 	}
 }
 
-/* Bytes, 0 if there are none, or -EFAULT. A broken ring ends the stream */
-static ssize_t stream_read(struct sock *sk, struct xvmc_conn *conn,
-			   struct stream_read *rd)
+static ssize_t stream_read_locked(struct sock *sk, struct xvmc_conn *conn,
+				  struct stream_read *rd)
 {
 	ssize_t n;
 
 	mutex_lock(&conn->rx.mutex);
+	pagefault_disable();
 	n = stream_read_ring(sk, conn, rd);
+	pagefault_enable();
 	mutex_unlock(&conn->rx.mutex);
+	return n;
+}
+
+/* Not more is brought in than there is to be copied */
+static bool stream_fault_in(struct xvmc_conn *conn, struct stream_read *rd,
+			    u32 *tries)
+{
+	return xvmc_fault_in(&rd->msg->msg_iter, true,
+			     min_t(size_t, rd->len, xvmc_rx_queued(conn)),
+			     tries);
+}
+
+/* Bytes, 0 if there are none, or -EFAULT. A broken ring ends the stream */
+static ssize_t stream_read(struct sock *sk, struct xvmc_conn *conn,
+			   struct stream_read *rd)
+{
+	u32 tries = 0;
+	ssize_t n;
+
+	do {
+		n = stream_read_locked(sk, conn, rd);
+	} while (n == -EFAULT && stream_fault_in(conn, rd, &tries));
 	if (n == -ECONNRESET) {
 		lock_sock(sk);
 		xvmc_stream_reset(sk, ECONNRESET);

@@ -30,6 +30,8 @@ from xenlab.errors import Timeout  # noqa: E402
 CHURN_PORT = {"inet": 7803, "xenvmc": 7804}
 WAITS_PORT = {"inet": 7805, "xenvmc": 7806}
 WAITS = 14      # calls that wait in waits.py
+STUCK_PORT = 7807
+STUCK = 280     # more than the modules' work has places, and rings
 
 # How often modules go and come, and connections of each family in a row
 CYCLES = int(os.environ.get("XENVMC_TEST_CYCLES", "3"))
@@ -188,6 +190,27 @@ class Trouble(Lies):
             self.churn(family, CHURN)
         self.no_memory_grown(before, CHURN)
         self.assertGreater(stats("guest1")["hook_moved"], moved + CHURN / 10)
+
+    def test_13_pages_that_do_not_come(self):
+        """Programs whose memory does not come hold up themselves alone, and
+        TCP connections that use no ring hold up no stream."""
+        programs = [os.path.join(HERE, "../hook", name)
+                    for name in ("waits.py", "stuck.py")]
+        each(lambda guest: lab.push(programs, guest), "guest1", "guest2")
+        server = lab.start("guest2",
+                           f"exec ./stuck.py serve {STUCK_PORT} {STUCK}")
+        server.until(lambda: server.lines, "it listens")
+        stuck = lab.start("guest1", "exec ./stuck.py run "
+                          f"{domains.address('guest2')} {STUCK_PORT} {STUCK}")
+        stuck.until(lambda: "all wait" in stuck.lines, "all wait", 180)
+        for client, there in (("guest1", "guest2"), ("guest2", "guest1")):
+            flow = Flow("xenvmc", client, there, gap=50)
+            flow.flows()
+            self.stop_exact(flow)
+        for program in (stuck, server):
+            program.end_input()
+            self.assertEqual(program.wait(), 0, program.lines)
+            program.drop()
 
     def test_50_a_destroyed_guest_is_noticed(self):
         inet, xenvmc = self.start_both()

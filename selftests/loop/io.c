@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/uio.h>
 
 #include "loop.h"
@@ -558,6 +559,33 @@ START_TEST(bad_memory_fails)
 }
 END_TEST
 
+/* Pages that a program has not used yet come while bytes are copied to them */
+START_TEST(fresh_memory_is_filled)
+{
+	static char sent[LOW_MESSAGE];
+	char *buf;
+	int fd[2], i;
+
+	for (i = 0; i < LOW_MESSAGE; i++)
+		sent[i] = high_byte(i);
+	sock_pair(fd);
+	for (i = 0; i < 2; i++) {
+		write_all(fd[0], sent, LOW_MESSAGE / 4);
+		until_unread(fd[1], LOW_MESSAGE / 4);
+		buf = mmap(NULL, LOW_MESSAGE, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		ck_assert_ptr_ne(buf, MAP_FAILED);
+		buf[0] = 1;	/* of all, the first page is there */
+		ck_assert_int_eq(OK(recv(fd[1], buf, LOW_MESSAGE / 4,
+					 i ? 0 : MSG_PEEK | MSG_WAITALL)),
+				 LOW_MESSAGE / 4);
+		check_high_bytes(buf, 0, LOW_MESSAGE / 4);
+		if (!i)
+			read_all(fd[1], sent, LOW_MESSAGE / 4);
+	}
+}
+END_TEST
+
 static sig_atomic_t pipes;
 
 static void on_pipe(int signo)
@@ -706,6 +734,7 @@ TCase *io_case(void)
 	tcase_add_test(tc, unknown_ioctl_fails);
 	tcase_add_test(tc, unconnected_fails);
 	tcase_add_test(tc, bad_memory_fails);
+	tcase_add_test(tc, fresh_memory_is_filled);
 	tcase_add_test(tc, shutdown_of_sending);
 	tcase_add_test(tc, shutdown_of_receiving);
 	tcase_add_test(tc, shutdown_of_both);
