@@ -100,6 +100,7 @@ struct xvmc_chan *xvmc_chan_new(struct xvmc_peer *peer)
 	mutex_init(&chan->grow_mutex);
 	INIT_LIST_HEAD(&chan->send_list);
 	INIT_LIST_HEAD(&chan->starving);
+	INIT_LIST_HEAD(&chan->wanting);
 	xa_init_flags(&chan->conns, XA_FLAGS_ALLOC1 | XA_FLAGS_LOCK_BH);
 	init_waitqueue_head(&chan->idle);
 	tasklet_setup(&chan->bells, xvmc_chan_bells);
@@ -226,6 +227,7 @@ static void chan_drop_lists(struct xvmc_chan *chan)
 	spin_lock_bh(&chan->lock);
 	list_for_each_entry_safe(conn, next, &chan->send_list, send_node)
 		xvmc_chan_unqueue(chan, conn);
+	list_splice_init(&chan->wanting, &chan->starving);
 	list_for_each_entry_safe(conn, next, &chan->starving, starve_node) {
 		list_del_init(&conn->starve_node);
 		xvmc_conn_put(conn);

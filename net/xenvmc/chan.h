@@ -39,6 +39,8 @@ struct xvmc_peer;
  * @id: index in the channel's table
  * @epoch: of the present or last lend
  * @asked: position of the producer that brings a kick; @lock
+ * @looked_prod: where the producer was when reclaim.c looked last
+ * @looked_at: and since when
  * @told: the last lend whose stop mark a bell has brought; the bells' own
  * @announced: RING_ADD was sent; chan lock
  * @dead: the peer could not map it; set once, under the chan lock
@@ -51,6 +53,8 @@ struct xvmc_rx_ring {
 	u32 id;
 	u32 epoch;
 	u32 asked;
+	u32 looked_prod;
+	unsigned long looked_at;
 	u32 told;
 	bool announced;
 	bool dead;
@@ -131,6 +135,9 @@ struct xvmc_answer {
  * @tx: the peer's rings by id; RCU
  * @tx_pages: data pages of the peer mapped
  * @starving: connections that wait for a free ring
+ * @wanting: of those, the ones whose peer waits for it; they come first
+ * @kept: unread bytes of connections that yielded their ring
+ * @hand: the ring that reclaim.c looks at next; the feeding work's own
  * @violated: what the peer did, for @work to act on
  * @reported: that has been done
  * @grow_mutex: one adds a ring at a time; outside @lock
@@ -185,6 +192,9 @@ struct xvmc_chan {
 
 	u32 tx_pages;
 	struct list_head starving;
+	struct list_head wanting;
+	atomic_t kept;
+	u32 hand;
 	const char *violated;
 	bool reported;
 	struct mutex grow_mutex;
@@ -268,6 +278,12 @@ void xvmc_chan_give_rx(struct xvmc_chan *chan, struct xvmc_rx_ring *ring);
 /* Those that starve try again in a while, if the pool can grow. Any context */
 void xvmc_chan_feed_later(struct xvmc_chan *chan);
 void xvmc_chan_feed_work(struct work_struct *work);
+/* One waits for a ring, in process context; or does not any more */
+void xvmc_conn_starve(struct xvmc_conn *conn);
+void xvmc_conn_unstarve(struct xvmc_conn *conn);
+
+/* reclaim.c: takes rings for those whose peers want one. Process context */
+void xvmc_chan_reclaim(struct xvmc_chan *chan);
 
 /* The peer's BYE came: it sends nothing after it. Process context */
 void xvmc_chan_bye_seen(struct xvmc_chan *chan);

@@ -34,6 +34,8 @@ enum conn_todo {
 	TODO_UP,
 	TODO_LEND,
 	TODO_RECALL_RX,
+	TODO_WANTED,		/* the peer wants a ring */
+	TODO_YIELD,		/* somebody else is to have the rx ring */
 	TODO_NEWS,		/* the rx ring has news, and not for a reader */
 	TODO_SAVE,		/* the channel closes: keep unread bytes */
 	TODO_SAVE_NOW,		/* it cannot wait for the stop mark any more */
@@ -207,7 +209,7 @@ static void conn_do(struct xvmc_conn *conn, enum conn_todo todo)
 		xvmc_conn_put(conn);
 }
 
-static void conn_send(struct xvmc_conn *conn, u16 type)
+void xvmc_conn_send(struct xvmc_conn *conn, u16 type)
 {
 	spin_lock_bh(&conn->lock);
 	conn->send |= BIT(type);
@@ -502,6 +504,18 @@ void xvmc_conn_feed(struct xvmc_conn *conn)
 	xvmc_conn_put(conn);
 }
 
+/* WANT came */
+void xvmc_conn_wanted(struct xvmc_conn *conn)
+{
+	conn_do(conn, TODO_WANTED);
+}
+
+/* Its ring is for somebody else */
+void xvmc_conn_ask_to_yield(struct xvmc_conn *conn)
+{
+	conn_do(conn, TODO_YIELD);
+}
+
 /* Somebody has seen a strange index without the mutexes. Under RCU */
 void xvmc_conn_suspect(struct xvmc_conn *conn)
 {
@@ -617,37 +631,6 @@ static void conn_stop(struct xvmc_conn *conn)
 	mutex_unlock(&conn->tx.mutex);
 }
 
-/* Waits for a ring until one is given back */
-static void conn_starve(struct xvmc_conn *conn)
-{
-	struct xvmc_chan *chan = conn->chan;
-	bool first = false;
-
-	spin_lock_bh(&chan->lock);
-	if (chan->state == XVMC_CHAN_UP && list_empty(&conn->starve_node)) {
-		xvmc_conn_hold(conn);
-		list_add_tail(&conn->starve_node, &chan->starving);
-		first = true;
-	}
-	spin_unlock_bh(&chan->lock);
-	xvmc_chan_feed_later(chan);
-	if (first && conn->ops->no_ring && !READ_ONCE(conn->left))
-		conn->ops->no_ring(conn);
-}
-
-static void conn_unstarve(struct xvmc_conn *conn)
-{
-	struct xvmc_chan *chan = conn->chan;
-	bool was;
-
-	spin_lock_bh(&chan->lock);
-	was = !list_empty(&conn->starve_node);
-	list_del_init(&conn->starve_node);
-	spin_unlock_bh(&chan->lock);
-	if (was)
-		xvmc_conn_put(conn);
-}
-
 /* Has whoever the socket belongs to room for this ring? */
 static bool conn_charge(struct xvmc_conn *conn, const struct xvmc_rx_ring *ring)
 {
@@ -668,11 +651,15 @@ static void conn_lend(struct xvmc_conn *conn)
 
 	/* What was saved does not matter: it is read in front of the ring */
 	if (READ_ONCE(conn->state) != XVMC_CONN_UP ||
-	    READ_ONCE(conn->rx.orphan) || rcu_access_pointer(conn->rx.ring))
+	    READ_ONCE(conn->rx.orphan) || rcu_access_pointer(conn->rx.ring)) {
+		/* If this was its turn, somebody else may have it */
+		xvmc_chan_feed_later(conn->chan);
 		return;
-	ring = xvmc_chan_take_rx(conn->chan, READ_ONCE(conn->rx.most));
+	}
+	ring = xvmc_conn_has_turn(conn) ?
+	       xvmc_chan_take_rx(conn->chan, READ_ONCE(conn->rx.most)) : NULL;
 	if (!ring) {
-		conn_starve(conn);
+		xvmc_conn_starve(conn);
 		return;
 	}
 	ok = conn_charge(conn, ring);
@@ -680,8 +667,9 @@ static void conn_lend(struct xvmc_conn *conn)
 	ok = ok && !conn->rx.no_lend && !rcu_access_pointer(conn->rx.ring);
 	if (ok) {
 		xvmc_rx_install(conn, ring);
+		xvmc_conn_served(conn);
 		/* In front of the RECALL of whoever takes the mutex next */
-		conn_send(conn, XVMC_MSG_LEND);
+		xvmc_conn_send(conn, XVMC_MSG_LEND);
 	}
 	mutex_unlock(&conn->rx.mutex);
 	if (!ok) {
@@ -730,65 +718,36 @@ static void conn_work(struct work_struct *work)
 		xvmc_rings_check(conn);
 	/* Once it has stopped, nothing takes it off the list any more */
 	if (todo & BIT(TODO_UNLEND) && xvmc_conn_unlend(conn) &&
-	    READ_ONCE(conn->state) == XVMC_CONN_UP)
-		conn_starve(conn);
+	    READ_ONCE(conn->state) == XVMC_CONN_UP) {
+		/* What it wants was that ring, and it does not say so again */
+		if (!conn->ops->tcp)
+			xvmc_conn_want(conn);
+		xvmc_conn_starve(conn);
+	}
 	if (todo & BIT(TODO_STOP)) {
 		conn_stop(conn);
-		conn_unstarve(conn);
+		xvmc_conn_unstarve(conn);
 	}
 	if (todo & BIT(TODO_LEND))
 		conn_lend(conn);
 	if (todo & BIT(TODO_RECALL_RX))
 		xvmc_rx_recall(conn, conn->why);
+	if (todo & BIT(TODO_WANTED))
+		xvmc_rx_wanted(conn);
+	if (todo & BIT(TODO_YIELD))
+		xvmc_conn_yield(conn);
 	if (todo & BIT(TODO_NEWS))
 		conn_news(conn);
 	if (todo & (BIT(TODO_SAVE) | BIT(TODO_SAVE_NOW)))
 		xvmc_conn_spill(conn, todo & BIT(TODO_SAVE_NOW));
 	if (todo & BIT(TODO_DETACH))
-		conn_send(conn, conn->reset && !conn->ops->tcp ?
+		xvmc_conn_send(conn, conn->reset && !conn->ops->tcp ?
 			  XVMC_MSG_RESET : XVMC_MSG_DETACH);
 	conn_tell(conn, todo);
 	if (todo & BIT(TODO_MEET))
 		conn->ops->meet(conn);
 	xvmc_conn_put(conn);
 }
-
-/**
- * xvmc_rx_recall() - ask the peer to stop sending by ring
- * @conn: connection
- * @why: &enum xenvmc_reason
- *
- * Its stop mark comes as data_ready. Nothing without a lent ring.
- * Context: any.
- */
-void xvmc_rx_recall(struct xvmc_conn *conn, u32 why)
-{
-	if (!rcu_access_pointer(conn->rx.ring))
-		return;
-	xvmc_stat_inc(XVMC_STAT_RECALLS);
-	trace_xenvmc_lend(conn->chan->peer->domid, conn->id, XVMC_TRACE_RECALL,
-			  READ_ONCE(conn->rx.ring_id),
-			  READ_ONCE(conn->rx.epoch));
-	WRITE_ONCE(conn->recall_why, why);
-	conn_send(conn, XVMC_MSG_RECALL);
-}
-EXPORT_SYMBOL_GPL(xvmc_rx_recall);
-
-/**
- * xvmc_conn_no_lend() - no ring is lent to this connection any more
- * @conn: connection
- *
- * One that is lent stays so until the peer has stopped.
- * Context: process; takes rx.mutex.
- */
-void xvmc_conn_no_lend(struct xvmc_conn *conn)
-{
-	mutex_lock(&conn->rx.mutex);
-	conn->rx.no_lend = true;
-	mutex_unlock(&conn->rx.mutex);
-	conn_unstarve(conn);
-}
-EXPORT_SYMBOL_GPL(xvmc_conn_no_lend);
 
 /**
  * xvmc_conn_lend_again() - a lend is over and another may follow

@@ -123,6 +123,7 @@ extern const struct xvmc_conn_ops xvmc_orphan_ops;
  * @bytes: written to rings; @mutex
  * @fin: without TCP: the end of the stream was marked; @mutex
  * @unread: bytes in the ring when the end of the connection stopped it
+ * @wants: WANT was said, and no ring has come since; conn lock
  * @nr_any: writers that wait for any room; see xvmc_tx_want_any()
  * @offered: a ring that was lent and is not yet in @ring; conn lock
  */
@@ -138,6 +139,7 @@ struct xvmc_conn_tx {
 	u64 bytes;
 	bool fin;
 	u32 unread;
+	bool wants;
 	atomic_t nr_any;
 	struct xvmc_tx_ring *offered;
 };
@@ -160,11 +162,13 @@ struct xvmc_conn_tx {
  * @spill_room: how many there is memory for; @mutex
  * @spill_off: how much of it was read; @mutex
  * @spill_mark: the marks of the ring it came from; @mutex
+ * @kept: of the saved bytes, those that chan->kept counts; @mutex
  * @no_lend: no further lend; @mutex
  * @most: bytes of a ring that is lent, at most; 0: any
  * @torn: bytes may be missing behind those that can be read; @mutex
  * @torn_seq: with TCP: its bytes below this are before missing ones; @mutex
  * @renew: the ring was taken back and another one follows; @mutex
+ * @yields: after somebody else had one
  * @spin_doubt: how rarely looking before sleeping is tried: spin.c
  * @spin_passed: waits since it was tried; both are guesses without a lock
  */
@@ -185,11 +189,13 @@ struct xvmc_conn_rx {
 	u32 spill_room;
 	u32 spill_off;
 	struct xvmc_ring_mark spill_mark;
+	u32 kept;
 	bool no_lend;
 	u32 most;
 	bool torn;
 	u32 torn_seq;
 	bool renew;
+	bool yields;
 	s8 spin_doubt;
 	u16 spin_passed;
 };
@@ -218,7 +224,9 @@ struct xvmc_conn_rx {
  * @resumes: a stream that goes on: both ends ask, and neither accepts
  * @send_node: in the channel's send list; chan lock
  * @queued: it is there; chan lock
- * @starve_node: in the channel's list of those without a ring; chan lock
+ * @starve_node: in a list of the channel's, of those without a ring; chan lock
+ * @wanted: the peer waits for a ring; chan lock
+ * @want_since: jiffies
  * @work: runs the callbacks and takes the mutexes, so that a reader or
  *	writer that is held up holds up its own connection alone
  * @timer: no answer to ASK or AWAIT; once up, @nudge
@@ -251,6 +259,8 @@ struct xvmc_conn {
 	struct list_head send_node;
 	bool queued;
 	struct list_head starve_node;
+	bool wanted;
+	unsigned long want_since;
 	struct work_struct work;
 	struct delayed_work timer;
 	bool nudge;
@@ -345,6 +355,8 @@ static inline void xvmc_tx_want_half(struct xvmc_conn *conn)
 
 /* For write_space(): wakes those of @sk. True if there are some. Any context */
 bool xvmc_tx_wake_any(struct xvmc_conn *conn, struct sock *sk);
+/* reclaim.c: asks the peer for a ring, once, if there is none. Any context */
+void xvmc_tx_want_ring(struct xvmc_conn *conn);
 /* Bytes that the peer has not read yet; any context */
 u32 xvmc_tx_queued(struct xvmc_conn *conn);
 /* Size of the ring that is lent to us, 0 without one. Any context */
@@ -444,6 +456,7 @@ void xvmc_conn_detached(struct xvmc_conn *conn, u32 why);
 int xvmc_conn_lent(struct xvmc_conn *conn, struct xvmc_tx_ring *ring);
 void xvmc_conn_recall(struct xvmc_conn *conn, u32 why);
 void xvmc_conn_gone(struct xvmc_conn *conn);
+void xvmc_conn_wanted(struct xvmc_conn *conn);
 /* The peer could not map the ring that was lent to @conn. True: it has none */
 bool xvmc_conn_unlend(struct xvmc_conn *conn);
 

@@ -7,6 +7,7 @@
  * and nobody's yet, so that its own mutexes are not needed.
  */
 #include "conn.h"
+#include "rings.h"
 
 /**
  * xvmc_conn_inherit_tx() - what was sent
@@ -34,6 +35,7 @@ static void inherit_spill(struct xvmc_conn *conn, struct xvmc_conn *old)
 	conn->rx.spill_mark = old->rx.spill_mark;
 	conn->rx.spill = old->rx.spill;
 	WRITE_ONCE(old->rx.spill, NULL);
+	xvmc_rx_unkeep(old);
 }
 
 /**

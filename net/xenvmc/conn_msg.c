@@ -23,6 +23,9 @@ static void conn_fill(struct xvmc_conn *conn, struct xvmc_ctlmsg *msg, u16 type)
 		msg->conn.conn = conn->peer_id;
 		msg->conn.arg = conn->id;
 		break;
+	case XVMC_MSG_WANT:
+		msg->conn.conn = conn->peer_id;
+		break;
 	default:
 		msg->conn.conn = conn->peer_id;
 		msg->conn.arg = conn->why;
@@ -38,7 +41,7 @@ bool xvmc_conn_next_msg(struct xvmc_conn *conn, struct xvmc_ctlmsg *msg)
 	static const u16 order[] = {
 		XVMC_MSG_CONNECT, XVMC_MSG_UPGRADE, XVMC_MSG_ACCEPT,
 		XVMC_MSG_UPGRADE_OK, XVMC_MSG_LEND, XVMC_MSG_RECALL,
-		XVMC_MSG_RESET, XVMC_MSG_DETACH,
+		XVMC_MSG_WANT, XVMC_MSG_RESET, XVMC_MSG_DETACH,
 	};
 	bool found = false;
 	u32 i;

@@ -241,6 +241,7 @@ static bool control_fits(const struct xvmc_conn *conn, u16 type)
 		return !conn->ops->tcp && !conn->resumes;
 	case XVMC_MSG_REFUSE:
 	case XVMC_MSG_RESET:
+	case XVMC_MSG_WANT:
 		return !conn->ops->tcp;
 	case XVMC_MSG_UPGRADE_OK:
 	case XVMC_MSG_UPGRADE_NO:
@@ -293,6 +294,9 @@ static void control_conn(struct xvmc_conn *conn, const struct xvmc_ctlmsg *msg)
 		break;
 	case XVMC_MSG_RECALL:
 		control_recall(conn, &msg->lend);
+		break;
+	case XVMC_MSG_WANT:
+		xvmc_conn_wanted(conn);
 		break;
 	}
 }

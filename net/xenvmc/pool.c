@@ -203,6 +203,21 @@ struct xvmc_rx_ring *xvmc_chan_take_rx(struct xvmc_chan *chan, u32 most)
 	return ring;
 }
 
+/* Who is to have the next ring, or NULL. The list's reference goes along */
+static struct xvmc_conn *chan_next_hungry(struct xvmc_chan *chan)
+{
+	struct xvmc_conn *conn;
+
+	lockdep_assert_held(&chan->lock);
+	conn = list_first_entry_or_null(&chan->wanting, struct xvmc_conn,
+					starve_node) ?:
+	       list_first_entry_or_null(&chan->starving, struct xvmc_conn,
+					starve_node);
+	if (conn)
+		list_del_init(&conn->starve_node);
+	return conn;
+}
+
 /**
  * xvmc_chan_give_rx() - put an own ring back into the pool
  * @chan: channel
@@ -218,29 +233,39 @@ void xvmc_chan_give_rx(struct xvmc_chan *chan, struct xvmc_rx_ring *ring)
 	spin_lock_bh(&chan->lock);
 	if (!ring->dead)
 		__set_bit(ring->id, chan->free_rx);
-	conn = list_first_entry_or_null(&chan->starving, struct xvmc_conn,
-					starve_node);
-	if (conn)
-		list_del_init(&conn->starve_node);
+	conn = chan_next_hungry(chan);
 	spin_unlock_bh(&chan->lock);
 	xvmc_chan_unborrow(chan);
 	if (conn)
 		xvmc_conn_feed(conn);
 }
 
+/* A ring may be there, or may be made */
+static bool chan_may_feed(const struct xvmc_chan *chan)
+{
+	lockdep_assert_held(&chan->lock);
+	return chan->nr_rx < XVMC_POOL_RINGS ||
+	       !bitmap_empty(chan->free_rx, XVMC_MAX_RINGS);
+}
+
 /**
  * xvmc_chan_feed_later() - have those that starve try again in a while
  * @chan: channel
  *
- * Nothing if the pool is as large as it may be: then a ring that is given back
- * feeds the next. But if there was no memory for a ring, perhaps none is lent
- * that could be given back.
+ * Nothing if the pool is as large as it may be and all of it is lent: then a
+ * ring that is given back feeds the next, unless somebody is asked for a ring:
+ * then one is taken from who has no use for it. But if there was no memory for
+ * one, perhaps none is lent that could be given back; and one that is free was
+ * given back when nobody starved yet, or its turn was that of a connection that
+ * had ended.
  * Context: any.
  */
 void xvmc_chan_feed_later(struct xvmc_chan *chan)
 {
 	spin_lock_bh(&chan->lock);
-	if (chan->state == XVMC_CHAN_UP && chan->nr_rx < XVMC_POOL_RINGS) {
+	if (chan->state == XVMC_CHAN_UP &&
+	    (!list_empty(&chan->wanting) ||
+	     (!list_empty(&chan->starving) && chan_may_feed(chan)))) {
 		xvmc_chan_hold(chan);
 		if (!queue_delayed_work(xvmc_wq, &chan->feed_work, POOL_RETRY))
 			xvmc_chan_put(chan);
@@ -255,9 +280,20 @@ void xvmc_chan_feed_work(struct work_struct *work)
 					      struct xvmc_chan, feed_work);
 	struct xvmc_conn *conn;
 	LIST_HEAD(hungry);
+	bool none;
 
 	spin_lock_bh(&chan->lock);
-	list_splice_init(&chan->starving, &hungry);
+	none = bitmap_empty(chan->free_rx, XVMC_MAX_RINGS);
+	spin_unlock_bh(&chan->lock);
+	/* Who is asked for a ring would have one if there was memory for it */
+	if (none)
+		xvmc_chan_reclaim(chan);
+
+	spin_lock_bh(&chan->lock);
+	if (chan_may_feed(chan)) {
+		list_splice_init(&chan->starving, &hungry);
+		list_splice_init(&chan->wanting, &hungry);
+	}
 	while (!list_empty(&hungry)) {
 		conn = list_first_entry(&hungry, struct xvmc_conn, starve_node);
 		list_del_init(&conn->starve_node);
@@ -266,5 +302,50 @@ void xvmc_chan_feed_work(struct work_struct *work)
 		spin_lock_bh(&chan->lock);
 	}
 	spin_unlock_bh(&chan->lock);
+	xvmc_chan_feed_later(chan);
 	xvmc_chan_put(chan);
+}
+
+/**
+ * xvmc_conn_starve() - wait for a ring until one is given back
+ * @conn: connection
+ *
+ * Context: process, no locks.
+ */
+void xvmc_conn_starve(struct xvmc_conn *conn)
+{
+	const struct xvmc_conn_ops *ops = READ_ONCE(conn->ops);
+	struct xvmc_chan *chan = conn->chan;
+	bool first = false;
+
+	spin_lock_bh(&chan->lock);
+	if (chan->state == XVMC_CHAN_UP && list_empty(&conn->starve_node)) {
+		xvmc_conn_hold(conn);
+		list_add_tail(&conn->starve_node, conn->wanted ?
+			      &chan->wanting : &chan->starving);
+		first = true;
+	}
+	spin_unlock_bh(&chan->lock);
+	xvmc_chan_feed_later(chan);
+	if (first && ops->no_ring && !READ_ONCE(conn->left))
+		ops->no_ring(conn);
+}
+
+/**
+ * xvmc_conn_unstarve() - it does not wait for a ring any more
+ * @conn: connection
+ *
+ * Context: any.
+ */
+void xvmc_conn_unstarve(struct xvmc_conn *conn)
+{
+	struct xvmc_chan *chan = conn->chan;
+	bool was;
+
+	spin_lock_bh(&chan->lock);
+	was = !list_empty(&conn->starve_node);
+	list_del_init(&conn->starve_node);
+	spin_unlock_bh(&chan->lock);
+	if (was)
+		xvmc_conn_put(conn);
 }

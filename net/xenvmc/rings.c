@@ -94,6 +94,10 @@ bool xvmc_tx_take(struct xvmc_conn *conn)
 	spin_unlock_bh(&ring->lock);
 	conn->tx.started = false;
 	rcu_assign_pointer(conn->tx.ring, ring);
+	/* Who looked between the two wants none any more */
+	spin_lock_bh(&conn->lock);
+	conn->tx.wants = false;
+	spin_unlock_bh(&conn->lock);
 	return true;
 }
 
@@ -116,7 +120,8 @@ EXPORT_SYMBOL_GPL(xvmc_tx_has_ring);
  * @seq: S, the TCP sequence number that the next byte would have; 0 without TCP
  *
  * Context: tx.mutex held, and for TCP whatever keeps write_seq where it is.
- * Return: 0, also if it was started before; -EAGAIN without a ring.
+ * Return: 0, also if it was started before; -EAGAIN without a ring, which is
+ * asked for if there is no TCP.
  */
 int xvmc_tx_start(struct xvmc_conn *conn, u32 seq)
 {
@@ -124,8 +129,10 @@ int xvmc_tx_start(struct xvmc_conn *conn, u32 seq)
 
 	lockdep_assert_held(&conn->tx.mutex);
 	ring = tx_ring(conn);
-	if (!ring)
+	if (!ring) {
+		xvmc_tx_want_ring(conn);
 		return -EAGAIN;
+	}
 	if (conn->tx.started)
 		return 0;
 	xvmc_ring_start(&ring->prod, ring->epoch, seq);
@@ -291,7 +298,8 @@ bool xvmc_tx_give_back(struct xvmc_conn *conn)
  * @conn: connection without TCP
  *
  * As a FIN does, the end takes a sequence number: S is one more than before.
- * The stop mark, written behind it, makes it count. Nothing without a ring.
+ * The stop mark, written behind it, makes it count. Without a ring one is asked
+ * for, and nothing else is done.
  * Context: tx.mutex held.
  */
 void xvmc_tx_finish(struct xvmc_conn *conn)
@@ -300,8 +308,10 @@ void xvmc_tx_finish(struct xvmc_conn *conn)
 
 	lockdep_assert_held(&conn->tx.mutex);
 	ring = tx_ring(conn);
-	if (!ring)
+	if (!ring) {
+		xvmc_tx_want_ring(conn);
 		return;
+	}
 	xvmc_ring_start(&ring->prod, ring->epoch, 1);
 	conn->tx.started = true;
 	conn->tx.fin = true;
@@ -327,6 +337,7 @@ void xvmc_rx_install(struct xvmc_conn *conn, struct xvmc_rx_ring *ring)
 	xvmc_ring_want_data(&ring->cons, 1);
 	ring->asked = ring->cons.cons + 1;
 	spin_unlock_bh(&ring->lock);
+	ring->looked_at = jiffies;
 	rcu_assign_pointer(conn->rx.ring, ring);
 }
 
@@ -556,42 +567,45 @@ static ssize_t rx_read_ring(struct xvmc_conn *conn, struct xvmc_rx_ring *ring,
 	return total;
 }
 
-/* Once for a lend */
-static void rx_take_back(struct xvmc_conn *conn)
-{
-	if (!rx_ring(conn) || conn->rx.renew)
-		return;
-	WRITE_ONCE(conn->rx.renew, true);
-	xvmc_rx_recall(conn, XENVMC_REASON_RECLAIM);
-}
-
 /*
  * A ring that was taken back is over: another one is lent. With TCP the reader
- * sees to that when it reads on, and the writer has TCP until then. Without TCP
- * the writer has nothing, and may be what the reader waits for: so what is
- * unread is saved, and the writer has room as TCP would have.
+ * sees to that when it reads on, and the writer has TCP until then; but an
+ * empty one that is for somebody else goes now. Without TCP the writer has
+ * nothing, and may be what the reader waits for: so what is unread is saved,
+ * and the writer has room as TCP would have.
  */
 static void rx_renew(struct xvmc_conn *conn)
 {
 	struct xvmc_rx_ring *ring = rx_ring(conn);
 	struct xvmc_rx_view view = {};
+	bool yields = conn->rx.yields;
+	bool fin, much;
 
 	lockdep_assert_held(&conn->rx.mutex);
-	if (!conn->rx.renew || conn->ops->tcp || !ring ||
-	    rx_look_ring(conn, ring, &view))
+	if (!conn->rx.renew || !ring || rx_look_ring(conn, ring, &view) ||
+	    !view.mark.stopped)
 		return;
-	/* S is the end of the stream, for the reader to find */
-	if (!view.mark.stopped || view.mark.seq)
+	if (conn->ops->tcp && (view.used || !yields))
 		return;
-	/* Once at most; without memory the reader empties it, and comes here */
-	if (view.used &&
-	    (conn->rx.spill ||
-	     xvmc_rx_set_aside(conn, ring, &view.mark, view.used)))
+	/* S is the end of the stream: for the reader to find, if it may stay */
+	fin = !conn->ops->tcp && view.mark.seq;
+	if (fin && !yields)
 		return;
+	/* Not too much; without memory the reader empties it, and comes here */
+	if (yields)
+		much = xvmc_rx_saved(conn) + view.used > XVMC_YIELD_MOST;
+	else
+		much = conn->rx.spill;
+	if ((view.used || fin) &&
+	    (much || xvmc_rx_set_aside(conn, ring, &view.mark, view.used)))
+		return;
+	if (yields && view.used)
+		xvmc_rx_keep(conn);
 	if (!view.used)
 		rx_off(conn);
 	rx_end(conn, ring);
-	xvmc_conn_lend_again(conn);
+	if (!fin)
+		xvmc_conn_lend_again(conn);
 }
 
 /**
@@ -629,7 +643,7 @@ ssize_t xvmc_rx_read(struct xvmc_conn *conn, struct iov_iter *to, size_t len,
 		return -EFAULT;
 	if (consume) {
 		if (xvmc_should_switch(before, conn->rx.bytes))
-			rx_take_back(conn);
+			xvmc_rx_take_back(conn);
 		atomic64_add(total, &conn->chan->rx_bytes);
 		xvmc_stat_add(XVMC_STAT_RX_BYTES, total);
 		rx_renew(conn);

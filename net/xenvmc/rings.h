@@ -26,6 +26,8 @@ int xvmc_rx_set_aside(struct xvmc_conn *conn, struct xvmc_rx_ring *ring,
 void xvmc_rx_save(struct xvmc_conn *conn, struct xvmc_rx_ring *ring,
 		  const struct xvmc_ring_mark *mark);
 void xvmc_rx_free_spill(struct xvmc_conn *conn);
+void xvmc_rx_keep(struct xvmc_conn *conn);
+void xvmc_rx_unkeep(struct xvmc_conn *conn);
 /* Breaks the channel if an index of a lent ring is impossible. Takes mutexes */
 void xvmc_rings_check(struct xvmc_conn *conn);
 /* Saves unread bytes, gives the ring back. Takes rx.mutex */
@@ -34,6 +36,22 @@ void xvmc_conn_spill(struct xvmc_conn *conn, bool force);
 void xvmc_conn_suspect(struct xvmc_conn *conn);
 /* conn.c: a stream's door hears once more of the end */
 void xvmc_conn_torn(struct xvmc_conn *conn);
+/* conn.c: queues the message of this type. Any context */
+void xvmc_conn_send(struct xvmc_conn *conn, u16 type);
+/* conn.c: its work is to call xvmc_conn_yield(). Any context */
+void xvmc_conn_ask_to_yield(struct xvmc_conn *conn);
+/* So many unread bytes are copied for it: a small ring has no more */
+#define XVMC_YIELD_MOST	(XVMC_PAGE_SIZE << XVMC_ORDER_SMALL)
+/* reclaim.c: WANT came, takes rx.mutex; and the same without a question */
+void xvmc_rx_wanted(struct xvmc_conn *conn);
+void xvmc_conn_want(struct xvmc_conn *conn);
+/* reclaim.c: its ring is for somebody else. Takes rx.mutex */
+void xvmc_conn_yield(struct xvmc_conn *conn);
+/* rx.mutex held: the ring is taken back, and another one follows */
+void xvmc_rx_take_back(struct xvmc_conn *conn);
+/* May it have the next free ring? And it has one. Any context */
+bool xvmc_conn_has_turn(struct xvmc_conn *conn);
+void xvmc_conn_served(struct xvmc_conn *conn);
 /* conn.c */
 void xvmc_conn_lend_again(struct xvmc_conn *conn);
 /* Nobody reads the lent ring any more, and it is not stopped yet */

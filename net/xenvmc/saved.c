@@ -133,6 +133,26 @@ int xvmc_conn_append(struct xvmc_conn *conn, const void *data, u32 len,
 	return 0;
 }
 
+/* They are read, or another connection's */
+void xvmc_rx_unkeep(struct xvmc_conn *conn)
+{
+	atomic_sub(conn->rx.kept, &conn->chan->kept);
+	conn->rx.kept = 0;
+}
+
+/**
+ * xvmc_rx_keep() - what is saved are the bytes of a ring that was yielded
+ * @conn: connection
+ *
+ * Context: process, rx.mutex held.
+ */
+void xvmc_rx_keep(struct xvmc_conn *conn)
+{
+	xvmc_rx_unkeep(conn);
+	conn->rx.kept = conn->rx.spill_len;
+	atomic_add(conn->rx.kept, &conn->chan->kept);
+}
+
 /**
  * xvmc_rx_free_spill() - what was saved is read, or nobody will read it
  * @conn: connection
@@ -141,6 +161,7 @@ int xvmc_conn_append(struct xvmc_conn *conn, const void *data, u32 len,
  */
 void xvmc_rx_free_spill(struct xvmc_conn *conn)
 {
+	xvmc_rx_unkeep(conn);
 	kvfree(conn->rx.spill);
 	WRITE_ONCE(conn->rx.spill, NULL);
 }

@@ -403,6 +403,11 @@ static void stream_opened(struct xvmc_conn *conn)
 				       jiffies + STREAM_LEND_WAIT);
 	}
 	release_sock(sk);
+	/* Nobody could say WANT before */
+	if (again && xvmc_sk(sk)->fin_sent)
+		xvmc_stream_send_fin(conn);
+	else if (again)
+		xvmc_stream_wake_space(sk);
 }
 
 /* To what TCP would have said */

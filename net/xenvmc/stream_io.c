@@ -173,6 +173,8 @@ static int stream_wait_space(struct sock *sk, struct xvmc_conn *conn,
 		if (stream_writable(sk, conn) ||
 		    (any && xvmc_tx_has_space(conn)))
 			break;
+		/* It may have been taken back */
+		xvmc_tx_want_ring(conn);
 		left = xvmc_wait_some(&wait, any ? MAX_SCHEDULE_TIMEOUT :
 						   XVMC_LITTLE_SPACE, timeo);
 		if (!left && !any) {
@@ -668,9 +670,9 @@ static bool stream_readable(struct sock *sk, struct xvmc_conn *conn, bool edge)
 	       xvmc_rx_queued(conn) >= target;
 }
 
-/* RCU: the connection may be let go of meanwhile */
+/* RCU: the connection may be let go of meanwhile. @out: somebody would write */
 static __poll_t stream_poll_conn(struct sock *sk, struct xvmc_conn *conn,
-				 u8 state, bool edge)
+				 u8 state, bool edge, bool out)
 {
 	u8 shutdown = READ_ONCE(sk->sk_shutdown);
 	bool opening = state == TCP_SYN_SENT;
@@ -689,6 +691,8 @@ static __poll_t stream_poll_conn(struct sock *sk, struct xvmc_conn *conn,
 		return mask;
 	if ((shutdown & SEND_SHUTDOWN) || !conn || stream_writable(sk, conn))
 		mask |= EPOLLOUT | EPOLLWRNORM;
+	else if (out)
+		xvmc_tx_want_ring(conn);
 	return mask;
 }
 
@@ -704,6 +708,7 @@ static __poll_t stream_poll_conn(struct sock *sk, struct xvmc_conn *conn,
 __poll_t xvmc_stream_poll(struct file *file, struct socket *sock,
 			  struct poll_table_struct *wait)
 {
+	bool out = poll_requested_events(wait) & (EPOLLOUT | EPOLLWRNORM);
 	bool edge = wait && (wait->_key & EPOLLET);
 	struct sock *sk = sock->sk;
 	struct xvmc_conn *conn;
@@ -719,7 +724,7 @@ __poll_t xvmc_stream_poll(struct file *file, struct socket *sock,
 	/* Another one has taken over meanwhile: that one will wake us */
 	do {
 		conn = rcu_dereference(xvmc_sk(sk)->conn);
-		mask = stream_poll_conn(sk, conn, state, edge);
+		mask = stream_poll_conn(sk, conn, state, edge, out);
 	} while (conn != rcu_access_pointer(xvmc_sk(sk)->conn));
 	rcu_read_unlock();
 	if (READ_ONCE(sk->sk_err))

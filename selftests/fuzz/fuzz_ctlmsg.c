@@ -29,6 +29,9 @@ static void check_range(const struct xvmc_ctlmsg *msg)
 	case XVMC_MSG_RESUME:
 		fuzz_assert(!msg->resume.zero);
 		break;
+	case XVMC_MSG_WANT:
+		fuzz_assert(!msg->conn.arg);
+		break;
 	case XVMC_MSG_REFUSE:
 	case XVMC_MSG_RESET:
 		fuzz_assert(msg->conn.arg && msg->conn.arg < 512);

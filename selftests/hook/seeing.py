@@ -12,6 +12,7 @@ import json
 import os
 import random
 import re
+import resource
 import select
 import socket
 import struct
@@ -27,6 +28,9 @@ ADDRESS = {socket.AF_INET: ("10.9.0.1", "10.9.0.2"),
 LIBC = ctypes.CDLL(None, use_errno=True)
 TRACING = "/sys/kernel/tracing"
 ETH_P_ALL = 3
+AF_XENVMC = 19      # in uapi/linux/xenvmc.h
+DOMID_SELF = 0x7ff0
+RINGS = 256         # of a channel, each way
 SO_RCVBUFFORCE = 33
 SO_TIMESTAMP = 29
 
@@ -545,7 +549,55 @@ def a_stranger_costs_one_lookup():
                 "loopback")
 
 
-CASES = [ss_shows_a_moved_connection, bytes_are_counted_by_their_way,
+def stream_pair():
+    """Both ends of a stream of AF_XENVMC within this machine."""
+    def call(name, sock, *args):
+        result = getattr(LIBC, name)(sock.fileno(), *args)
+        if result < 0:
+            raise OSError(ctypes.get_errno(), name)
+        return result
+
+    address = struct.pack("=HHI8x", AF_XENVMC, DOMID_SELF, 4711)
+    listener, client = (socket.socket(AF_XENVMC, socket.SOCK_STREAM)
+                        for _ in range(2))
+    call("bind", listener, address, len(address))
+    listener.listen()
+    call("connect", client, address, len(address))
+    server = socket.socket(fileno=call("accept", listener, None, None))
+    listener.close()
+    for sock in (client, server):
+        sock.settimeout(DEADLINE)
+    return client, server
+
+
+def idle_connections_yield_their_rings():
+    """TCP has all rings of both directions; a stream gets two of them."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
+    pairs = [Pair() for _ in range(RINGS + 5)]
+
+    def all_lent():
+        for pair in pairs:
+            pair.send(pair.a, b"to")
+            pair.send(pair.b, b"fro")
+        ends = [end for where in "ab" for end in tool(where, "conn", "show")]
+        return all(sum(end["rx_ring"] > 0 and end["sport"] in ports
+                       for end in ends) == RINGS for ports in
+                   ({pair.a.getsockname()[1] for pair in pairs},
+                    {pair.b.getsockname()[1] for pair in pairs}))
+    until("all rings are lent", all_lent)
+    before = stat("fallback_no_ring")
+    ends = stream_pair()
+    for one, other in (ends, ends[::-1]):
+        one.sendall(b"there")
+        assert other.recv(100) == b"there"
+    assert stat("fallback_no_ring") > before
+    for pair in pairs:
+        pair.send(pair.a, b"to")
+        pair.send(pair.b, b"fro")
+
+
+CASES = [idle_connections_yield_their_rings,
+         ss_shows_a_moved_connection, bytes_are_counted_by_their_way,
          a_full_ring_is_a_stall, monitor_tells_of_a_connection,
          monitor_tells_of_the_hook, nothing_is_built_for_nobody,
          tracepoints_tell_each_decision, tap_shows_the_stream,

@@ -22,6 +22,7 @@
 #define TABLE		65521		/* a prime: no power of two fits */
 #define PIPED		60000		/* a pipe holds 64 KiB */
 #define CONNS		200
+#define MANY		300		/* more than a peer has rings */
 #define THREADS		2
 
 static uint8_t table[TABLE];
@@ -526,6 +527,68 @@ START_TEST(connections_come_and_go)
 }
 END_TEST
 
+/* Who has no ring says so when it is tried, and then waits for it */
+static void each_sends(int fd[MANY][2], int from, char what)
+{
+	bool sent[MANY];
+	int i;
+
+	for (i = 0; i < MANY; i++)
+		sent[i] = send(fd[i][from], &what, 1, MSG_DONTWAIT) == 1;
+	for (i = 0; i < MANY; i++)
+		if (!sent[i])
+			write_all(fd[i][from], &what, 1);
+}
+
+static void each_reads(int fd[MANY][2], int at, const char *what)
+{
+	size_t len = strlen(what);
+	char got[8];
+	int i;
+
+	for (i = 0; i < MANY; i++) {
+		read_all(fd[i][at], got, len);
+		ck_assert_mem_eq(got, what, len);
+	}
+}
+
+/* All are open at once, most of them idle; of TCP some stay there */
+START_TEST(more_connections_than_rings)
+{
+	static int fd[MANY][2];
+	int i;
+
+	for (i = 0; i < MANY; i++)
+		sock_pair_anyhow(fd[i]);
+	each_sends(fd, 0, 'a');
+	each_reads(fd, 1, "a");
+	each_sends(fd, 1, 'b');
+	each_reads(fd, 0, "b");
+	for (i = 0; i < MANY; i++)
+		OK(shutdown(fd[i][0], SHUT_WR));
+	for (i = 0; i < MANY; i++)
+		read_eof(fd[i][1]);
+	each_sends(fd, 1, 'c');
+	each_reads(fd, 0, "c");
+}
+END_TEST
+
+/* Bytes that nobody reads yet are no reason to keep a ring from others */
+START_TEST(more_connections_than_rings_unread)
+{
+	static int fd[MANY][2];
+	int i;
+
+	for (i = 0; i < MANY; i++)
+		sock_pair_anyhow(fd[i]);
+	each_sends(fd, 0, 'a');
+	each_sends(fd, 0, 'b');
+	each_reads(fd, 1, "ab");
+	each_sends(fd, 1, 'c');
+	each_reads(fd, 0, "c");
+}
+END_TEST
+
 TCase *bulk_case(void)
 {
 	TCase *tc = tcase_create("bulk");
@@ -538,5 +601,7 @@ TCase *bulk_case(void)
 	tcase_add_test(tc, many_connections);
 	tcase_add_test(tc, many_connections_with_bytes);
 	tcase_add_test(tc, connections_come_and_go);
+	tcase_add_test(tc, more_connections_than_rings);
+	tcase_add_test(tc, more_connections_than_rings_unread);
 	return tc;
 }

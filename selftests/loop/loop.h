@@ -90,6 +90,7 @@ int sock_new(int flags);
 int sock_listen(int backlog, union addr *addr);
 int sock_connect(const union addr *addr);
 void sock_pair(int fd[2]);
+void sock_pair_anyhow(int fd[2]);
 bool on_rings(const int fd[2]);
 
 short poll_for(int fd, short events, int timeout);

@@ -3,7 +3,7 @@
 #include "unit.h"
 #include "../../net/xenvmc/core/ctlmsg.h"
 
-#define TYPES	(XVMC_MSG_RESUME + 1)
+#define TYPES	(XVMC_MSG_WANT + 1)
 
 /* The table of Documentation/protocol.rst, by hand */
 static const struct {
@@ -16,7 +16,7 @@ static const struct {
 	{ "LEND", 16 }, { "RECALL", 16 },
 	{ "CONNECT", 32 }, { "ACCEPT", 8 }, { "REFUSE", 8 }, { "RESET", 8 },
 	{ "UPGRADE", 48 }, { "UPGRADE_OK", 8 }, { "UPGRADE_NO", 8 },
-	{ "DETACH", 8 }, { "RESUME", 40 },
+	{ "DETACH", 8 }, { "RESUME", 40 }, { "WANT", 8 },
 };
 
 /* Bodies that have grown may be as short as they were */
@@ -44,6 +44,7 @@ static void valid_body(u16 type, u8 *body)
 		words[3] = 0;
 		break;
 	case XVMC_MSG_RESUME:
+	case XVMC_MSG_WANT:
 		words[1] = 0;
 		break;
 	}
@@ -240,6 +241,7 @@ static void fields_out_of_range_fail(void **state)
 	assert_range(XVMC_MSG_LEND, 3, 0, 1);
 	assert_range(XVMC_MSG_RECALL, 0, 255, 256);
 	assert_range(XVMC_MSG_RESUME, 1, 0, 1);
+	assert_range(XVMC_MSG_WANT, 1, 0, 1);
 	assert_int_equal(decode_with(XVMC_MSG_LEND, 1, 0, &msg), -EPROTO);
 	assert_int_equal(decode_with(XVMC_MSG_RECALL, 1, 0, &msg), -EPROTO);
 	assert_int_equal(decode_with(XVMC_MSG_LEND, 1, 0xffffffff, &msg), 0);

@@ -41,6 +41,7 @@ static const struct ctlmsg_kind {
 	KIND(UPGRADE_NO, conn),
 	KIND(DETACH, conn),
 	KIND(RESUME, resume),
+	KIND(WANT, conn),
 };
 
 /* @raw overlays all bodies, and bodies have no holes that would leak */
@@ -135,6 +136,8 @@ static bool ctlmsg_is_valid(const struct xvmc_ctlmsg *msg)
 		return lend_is_valid(&msg->lend, true);
 	case XVMC_MSG_RESUME:
 		return !msg->resume.zero;
+	case XVMC_MSG_WANT:
+		return !msg->conn.arg;
 	default:
 		return true;
 	}

@@ -116,6 +116,7 @@ enum xvmc_msg_type {
 	XVMC_MSG_UPGRADE_NO	= 15,
 	XVMC_MSG_DETACH		= 16,
 	XVMC_MSG_RESUME		= 17,
+	XVMC_MSG_WANT		= 18,
 };
 
 /* HELLO and HELLO_ACK; @ctl_gref is 0 in HELLO_ACK and on the loopback */

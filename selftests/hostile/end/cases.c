@@ -47,6 +47,8 @@ static struct far_msg honest(const struct far *far, u16 type)
 	case XVMC_MSG_UPGRADE_OK:
 	case XVMC_MSG_UPGRADE_NO:
 		return made(type, tcp, 7, 0, 0);
+	case XVMC_MSG_WANT:
+		return made(type, stream, 0, 0, 0);
 	default:
 		return made(type, stream, 7, 0, 0);
 	}

@@ -228,6 +228,13 @@ static struct far_msg make_end(struct play *play, u16 type)
 	return far_msg(type, conn->id, 1, 0, 0);
 }
 
+static struct far_msg make_want(struct play *play)
+{
+	u32 n = pick_conn(play, FAR_UP, 0);
+
+	return far_msg(XVMC_MSG_WANT, play->far->conn[n].id, 0, 0, 0);
+}
+
 static struct far_msg make(struct play *play, u16 type)
 {
 	struct far_msg msg;
@@ -258,6 +265,8 @@ static struct far_msg make(struct play *play, u16 type)
 		return make_end(play, type);
 	case XVMC_MSG_RESUME:
 		return make_resume(play);
+	case XVMC_MSG_WANT:
+		return make_want(play);
 	default:
 		far_greeting(play->far, &msg);
 		msg.type = type;
@@ -576,8 +585,10 @@ static const char *lacking(const struct play *play)
 
 	if (play->slowest > HOSTILE_SLOW_US)
 		return "the victim was busy for too long,";
+	/* There are rings for all here: nothing comes of a WANT */
 	for (type = 1; type < FAR_TYPES; type++)
-		if (!play->accepted[type] || !play->refused[type])
+		if ((!play->accepted[type] && type != XVMC_MSG_WANT) ||
+		    !play->refused[type])
 			return "few";
 	return "ok";
 }

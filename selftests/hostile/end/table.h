@@ -295,9 +295,20 @@ static const struct hostile_case hostile_cases[] = {
 	LEN("short_resume", BREAKS, XVMC_MSG_RESUME, 39),
 	DO("flood_of_resumes", REFUSES, tell_flood, XVMC_MSG_RESUME, 1000),
 
+	/* A stream that has its ring wants none */
+	HONEST("want", FINE, WANT),
+	TWICE("want_twice", FINE, WANT),
+	WORD("want_nobody", NO_CONN, WANT, 0, S32_MAX),
+	WORD("want_0", NO_CONN, WANT, 0, 0),
+	WORD("want_zero_field", BREAKS, WANT, 1, 1),
+	ANSWER("want_before_the_answer", FINE, WANT, TRUE_WORDS, 0),
+	DO("want_for_tcp", BREAKS, tell_other_kind, XVMC_MSG_WANT, 0),
+	LEN("short_want", BREAKS, XVMC_MSG_WANT, 7),
+	DO("flood_of_wants", FINE, tell_flood, XVMC_MSG_WANT, 1000),
+
 	/* Bodies and frames */
 	LEN("type_0", NO_TYPE, 0, 0),
-	LEN("type_18", NO_TYPE, XVMC_MSG_RESUME + 1, 8),
+	LEN("type_19", NO_TYPE, XVMC_MSG_WANT + 1, 8),
 	LEN("type_max", NO_TYPE, U16_MAX, XVMC_CTL_MAX_BODY),
 	LEN("empty_body", BREAKS, XVMC_MSG_RING_ADD, 0),
 	LEN("short_body", BREAKS, XVMC_MSG_CONNECT, 15),
