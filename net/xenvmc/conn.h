@@ -217,7 +217,7 @@ struct xvmc_conn_rx {
  * @why: reason or errno that goes with DETACH, RESET, refused or down
  * @recall_why: reason that goes with RECALL
  * @recalled_why: reason that came with the peer's
- * @fell_why: reason why it stays on TCP or went back, 0 if it did not
+ * @fell_why: reason of the last fallback, 0 if there was none
  * @left: the door has left: no callback but data_ready, meet and release
  * @reset: RESET instead of DETACH
  * @cut: the door's cut was called, or will be

@@ -264,8 +264,9 @@ TRACE_EVENT(xenvmc_lend,
 );
 
 /*
- * A stream whose channel went for a suspend: "parked", "asks", "resumed", or
- * the counter's name under which it ends. @sent and @received are its positions
+ * A stream whose channel went for a suspend: "parked", "asks", "resumed",
+ * "closed" by the peer, or the counter's name under which it ends. @sent and
+ * @received are its positions
  */
 TRACE_EVENT(xenvmc_park,
 	TP_PROTO(u16 domid, u32 conn, const char *what, u64 sent,

@@ -65,40 +65,74 @@ struct sockaddr_xenvmc_uuid {
 
 /**
  * enum xenvmc_reason - why a connection stays on TCP or went back to it
+ * @XENVMC_REASON_NONE: none, or one that is not known here
+ * @XENVMC_REASON_HOOK_OFF: the other end has no xenvmc_inet loaded
+ * @XENVMC_REASON_NO_CHANNEL: peer is known, but not connected
+ * @XENVMC_REASON_NO_RING: ring pool is exhausted
+ * @XENVMC_REASON_NO_MEMORY: no memory, or a limit is reached, at either end
+ * @XENVMC_REASON_NO_MATCH: the other end has no such connection (NAT?), or the
+ *	hook is off there
+ * @XENVMC_REASON_NO_PROOF: sequence numbers differ
+ * @XENVMC_REASON_NO_ANSWER: peer did not answer in time
+ * @XENVMC_REASON_ULP: TCP_ULP: kTLS and others
+ * @XENVMC_REASON_SOCKMAP: a sockmap, or something else, has replaced the
+ *	socket's functions
+ * @XENVMC_REASON_FASTOPEN: TCP Fast Open
+ * @XENVMC_REASON_REPAIR: TCP_REPAIR
+ * @XENVMC_REASON_MD5_AO: segments are signed: TCP-MD5, TCP-AO
+ * @XENVMC_REASON_URGENT: urgent data
+ * @XENVMC_REASON_ZEROCOPY: MSG_ZEROCOPY, TCP_ZEROCOPY_RECEIVE
+ * @XENVMC_REASON_KERNEL: a socket of the kernel's own, or given to it
+ * @XENVMC_REASON_MPTCP: subflow of MPTCP
+ * @XENVMC_REASON_SOCKOPT: another option that rings cannot have
+ * @XENVMC_REASON_PEER_LEFT: the peer's end let go
+ * @XENVMC_REASON_CHAN_CLOSED: channel was revoked, or the peer is gone
+ * @XENVMC_REASON_CHAN_BROKEN: protocol violation
+ * @XENVMC_REASON_UNLOAD: module is unloaded here
+ * @XENVMC_REASON_CLOSED: socket was closed (not a fallback)
+ * @XENVMC_REASON_VERSION: no common version
+ * @XENVMC_REASON_LINK_LOCAL: an address of one link only
+ * @XENVMC_REASON_RECLAIM: of a RECALL: the owner wants its ring back, to lend
+ *	another one (not a fallback)
+ * @XENVMC_REASON_TCP_ENDED: TCP closed (not a fallback)
+ * @XENVMC_REASON_PATH_CUT: no packet comes any more
+ * @XENVMC_REASON_SUSPEND: this guest is suspended, or the peer is
+ * @XENVMC_REASON_IPSEC: segments are protected
  *
  * Counted by reason ("xenvmc stat show"), traced, and sent to the peer.
  */
 enum xenvmc_reason {
 	XENVMC_REASON_NONE		= 0,
-	XENVMC_REASON_HOOK_OFF		= 1,	/* hook switched off here */
-	XENVMC_REASON_NO_CHANNEL	= 2,	/* peer known, not connected */
-	XENVMC_REASON_NO_RING		= 3,	/* ring pool exhausted */
+	XENVMC_REASON_HOOK_OFF		= 1,
+	XENVMC_REASON_NO_CHANNEL	= 2,
+	XENVMC_REASON_NO_RING		= 3,
 	XENVMC_REASON_NO_MEMORY		= 4,
-	XENVMC_REASON_NO_MATCH		= 5,	/* no such connection (NAT?) */
-	XENVMC_REASON_NO_PROOF		= 6,	/* sequence numbers differ */
-	XENVMC_REASON_NO_ANSWER		= 7,	/* peer did not answer in time */
-	XENVMC_REASON_ULP		= 8,	/* TCP_ULP: kTLS and others */
+	XENVMC_REASON_NO_MATCH		= 5,
+	XENVMC_REASON_NO_PROOF		= 6,
+	XENVMC_REASON_NO_ANSWER		= 7,
+	XENVMC_REASON_ULP		= 8,
 	XENVMC_REASON_SOCKMAP		= 9,
 	XENVMC_REASON_FASTOPEN		= 10,
 	XENVMC_REASON_REPAIR		= 11,
-	XENVMC_REASON_MD5_AO		= 12,	/* signed segments */
+	XENVMC_REASON_MD5_AO		= 12,
 	XENVMC_REASON_URGENT		= 13,
 	XENVMC_REASON_ZEROCOPY		= 14,
-	XENVMC_REASON_KERNEL		= 15,	/* a socket of the kernel's own */
+	XENVMC_REASON_KERNEL		= 15,
 	XENVMC_REASON_MPTCP		= 16,
-	XENVMC_REASON_SOCKOPT		= 17,	/* another unsupported option */
-	XENVMC_REASON_PEER_LEFT		= 18,	/* peer's end let go */
-	XENVMC_REASON_CHAN_CLOSED	= 19,	/* revoked, or peer is gone */
-	XENVMC_REASON_CHAN_BROKEN	= 20,	/* protocol violation */
-	XENVMC_REASON_UNLOAD		= 21,	/* module unloaded here */
-	XENVMC_REASON_CLOSED		= 22,	/* socket closed (not a fallback) */
-	XENVMC_REASON_VERSION		= 23,	/* no common version */
-	XENVMC_REASON_LINK_LOCAL	= 24,	/* an address of one link only */
-	XENVMC_REASON_RECLAIM		= 25,	/* ring taken for a busier one */
-	XENVMC_REASON_TCP_ENDED		= 26,	/* TCP closed (not a fallback) */
-	XENVMC_REASON_PATH_CUT		= 27,	/* no packet comes any more */
-	XENVMC_REASON_SUSPEND		= 28,	/* this guest or the peer's is */
-	XENVMC_REASON_IPSEC		= 29,	/* segments are protected */
+	XENVMC_REASON_SOCKOPT		= 17,
+	XENVMC_REASON_PEER_LEFT		= 18,
+	XENVMC_REASON_CHAN_CLOSED	= 19,
+	XENVMC_REASON_CHAN_BROKEN	= 20,
+	XENVMC_REASON_UNLOAD		= 21,
+	XENVMC_REASON_CLOSED		= 22,
+	XENVMC_REASON_VERSION		= 23,
+	XENVMC_REASON_LINK_LOCAL	= 24,
+	XENVMC_REASON_RECLAIM		= 25,
+	XENVMC_REASON_TCP_ENDED		= 26,
+	XENVMC_REASON_PATH_CUT		= 27,
+	XENVMC_REASON_SUSPEND		= 28,
+	XENVMC_REASON_IPSEC		= 29,
+	/* private: */
 	__XENVMC_REASON_MAX
 };
 #define XENVMC_REASON_MAX (__XENVMC_REASON_MAX - 1)

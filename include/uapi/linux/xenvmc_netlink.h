@@ -48,7 +48,11 @@ enum xenvmc_attr_peer {
 };
 #define XENVMC_A_PEER_MAX (__XENVMC_A_PEER_MAX - 1)
 
-/* CONN_GET, CONN_EVENT */
+/*
+ * CONN_GET, CONN_EVENT. TX and RX of kind "tcp": what brought the last byte; of
+ * kind "stream": "ring" while one is lent, "tcp" while TCP carries it, else
+ * "none".
+ */
 enum xenvmc_attr_conn {
 	XENVMC_A_CONN_UNSPEC,
 	XENVMC_A_CONN_ID,		/* u32 */
@@ -65,7 +69,7 @@ enum xenvmc_attr_conn {
 	XENVMC_A_CONN_RX_BYTES,		/* u64: by rings */
 	XENVMC_A_CONN_INO,		/* u64: inode of the socket, 0 if none */
 	XENVMC_A_CONN_PAD,
-	XENVMC_A_CONN_REASON,		/* string: why it is on TCP, if it is */
+	XENVMC_A_CONN_REASON,		/* string: of the last fallback, if any */
 	XENVMC_A_CONN_TX_TCP_BYTES,	/* u64: written to TCP; tcp only */
 	XENVMC_A_CONN_RX_TCP_BYTES,	/* u64: received by TCP; tcp only */
 	XENVMC_A_CONN_TX_SWITCHES,	/* u32: went onto a ring or off it */
@@ -95,7 +99,7 @@ enum xenvmc_attr_hook {
 	XENVMC_A_HOOK_UNSPEC,
 	XENVMC_A_HOOK_ENABLED,		/* u8: 0 or 1, of this netns */
 	XENVMC_A_HOOK_LOOPBACK,		/* u8: also connections inside the guest */
-	XENVMC_A_HOOK_LOADED,		/* flag, GET only: xenvmc_inet is loaded */
+	XENVMC_A_HOOK_LOADED,		/* flag, not in SET: xenvmc_inet is loaded */
 	XENVMC_A_HOOK_FAMILY,		/* u32, GET only: the borrowed AF number */
 	XENVMC_A_HOOK_DOMID,		/* u16, GET only: own domid, absent off Xen */
 	XENVMC_A_HOOK_DIRECTORY,	/* flag, GET only: xenvmcd has published */

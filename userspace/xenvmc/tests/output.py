@@ -67,11 +67,11 @@ CONNS = [
      "sport": 40000, "remote": "fd00::c", "dport": 80, "tx_bytes": 100003},
 ]
 STAT_TEXT = f"""\
-upgraded                        12
+hook_moved                      12
 fallback_no_ring                {BIG}
 """
 STAT_ZERO_TEXT = STAT_TEXT + "fallback_urgent                 0\n"
-STAT = {"upgraded": 12, "fallback_no_ring": BIG}
+STAT = {"hook_moved": 12, "fallback_no_ring": BIG}
 HOOK_XEN_TEXT = """\
 hook on loopback off
 xenvmc_inet loaded

@@ -311,7 +311,7 @@ static void stats(void)
 
 	family();
 	nlh = begin(FAMILY, 0, XENVMC_CMD_STAT_GET);
-	counter(nlh, "upgraded", 12);
+	counter(nlh, "hook_moved", 12);
 	counter(nlh, "fallback_no_ring", U64_BIG);
 	counter(nlh, "fallback_urgent", 0);
 	end(nlh);
