@@ -142,9 +142,14 @@ tools:
 
 install: install-modules install-tools install-headers
 
+# Not signed, nor compressed: keys and programs for that may not be there. Kbuild
+# skips depmod where only a kernel's headers are
 install-modules: modules
 	$(MAKE) -C $(KDIR) M=$(MODULES)/net/xenvmc INSTALL_MOD_PATH=$(DESTDIR) \
+		CONFIG_MODULE_SIG_ALL= CONFIG_MODULE_COMPRESS_GZIP= \
+		CONFIG_MODULE_COMPRESS_XZ= CONFIG_MODULE_COMPRESS_ZSTD= \
 		modules_install
+	$(if $(DESTDIR),,PATH="$$PATH:/usr/sbin:/sbin" depmod -a $(RELEASE))
 
 install-tools: tools
 	$(MAKE) -C userspace O=$(BUILD)/userspace PREFIX=$(PREFIX) \

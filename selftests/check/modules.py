@@ -4,11 +4,13 @@
 that they are for, or for those named as for the lab's --kernel. TAP.
 
 With the lab's compiler and kernel headers, in a copy of the sources for each
-kernel below build/check: gcc with W=1, modpost, sparse and kernel-doc.
+kernel below build/check: gcc with W=1, modpost, sparse and kernel-doc. And what "make
+install" installs is found by modprobe.
 """
 import glob
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -20,6 +22,16 @@ sys.path.insert(0, os.path.join(REPO, "selftests", "xen"))
 from xenlab import artifacts, recipes, tree  # noqa: E402
 
 KERNELS = ("trixie", "trixie-backports", "bookworm")
+# Over the tree's modules, so that it stays as it is. $1: version, $2: folder
+INSTALL = """
+cd "$2" && mkdir /tmp/upper /tmp/work && mount -t overlay overlay \\
+        -o lowerdir=/usr/lib/modules,upperdir=/tmp/upper,workdir=/tmp/work \\
+        /usr/lib/modules || exit 125
+make -s install-modules KDIR="/lib/modules/$1/build" \\
+        XENVMC_BUILD="$2/installed" >&2 || exit 1
+modprobe -S "$1" --show-depends xenvmc_inet
+modprobe -S "$1" --show-depends xenvmc_tap
+"""
 
 
 def run(tools, argv, folder):
@@ -81,6 +93,19 @@ def kernel_doc(tools, folder):
     return lines or ([f"status {status}"] if status else [])
 
 
+def installed(tools, folder):
+    """What modprobe does not find."""
+    version = recipes.kernel_version(tools)
+    shutil.copy2(os.path.join(REPO, "Makefile"), folder)
+    status, lines = run(tools, ["sh", "-c", INSTALL, "sh", version, folder],
+                        folder)
+    needs = [f"insmod /lib/modules/{version}/updates/{name}.ko" for name in
+             ("xenvmc", "xenvmc_inet", "xenvmc_tap")]
+    if not status and set(needs) <= {line.strip() for line in lines}:
+        return []
+    return [f"status {status}, expected {needs}"] + lines
+
+
 def main():
     """Runs all; the number of those with complaints."""
     build = os.path.abspath(
@@ -89,7 +114,7 @@ def main():
     tests = [("compile with W=1", compiled), ("sparse", sparse),
              ("nothing fails on purpose", faultless)]
     broken = number = 0
-    print(f"TAP version 13\n1..{len(tests) * len(kernels) + 1}", flush=True)
+    print(f"TAP version 13\n1..{len(tests) * len(kernels) + 2}", flush=True)
     for kernel in kernels:
         tools = recipes.build(kernel, lambda text: print(f"# {text}",
                                                          flush=True))
@@ -100,7 +125,8 @@ def main():
                              os.path.join(folder, name))
         todo = [(f"{version}: {name}", test) for name, test in tests]
         if kernel == kernels[0]:
-            todo.append(("kernel-doc", kernel_doc))
+            todo += [("kernel-doc", kernel_doc),
+                     ("make install, modprobe", installed)]
         for name, test in todo:
             number += 1
             findings = test(tools, folder)
