@@ -622,6 +622,8 @@ def who_knows_the_name_is_not_the_other_end():
     """It was overheard. Neither end takes a proof that is none, or its own."""
     told = Counters()
     client, server = connect()
+    # The last case's goes with a tick of the clock, not with its connection
+    until(lambda: not listens(), "the port is closed")
     with socket.create_server(("127.0.0.1", TCP_PORT)) as false:
         false.settimeout(DEADLINE / 2)
         channel(SUSPENDED)

@@ -279,14 +279,17 @@ size_t fill(int fd)
 
 	for (;;) {
 		n = send(fd, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-		if (n >= 0 || errno != EAGAIN)
+		if (n >= 0 || errno != EAGAIN) {
 			sum += (size_t)OK(n);
-		else if (poll_for(fd, POLLOUT, QUIET))
+			/* Room for much may have come while we waited */
+			len = sizeof(buf);
+		} else if (poll_for(fd, POLLOUT, QUIET)) {
 			continue;	/* room came a little later */
-		else if (len > 1)
+		} else if (len > 1) {
 			len = 1;
-		else
+		} else {
 			return sum;
+		}
 	}
 }
 
