@@ -213,7 +213,8 @@ def tests(parts, jobs):
             complaints.append(f"ended with status {result.status}, see "
                               f"{os.path.relpath(FOLDER)}/{name}")
         report = Report(1)
-        report.test(f"the kernel has no complaint: {name}", complaints)
+        report.test(f"the kernel has no complaint: {name} "
+                    f"# time={result.seconds:.0f}", complaints)
         failed += report.failed
     return failed
 

@@ -10,6 +10,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 TOP = os.path.realpath(os.path.join(HERE, "../.."))
@@ -66,9 +67,10 @@ def build_modules(entry, sources, name, out, words=()):
 
 class Result:
     """How a run went: the script's exit status, 124 when time was up, 125 if
-    the kernel went down; lines of its output and of the console."""
+    the kernel went down; lines of its output and of the console; seconds."""
 
-    def __init__(self, folder, status):
+    def __init__(self, folder, status, seconds):
+        self.seconds = seconds
         told = _lines(os.path.join(folder, "status"))
         if status in (124, 137):
             self.status = 124
@@ -101,6 +103,7 @@ def run(entry, folder, argv, seconds, visible, memory=768):
                 handle.write(f"export {name}={shlex.quote(os.environ[name])}\n")
         handle.write(f"exec {shlex.join(argv)}\n")
     limit = int(deadline.scaled(seconds))
+    begin = time.monotonic()
     # The machine's memory is a file in TMPDIR
     machine = ["timeout", "--kill-after=5", str(limit), "env",
                "TMPDIR=/tmp", f"{KERNEL}/linux",
@@ -112,4 +115,4 @@ def run(entry, folder, argv, seconds, visible, memory=768):
         done = subprocess.run(
             tree.enter(entry.path, machine, "/", list(visible) + [folder]),
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False)
-    return Result(folder, done.returncode)
+    return Result(folder, done.returncode, time.monotonic() - begin)
