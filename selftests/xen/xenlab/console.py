@@ -47,6 +47,9 @@ HARMLESS = (
      "boot messages about the emulated CPU's mitigations, starting WARNING:"),
     (r"NMI watchdog: Perf NMI watchdog permanently disabled",
      "there is no such counter in a guest"),
+    (r"WARNING: .* xennet_disconnect_backend",
+     "netfront takes references to pages of a slab when a guest resumes with "
+     "packets under way: github.com/QubesOS/qubes-issues/issues/10969"),
     (r"WARNING: .* will be removed|sources of WARNING",
      "a note about the future, not about this run"),
 )
