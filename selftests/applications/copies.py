@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Programs that copy trees of files: scp, rsync, NFS."""
+"""Programs that copy trees of files: scp, rsync, NFS, iSCSI."""
 import time
 
 from pair import CLIENT, SERVER, Program, Run, same
+from xenlab import deadline
 
 TREE = "/root/tree"
 # Names, kinds, modes and contents
@@ -180,4 +181,63 @@ echo 10 >/proc/fs/nfsd/nfsv4gracetime""")
                 f"umount /proc/fs/nfsd; umount {self.EXPORT}")
 
 
-PROGRAMS = {"scp": Scp, "rsync": Rsync, "nfs": Nfs}
+class Iscsi(Copy):
+    """The daemon logs in by a connection that has moved, and then gives it to
+    the kernel's driver."""
+    packages = ("tgt", "open-iscsi")
+    what = "an archive of the tree, 12 MB, written to a disk by iSCSI, past " \
+           "the cache; read from the target's file, and from the disk again"
+    reasons = frozenset({"kernel", "peer_left"})
+    DISK = "/srv/disk"
+    ARCHIVE = "/root/tree.tar"
+    TARGET = ("--op new --mode target --tid 1 -T iqn.2026-11.org.xenvmc:disk",
+              f"--op new --mode logicalunit --tid 1 --lun 1 -b {DISK}",
+              "--op bind --mode target --tid 1 -I ALL")
+    FOUND = "/sys/class/iscsi_session/session*/device/target*/*:1/block/*"
+
+    def prepare(self, pair):
+        super().prepare(pair)
+        pair.sh(CLIENT, f"tar -C {TREE} --sort=name -cf {self.ARCHIVE} . && "
+                "modprobe -a iscsi_tcp sd_mod && mkdir -p /run/lock/iscsi && "
+                "echo InitiatorName=iqn.2026-11.org.xenvmc:client "
+                ">/etc/iscsi/initiatorname.iscsi")
+        pair.sh(SERVER, "mkdir -p /srv /run/tgtd && "
+                f"truncate -s 32M {self.DISK}")
+        self.size = int(pair.sh(CLIENT, f"stat -c %s {self.ARCHIVE}"))
+        self.mega = self.size / 1e6
+        self.sum = pair.hash_of(CLIENT, self.ARCHIVE)
+
+    def run(self, pair):
+        pair.serve(SERVER, "tgtd -f", 3260)
+        for words in self.TARGET:
+            pair.sh(SERVER, f"tgtadm --lld iscsi {words}")
+        pair.sh(CLIENT, "iscsid")
+        try:
+            pair.sh(CLIENT, "iscsiadm -m discovery -t sendtargets "
+                    f"-p {pair.host}:3260 && iscsiadm -m node -L all")
+            return self.attached(pair)
+        finally:
+            pair.sh(CLIENT, "iscsiadm -m node -U all; "
+                    "iscsiadm -m node -o delete; iscsiadm -k 0")
+            pair.sh(SERVER, "tgtadm --lld iscsi --op delete --force "
+                    "--mode target --tid 1")
+
+    def attached(self, pair):
+        """The run, while there is a disk."""
+        disk = pair.sh(CLIENT, f"timeout {deadline.scaled(60):.0f} sh -c "
+                       f"'until ls -d {self.FOUND}; do sleep 0.1; done' "
+                       "2>/dev/null").split()
+        disk = "/dev/" + disk[0].rpartition("/")[2]
+        figure = self.timed(pair, f"dd if={self.ARCHIVE} of={disk} bs=64k "
+                            "oflag=direct conv=fsync 2>/dev/null")
+        cut = f"head -c {self.size} {{}} | sha256sum"
+        for where, what in ((SERVER, self.DISK), (CLIENT, disk)):
+            same(pair.sh(where, cut.format(what)).split()[0], self.sum, what)
+        return Run(figure, {"archive": self.sum})
+
+    def finish(self, pair):
+        pair.sh(SERVER, f"rm -f {self.DISK}")
+        pair.sh(CLIENT, f"rm -f {self.ARCHIVE}")
+
+
+PROGRAMS = {"scp": Scp, "rsync": Rsync, "nfs": Nfs, "iscsi": Iscsi}
