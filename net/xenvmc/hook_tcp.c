@@ -149,12 +149,18 @@ void hook_tcp_restore(struct sock *sk, struct hook_conn *hc)
 
 /* ---- sending ------------------------------------------------------------ */
 
-/* Would bytes that TCP has not sent yet stay there until more is written? */
+/*
+ * Would bytes that TCP has not sent yet stay there until more is written? Only
+ * less than a segment does, and not while others are on their way: TCP sends it
+ * when these are acknowledged or, if it is corked, 200 ms later. More waits for
+ * the reader, and who always has more, as sendfile() has, would stay on TCP.
+ */
 static bool tx_held_back(const struct sock *sk, const struct hook_conn *hc)
 {
 	const struct tcp_sock *tp = tcp_sk(sk);
+	u32 unsent = READ_ONCE(tp->write_seq) - READ_ONCE(tp->snd_nxt);
 
-	if (tp->write_seq == tp->snd_nxt)
+	if (!unsent || unsent >= tp->mss_cache || tp->packets_out)
 		return false;
 	return hc->tx_more || (tp->nonagle & TCP_NAGLE_CORK);
 }

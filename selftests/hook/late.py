@@ -362,6 +362,44 @@ def blocked_writer_goes_on():
     works_by_ring(client, server, (there, back))
 
 
+def send_on(way, over, flags):
+    while not over.is_set():
+        data = pattern(way.seed, way.sent, 20000)
+        way.source.sendall(data, flags)
+        way.sent += len(data)
+    way.source.shutdown(socket.SHUT_WR)
+
+
+def recv_on(way, most):
+    data = way.target.recv(most)
+    while data:
+        way.got.feed(data)
+        data = way.target.recv(most)
+
+
+def writer_that_has_always_more_moves():
+    """As sendfile() of much does, to a slower reader: TCP has some of it
+    unsent at each call."""
+    for flags, cork in ((socket.MSG_MORE, 0), (0, 1)):
+        client, server = early()
+        there, back = ways(client, server)
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, cork)
+        over = threading.Event()
+        tasks = [Task(lambda f=flags, e=over: send_on(there, e, f)),
+                 Task(lambda: recv_on(there, 2000))]
+        until(lambda: there.got.offset > HALF, "bytes go by TCP")
+        before = stat("tx_bytes")
+        peer(True)
+        until(lambda n=before: stat("tx_bytes") > n + HALF, "bytes go by ring")
+        over.set()
+        for task in tasks:
+            task.get()
+        check(there.got.offset == there.sent, "bytes are missing at the end")
+        by_ring(back)
+        client.close()
+        server.close()
+
+
 def poller_wakes_for_the_ring():
     client, server = early()
     both = ways(client, server)
@@ -673,7 +711,8 @@ CASES = (idle_connection_moves, connection_moves_when_the_hook_is_on,
          bytes_on_their_way_come_first,
          what_was_sent_in_vain_comes_at_once, blocked_reader_goes_on,
          blocked_reader_keeps_its_timeout, blocked_splice_goes_on,
-         blocked_writer_goes_on, poller_wakes_for_the_ring,
+         blocked_writer_goes_on, writer_that_has_always_more_moves,
+         poller_wakes_for_the_ring,
          half_closed_connection_moves, unread_bytes_stay_when_the_peer_goes,
          end_of_the_stream_is_behind_the_ring,
          one_packet_has_the_bytes_around_a_ring,
