@@ -368,33 +368,39 @@ static ssize_t rx_locked(struct sock *sk, struct hook_conn *hc,
 }
 
 /* Not more than there is to be copied, behind an urgent byte too */
-static bool rx_fault_in(struct sock *sk, struct hook_conn *hc,
-			struct rx_step *step, size_t len, u32 *tries)
+static size_t rx_copyable(struct sock *sk, struct hook_conn *hc, size_t len)
 {
 	const struct tcp_sock *tp = tcp_sk(sk);
 	size_t there = xvmc_rx_queued(&hc->conn);
 
 	there += READ_ONCE(tp->rcv_nxt) - READ_ONCE(tp->copied_seq);
-	return xvmc_fault_in(&step->msg->msg_iter, true, min(len, there),
-			     tries);
+	return min(len, there);
 }
 
+/*
+ * A peek does not go on where a page was missing, as a read does: if it came
+ * out short it is made once more, with all its pages.
+ */
 static ssize_t rx_try(struct sock *sk, struct hook_conn *hc,
 		      struct rx_step *step, size_t len)
 {
+	bool peek = step->flags & MSG_PEEK && !(step->flags & MSG_TRUNC);
 	struct iov_iter start = step->msg->msg_iter;
-	u32 tries = 0, unused = 0;
+	u32 tries = 0;
 	ssize_t ret;
+	size_t all;
 
-	/* It does not go on where a page was missing, as a read does */
-	if (step->flags & MSG_PEEK && !(step->flags & MSG_TRUNC))
-		rx_fault_in(sk, hc, step, len, &unused);
 	for (;;) {
 		ret = rx_locked(sk, hc, step, len);
-		if (ret != -EFAULT)
+		if (ret < 0 && ret != -EFAULT)
 			return ret;
+		all = rx_copyable(sk, hc, len);
+		if (ret >= 0 && (!peek || ret >= all))
+			return ret;
+		peek = false;
 		step->msg->msg_iter = start;
-		if (!rx_fault_in(sk, hc, step, len, &tries))
+		if (!xvmc_fault_in(&step->msg->msg_iter, true, all, &tries) &&
+		    ret < 0)
 			return ret;
 	}
 }

@@ -301,6 +301,7 @@ out:
  * @skip: bytes to pass over: those that MSG_PEEK has seen, and SO_PEEK_OFF
  * @flags: of the call
  * @fin: the end of the stream is behind what is in the ring
+ * @cut: a page was missing before all that was there had been copied
  * @idle: for a while nothing came to be seen by a peek at much
  */
 struct stream_read {
@@ -309,6 +310,7 @@ struct stream_read {
 	size_t skip;
 	int flags;
 	bool fin;
+	bool cut;
 	bool idle;
 };
 
@@ -317,11 +319,15 @@ static ssize_t stream_copy(struct xvmc_conn *conn, struct stream_read *rd,
 {
 	struct iov_iter *to = rd->flags & MSG_TRUNC ? NULL :
 						      &rd->msg->msg_iter;
+	size_t len;
+	ssize_t n;
 
 	if (used <= rd->skip || !rd->len)
 		return 0;
-	return xvmc_rx_read(conn, to, min(rd->len, used - rd->skip), rd->skip,
-			    !(rd->flags & MSG_PEEK));
+	len = min(rd->len, used - rd->skip);
+	n = xvmc_rx_read(conn, to, len, rd->skip, !(rd->flags & MSG_PEEK));
+	rd->cut = n > 0 && n < len;
+	return n;
 }
 
 /* rx.mutex held. Bytes, 0 if there are none, or an errno */
@@ -548,7 +554,7 @@ static int stream_recv_all(struct sock *sk, struct xvmc_conn **connp,
 		rd->len -= n;
 		if (rd->flags & MSG_PEEK)
 			rd->skip += n;
-		if (n && rd->len && copied < target)
+		if (n && rd->len && (copied < target || rd->cut))
 			continue;
 		/* It ended after the look at it and before that at the ring */
 		if (!n && !ended && stream_ended(sk))

@@ -586,6 +586,28 @@ START_TEST(fresh_memory_is_filled)
 }
 END_TEST
 
+/* A page that is missing does not end a read of what is there */
+START_TEST(fresh_memory_does_not_end_a_read)
+{
+	enum { UNREAD = LOW_MESSAGE / 2, USED = UNREAD * 2 / 3 };
+	static char sent[UNREAD];
+	char *buf;
+	int fd[2], i;
+
+	for (i = 0; i < UNREAD; i++)
+		sent[i] = high_byte(i);
+	sock_pair(fd);
+	write_all(fd[0], sent, UNREAD);
+	until_unread(fd[1], UNREAD);
+	buf = mmap(NULL, UNREAD, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ck_assert_ptr_ne(buf, MAP_FAILED);
+	memset(buf, 1, USED);
+	ck_assert_int_eq(OK(recv(fd[1], buf, UNREAD, 0)), UNREAD);
+	check_high_bytes(buf, 0, UNREAD);
+}
+END_TEST
+
 static sig_atomic_t pipes;
 
 static void on_pipe(int signo)
@@ -735,6 +757,7 @@ TCase *io_case(void)
 	tcase_add_test(tc, unconnected_fails);
 	tcase_add_test(tc, bad_memory_fails);
 	tcase_add_test(tc, fresh_memory_is_filled);
+	tcase_add_test(tc, fresh_memory_does_not_end_a_read);
 	tcase_add_test(tc, shutdown_of_sending);
 	tcase_add_test(tc, shutdown_of_receiving);
 	tcase_add_test(tc, shutdown_of_both);
