@@ -184,13 +184,15 @@ void xvmc_rx_take_back(struct xvmc_conn *conn)
 static bool conn_may_yield(struct xvmc_conn *conn)
 {
 	u32 unread = xvmc_rx_queued(conn);
+	u32 others;
 
 	if (READ_ONCE(conn->rx.orphan))
 		return false;
 	if (conn->ops->tcp)
 		return !unread && !READ_ONCE(conn->rx.spill);
-	return unread <= XVMC_YIELD_MOST &&
-	       atomic_read(&conn->chan->kept) + unread <= RECLAIM_KEPT;
+	/* Among all that is kept may be some of its own already */
+	others = atomic_read(&conn->chan->kept) - conn->rx.kept;
+	return unread <= XVMC_YIELD_MOST && others + unread <= RECLAIM_KEPT;
 }
 
 /**
