@@ -116,6 +116,7 @@ enum hook_taken {
  * @taken: bytes that were read from TCP through us; rx.mutex
  * @mark: copied_seq without @taken, when @stage became HOOK_LOOKED
  * @grace: until every task has scheduled
+ * @in_grace: @grace is on its way: @work that is queued otherwise is no look
  * @returning: the channel went, @work takes the socket back to TCP
  * @why: reason for that, or for HOOK_DROPPED
  * @delay: jiffies until that is tried again
@@ -151,6 +152,7 @@ struct hook_conn {
 	u32 taken;
 	u32 mark;
 	struct rcu_head grace;
+	bool in_grace;
 	bool returning;
 	u32 why;
 	unsigned long delay;

@@ -263,6 +263,8 @@ static void late_grace_over(struct rcu_head *head)
 {
 	struct hook_conn *hc = container_of(head, struct hook_conn, grace);
 
+	/* Before the work is queued that is to see it */
+	WRITE_ONCE(hc->in_grace, false);
 	hook_work_later(hc, 0);
 	hook_put(hc);
 	atomic_dec(&late_busy);
@@ -273,6 +275,7 @@ static void late_grace(struct hook_conn *hc)
 {
 	xvmc_conn_hold(&hc->conn);
 	atomic_inc(&late_busy);
+	WRITE_ONCE(hc->in_grace, true);
 	call_rcu_tasks(&hc->grace, late_grace_over);
 }
 
@@ -412,14 +415,18 @@ static void late_look(struct hook_conn *hc)
 		late_say_no(hc);
 }
 
-/* Whatever is next for a hook_conn that is not settled, or answers nobody */
+/*
+ * Whatever is next for a hook_conn that is not settled, or answers nobody. A
+ * call may have queued this while a look was under way: the next look is the
+ * one that the grace period brings.
+ */
 static void late_step(struct hook_conn *hc)
 {
 	if (hc->stage == HOOK_FOUND)
 		late_found(hc);
 	else if (hc->stage == HOOK_DROPPED || !READ_ONCE(hc->hashed))
 		late_say_no(hc);
-	else if (hc->stage != HOOK_SETTLED)
+	else if (hc->stage != HOOK_SETTLED && !READ_ONCE(hc->in_grace))
 		late_look(hc);
 }
 
