@@ -399,11 +399,17 @@ static void back_abort(struct sock *sk, struct hook_conn *hc, u32 reason)
 
 /*
  * The peer did not stop: the socket stays as it is, and calls may sleep again.
- * Otherwise each of them would be begun anew, for ever.
+ * Otherwise each of them would be begun anew, for ever. Not if somebody else
+ * has got it back just now.
  */
 static void back_give_up(struct hook_conn *hc, u32 reason)
 {
-	WRITE_ONCE(hc->back, false);
+	struct sock *sk = hc->conn.sk;
+
+	lock_sock(sk);
+	if (hc->hashed)
+		WRITE_ONCE(hc->back, false);
+	release_sock(sk);
 	/* Unloading sees a socket that sleeps, or we see the unloading */
 	smp_mb();
 	if (hook_is_unloading())
@@ -450,6 +456,8 @@ int hook_go_back(struct hook_conn *hc, u32 reason)
 	}
 	if (err)
 		back_give_up(hc, reason);
+	else	/* Another call, which gave it up, has let tasks sleep */
+		back_wake(sk);
 	return err == -EAGAIN ? -EBUSY : err;
 }
 
