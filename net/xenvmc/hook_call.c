@@ -31,6 +31,17 @@ int hook_restart(const struct sock *sk)
 	return sock_flag(sk, SOCK_MEMALLOC) ? -ERESTARTSYS : -ERESTARTNOINTR;
 }
 
+/* Of the task's own calls, one that cannot be restarted */
+static bool call_is_final(void)
+{
+	int nr;
+
+	if (in_compat_syscall())
+		return true;
+	nr = syscall_get_nr(current, current_pt_regs());
+	return nr == __NR_recvmmsg || nr == __NR_io_submit;
+}
+
 /**
  * hook_goes_on() - does a call go on although its socket goes back to TCP?
  * @hc: its hook_conn, or the former one
@@ -38,9 +49,9 @@ int hook_restart(const struct sock *sk)
  *
  * Until it is TCP's there is nothing to begin anew: the call would come here
  * again at once, with a new timeout. Then TCP would not have ended one that has
- * moved bytes. A task of the kernel cannot begin anew, nor can recvmmsg(): it
- * takes the answer for an error of the socket after its first message; of
- * programs of another word size it is not known which call it is.
+ * moved bytes. A task of the kernel cannot begin anew, nor can io_submit(), nor
+ * recvmmsg(): it takes the answer for an error of the socket after its first
+ * message; of programs of another word size it is not known which call it is.
  * Context: process.
  * Return: false if it is to leave our text, by hook_restart() or with @done.
  */
@@ -49,8 +60,7 @@ bool hook_goes_on(const struct hook_conn *hc, size_t done)
 	if (!hook_is_gone(hc))
 		return true;
 	return !hook_is_unloading() &&
-	       (done || hook_is_kernel_task() || in_compat_syscall() ||
-		syscall_get_nr(current, current_pt_regs()) == __NR_recvmmsg);
+	       (done || hook_is_kernel_task() || call_is_final());
 }
 
 /**

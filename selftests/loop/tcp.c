@@ -4,6 +4,7 @@
  * has moved goes back for it, and a program shall not notice.
  */
 #include <time.h>
+#include <linux/aio_abi.h>
 #include <linux/errqueue.h>
 #include <linux/filter.h>
 #include <linux/net_tstamp.h>
@@ -17,6 +18,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 
 #include "loop.h"
@@ -284,6 +286,34 @@ START_TEST(recvmmsg_goes_on_beside_an_option)
 	pthread_join(thread, NULL);
 	ck_assert_mem_eq(buf, "abcd", 4);
 	ck_assert_int_eq(sock_error(fd[1]), 0);
+	flows(fd);
+}
+END_TEST
+
+/* It reads in the call, and what that says is the request's result */
+START_TEST(io_submit_goes_on_beside_an_option)
+{
+	aio_context_t ctx = 0;
+	struct io_event event;
+	char buf[4] = "";
+	struct iocb cb = {
+		.aio_lio_opcode = IOCB_CMD_PREAD, .aio_nbytes = sizeof(buf),
+		.aio_buf = (unsigned long)buf,
+	}, *list = &cb;
+	pthread_t thread;
+	int fd[2];
+
+	OK(syscall(SYS_io_setup, 1, &ctx));
+	sock_pair(fd);
+	cb.aio_fildes = fd[1];
+	ck_assert_int_eq(pthread_create(&thread, NULL, back_and_send, fd), 0);
+	ck_assert_int_eq(OK(syscall(SYS_io_submit, ctx, 1, &list)), 1);
+	pthread_join(thread, NULL);
+	ck_assert_int_eq(OK(syscall(SYS_io_getevents, ctx, 1, 1, &event,
+				    NULL)), 1);
+	ck_assert_int_eq(event.res, 2);
+	ck_assert_mem_eq(buf, "cd", 2);
+	OK(syscall(SYS_io_destroy, ctx));
 	flows(fd);
 }
 END_TEST
@@ -703,6 +733,7 @@ TCase *tcp_case(void)
 	tcase_add_test(tc, larger_buffers_are_limits);
 	tcase_add_test(tc, larger_buffers_of_a_listener_are_limits);
 	tcase_add_test(tc, recvmmsg_goes_on_beside_an_option);
+	tcase_add_test(tc, io_submit_goes_on_beside_an_option);
 	tcase_add_test(tc, disconnected_socket_connects_again);
 	tcase_add_test(tc, disconnecting_resets_with_bytes_unread);
 	return tc;
