@@ -55,16 +55,17 @@ static void carry_since(struct directory *dir, struct domain *d,
 	memcpy(d->since, since, sizeof(since));
 }
 
-static void log_facts(const struct domain *d, const struct domain_facts *new)
+static void log_facts(struct domain *d, const struct domain_facts *new,
+		      int64_t now)
 {
 	char name[LOG_QUOTE_MAX];
 	unsigned int i;
 
 	if (new->announced != d->facts.announced)
-		log_info("domain %u (%s, %s): %s", d->domid,
-			 log_quote(name, sizeof(name), new->name), new->uuid,
-			 new->announced ? "takes part" :
-					  "does not take part any more");
+		log_limited(&d->news, now, LOG_INFO, "domain %u (%s, %s): %s",
+			    d->domid, log_quote(name, sizeof(name), new->name),
+			    new->uuid, new->announced ? "takes part" :
+			    "does not take part any more");
 	for (i = 0; i < new->nvif; i++)
 		log_debug("domain %u: vif %u, mac %s, bridge %s, %u addresses",
 			  d->domid, new->vif[i].devid, new->vif[i].mac,
@@ -102,10 +103,11 @@ static int refresh(struct directory *dir, struct domain *d, int64_t now)
 	d->dirty = false;
 	d->known = true;
 	if (note[0])
-		log_limited(&d->log, now, "domain %u: %s", d->domid, note);
+		log_limited(&d->log, now, LOG_WARNING, "domain %u: %s",
+			    d->domid, note);
 	if (!memcmp(&new, &d->facts, sizeof(new)))
 		return 0;
-	log_facts(d, &new);
+	log_facts(d, &new, now);
 	carry_since(dir, d, &new);
 	memcpy(&d->facts, &new, sizeof(new));
 	dir->changed = true;
@@ -186,8 +188,8 @@ int64_t directory_run(struct directory *dir, int64_t now)
 
 	err = bring_up_to_date(dir, now, &next);
 	if (err) {
-		log_limited(&dir->log, now, "cannot read XenStore: %s",
-			    strerror(-err));
+		log_limited(&dir->log, now, LOG_WARNING,
+			    "cannot read XenStore: %s", strerror(-err));
 		return RETRY_MS;
 	}
 	if (dir->changed || (dir->retry_at && now >= dir->retry_at))

@@ -24,6 +24,7 @@
  * @reload: someone else changed what it can read
  * @busy_until: rate limit of refresh(), see there
  * @log: limit for complaints about what it wrote
+ * @news: limit for lines on its coming and going
  */
 struct domain {
 	unsigned int domid;
@@ -36,6 +37,7 @@ struct domain {
 	bool reload;
 	int64_t busy_until;
 	struct log_limit log;
+	struct log_limit news;
 };
 
 /**

@@ -63,17 +63,19 @@ void log_msg(int prio, const char *fmt, ...)
 }
 
 /**
- * log_limited() - print a warning that a guest can cause at will
+ * log_limited() - print a line that a guest can cause at will
  * @limit: what it is limited by, one per guest
  * @now: monotonic time in ms
+ * @prio: a priority of syslog(3)
  * @fmt: as for printf(3), without a newline
  */
-void log_limited(struct log_limit *limit, int64_t now, const char *fmt, ...)
+void log_limited(struct log_limit *limit, int64_t now, int prio,
+		 const char *fmt, ...)
 {
 	char line[LOG_LINE_MAX];
 	va_list ap;
 
-	if (now < limit->until) {
+	if (now < limit->until - (int64_t)limit->burst * LOG_LIMIT_MS) {
 		limit->suppressed++;
 		return;
 	}
@@ -81,12 +83,14 @@ void log_limited(struct log_limit *limit, int64_t now, const char *fmt, ...)
 	vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
 	if (limit->suppressed)
-		log_msg(LOG_WARNING, "%s (%u more since the last such line)",
+		log_msg(prio, "%s (%u more since the last such line)",
 			line, limit->suppressed);
 	else
-		log_line(LOG_WARNING, line);
+		log_line(prio, line);
 	limit->suppressed = 0;
-	limit->until = now + LOG_LIMIT_MS;
+	if (limit->until < now)
+		limit->until = now;
+	limit->until += LOG_LIMIT_MS;
 }
 
 /**

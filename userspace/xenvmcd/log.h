@@ -16,12 +16,14 @@
 #define LOG_QUOTE_MAX	72
 
 /**
- * struct log_limit - at most one line in LOG_LIMIT_MS
- * @until: time before which nothing more is said
+ * struct log_limit - one line in LOG_LIMIT_MS
+ * @until: time when all lines so far are paid for
+ * @burst: so many more may come at once
  * @suppressed: lines left out since the last one
  */
 struct log_limit {
 	int64_t until;
+	unsigned int burst;
 	unsigned int suppressed;
 };
 
@@ -31,8 +33,8 @@ void log_init(bool verbose);
 void log_set_sink(log_sink_fn sink);
 void log_msg(int prio, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
-void log_limited(struct log_limit *limit, int64_t now, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+void log_limited(struct log_limit *limit, int64_t now, int prio,
+		 const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 const char *log_quote(char *dst, size_t size, const char *src);
 
 #define log_err(...)	log_msg(LOG_ERR, __VA_ARGS__)

@@ -129,8 +129,9 @@ static void failed(struct directory *dir, struct domain *d, struct domain *p,
 			p->reload = true;
 	}
 	if (err != -ESTALE)
-		log_limited(&dir->log, now, "domain %u%s: cannot publish: %s",
-			    d->domid, p ? " and a peer" : "", strerror(-err));
+		log_limited(&dir->log, now, LOG_WARNING,
+			    "domain %u%s: cannot publish: %s", d->domid,
+			    p ? " and a peer" : "", strerror(-err));
 }
 
 /*

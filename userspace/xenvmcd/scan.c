@@ -11,6 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Lines on a domain that comes and goes, before they are limited */
+#define SCAN_NEWS 7
+
 static const char *const domain_watches[] = {
 	"/local/domain/%u/data/xenvmc",
 	"/local/domain/%u/name",
@@ -88,6 +91,7 @@ static int domain_add(struct directory *dir, unsigned int domid,
 		return -ENOMEM;
 	d->domid = domid;
 	d->dirty = true;
+	d->news.burst = SCAN_NEWS;
 	memcpy(d->facts.uuid, uuid, sizeof(d->facts.uuid));
 	err = published_load(dir->s, domid, &d->pub);
 	if (err)

@@ -277,13 +277,21 @@ static void lines_are_limited(void **state)
 	(void)state;
 	log_set_sink(sink);
 	for (i = 0; i < 1000; i++)
-		log_limited(&limit, 5, "odd");
+		log_limited(&limit, 5, LOG_WARNING, "odd");
 	assert_int_equal(nlines, 1);
 	assert_string_equal(last_line, "odd");
-	log_limited(&limit, 5 + LOG_LIMIT_MS, "odd");
+	log_limited(&limit, 5 + LOG_LIMIT_MS, LOG_WARNING, "odd");
 	assert_int_equal(nlines, 2);
 	assert_string_equal(last_line,
 			    "odd (999 more since the last such line)");
+	limit = (struct log_limit){ .burst = 3 };
+	nlines = 0;
+	for (i = 0; i < 1000; i++)
+		log_limited(&limit, 5, LOG_INFO, "news");
+	assert_int_equal(nlines, 4);
+	for (i = 0; i < 10; i++)
+		log_limited(&limit, 5 + LOG_LIMIT_MS, LOG_INFO, "news");
+	assert_int_equal(nlines, 5);
 	log_set_sink(NULL);
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A domain that announces ten thousand addresses, a few at a time: what it
- * holds is what it announced last, and all else is anybody's again.
+ * holds is what it announced last, and all else is anybody's again. And one that
+ * comes and goes many times.
  */
 #include "test.h"
 
@@ -21,9 +22,11 @@
 static struct fake_store *f;
 static struct directory *dir;
 static int64_t now;
+static unsigned int lines;
 
 static void sink(int prio, const char *line)
 {
+	lines += prio <= LOG_INFO;
 	/* Nothing that is announced here is wrong */
 	if (prio <= LOG_WARNING)
 		fail_msg("%s", line);
@@ -144,6 +147,24 @@ static void all_others_are_given_back(void **state)
 	}
 }
 
+static void coming_and_going_does_not_fill_the_log(void **state)
+{
+	int64_t begin = now;
+	unsigned int i;
+
+	(void)state;
+	lines = 0;
+	for (i = 0; i < 500; i++) {
+		if (i % 2)
+			fake_announce(f, 3, "10.0.0.3");
+		else
+			fake_withdraw(f, 3);
+		settle();
+	}
+	assert_true(now - begin > 60000);
+	assert_in_range(lines, 2, 8 + (now - begin) / LOG_LIMIT_MS + 1);
+}
+
 #define MANY_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -151,6 +172,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		MANY_TEST(only_the_last_ones_are_held),
 		MANY_TEST(all_others_are_given_back),
+		MANY_TEST(coming_and_going_does_not_fill_the_log),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
