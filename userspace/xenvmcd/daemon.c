@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define EVENTS_AT_ONCE 4096
+#define EVENTS_MS 50	/* that events are taken before something is done */
 
 /**
  * struct loop - the loop's own things
@@ -151,12 +151,17 @@ static void take_signal(struct loop *loop)
 		log_err("the old policy stays in force");
 }
 
+/*
+ * All that there are, if guests do not bring more all the time: what is left
+ * waits in memory of ours, and behind it that a domain is gone.
+ */
 static int take_events(struct loop *loop)
 {
+	int64_t end = now_ms() + EVENTS_MS;
 	char token[STORE_TOKEN_MAX];
-	int i, err = 0;
+	int err = 0;
 
-	for (i = 0; i < EVENTS_AT_ONCE && !err; i++) {
+	while (!err && now_ms() < end) {
 		err = loop->s->ops->next_event(loop->s, token);
 		if (!err)
 			directory_event(loop->dir, token);
