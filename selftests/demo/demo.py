@@ -24,11 +24,13 @@ sys.path.insert(0, os.path.join(HERE, "../xen"))
 from xenlab import results  # noqa: E402
 from xenlab.errors import LabError  # noqa: E402
 from xenlab.lab import Lab  # noqa: E402
-from xenlab.moving import Moving, ring_bytes  # noqa: E402
+from xenlab.moving import Moving, grown, ring_bytes  # noqa: E402
 from xenlab.params import Params  # noqa: E402
 
 CLIENT, SERVER = "guest1", "guest2"
 BLOB, BLOB_MIB = "/srv/blob", 64
+# Counters that tell why something did not move
+TELLING = ("hook_", "fallback_", "channels_", "violations")
 NGINX = """
 worker_processes 1; error_log /dev/null; pid /run/demo-nginx.pid;
 events { worker_connections 64; }
@@ -58,11 +60,6 @@ class Demo:
 
     def server(self, command, port):
         self.lab.start_server(SERVER, command, port)
-
-    def ring_bytes(self, state=None):
-        """Bytes that each guest has read from and written to rings so far.
-        @state: then turn the hook off or on."""
-        return [ring_bytes(x) for x in self.moving.counters(state)]
 
     def checksum(self, where, path):
         return self.run(where, f"sha256sum < {path}").split()[0]
@@ -162,20 +159,25 @@ def measure(demo, case, rounds):
     """Off and on in turn. Returns the row of results.json."""
     values = {"off": [], "on": []}
     moved = {"off": [0, 0], "on": [0, 0]}
+    told = []
     intact = True
     for _ in range(rounds):
         for state in ("off", "on"):
-            before = demo.ring_bytes(state)
+            before = demo.moving.counters(state)
             got = case.run(demo)
-            after = demo.ring_bytes()
+            counted = list(map(grown, before, demo.moving.counters()))
             for i in (0, 1):
-                moved[state][i] += after[i] - before[i]
+                moved[state][i] += ring_bytes(counted[i])
+            if state == "on":
+                told.append([{name: n for name, n in guest.items()
+                              if name.startswith(TELLING)}
+                             for guest in counted])
             values[state].append(got.value)
             intact = intact and got.intact
     return {"name": case.name, "unit": case.unit,
             **results.row(values, case.less), "ring_bytes": moved["on"],
             "intact": intact, "floor": case.floor,
-            "ring_bytes_off": moved["off"]}
+            "ring_bytes_off": moved["off"], "told": told}
 
 
 def proven(row):
@@ -195,6 +197,9 @@ def table(rows, out=sys.stdout):
         print(line.format(row["name"], row["unit"], row["off"], row["on"],
                           f"{row['ratio']}x", ring,
                           ("yes" if row["intact"] else "NO") + slow), file=out)
+        if not proven(row):
+            print(f"    counted in guests 1 and 2, by round: {row['told']}",
+                  file=out)
     print("TCP: plain, over netfront. The same programs, the same boot, "
           "alternately; medians.", file=out)
 
