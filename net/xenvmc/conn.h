@@ -167,6 +167,7 @@ struct xvmc_conn_tx {
  * @most: bytes of a ring that is lent, at most; 0: any
  * @torn: bytes may be missing behind those that can be read; @mutex
  * @torn_seq: with TCP: its bytes below this are before missing ones; @mutex
+ * @recalled: the peer was asked for the ring, and another one may follow
  * @renew: the ring was taken back and another one follows; @mutex
  * @yields: after somebody else had one
  * @spin_doubt: how rarely looking before sleeping is tried: spin.c
@@ -194,6 +195,7 @@ struct xvmc_conn_rx {
 	u32 most;
 	bool torn;
 	u32 torn_seq;
+	bool recalled;
 	bool renew;
 	bool yields;
 	s8 spin_doubt;

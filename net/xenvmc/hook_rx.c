@@ -191,10 +191,11 @@ static ssize_t rx_some(struct sock *sk, struct hook_conn *hc,
 {
 	struct xvmc_rx_view view = {};
 	ssize_t ret;
+	bool again;
 	u32 limit;
 
 	step->drained = false;
-again:
+look:
 	hook_tcp_view(sk, &view);
 	ret = xvmc_rx_view(&hc->conn, &view);
 	if (ret)
@@ -216,9 +217,10 @@ again:
 		/* shutdown() here, or an error: the peer may well go on */
 		if (!view.mark.stopped && view.rcv_nxt == view.copied_seq)
 			return rx_nothing(sk, step, &view);
-		/* S of 0: returned unused, by a sender that wants no ring */
-		xvmc_rx_done(&hc->conn, !view.fin && view.mark.seq);
-		goto again;
+		/* S of 0 unasked: by a sender that wants no ring */
+		again = view.mark.seq || READ_ONCE(hc->conn.rx.recalled);
+		xvmc_rx_done(&hc->conn, again && !view.fin);
+		goto look;
 	case XVMC_SRC_WAIT_RING:
 		return -EAGAIN;
 	default:

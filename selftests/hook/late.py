@@ -421,6 +421,19 @@ def poller_wakes_for_the_ring():
     works_by_ring(client, server, both)
 
 
+def smaller_buffer_before_the_first_byte():
+    """The ring that was lent is given back unused, and a smaller one comes."""
+    peer(True)
+    client, server = connect()
+    both = ways(client, server)
+    moved(client)
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 100000)
+    for way in both:
+        way.send(1)
+        way.catch_up()
+    works_by_ring(client, server, both)
+
+
 def half_closed_connection_moves():
     for closer in (0, 1):
         client, server = early()
@@ -712,7 +725,7 @@ CASES = (idle_connection_moves, connection_moves_when_the_hook_is_on,
          what_was_sent_in_vain_comes_at_once, blocked_reader_goes_on,
          blocked_reader_keeps_its_timeout, blocked_splice_goes_on,
          blocked_writer_goes_on, writer_that_has_always_more_moves,
-         poller_wakes_for_the_ring,
+         poller_wakes_for_the_ring, smaller_buffer_before_the_first_byte,
          half_closed_connection_moves, unread_bytes_stay_when_the_peer_goes,
          end_of_the_stream_is_behind_the_ring,
          one_packet_has_the_bytes_around_a_ring,
