@@ -9,6 +9,7 @@
  * that were taken off the network once keep no meaning in their numbers: only
  * copied_seq and the queue know them.
  */
+#include <linux/hrtimer.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include "fault.h"
@@ -16,7 +17,9 @@
 #include "stats.h"
 
 #define BACK_TIMEOUT	(10 * HZ)
-#define BACK_POLL	(HZ / 50)
+/* us between two tries: the peer stops at once, if it can run */
+#define BACK_NAP_MIN	100
+#define BACK_NAP_MAX	20000
 #define BACK_SKB	SKB_WITH_OVERHEAD(16 * 1024)
 #define RETURN_DELAY	(HZ / 50)
 #define RETURN_MAX	HZ
@@ -426,6 +429,16 @@ static void back_stop(struct hook_conn *hc)
 	mutex_unlock(&hc->conn.tx.mutex);
 }
 
+/* Nobody wakes who waits here: the socket may be closed meanwhile */
+static void back_nap(u32 *us)
+{
+	ktime_t nap = ns_to_ktime(*us * NSEC_PER_USEC);
+
+	set_current_state(TASK_INTERRUPTIBLE);
+	schedule_hrtimeout(&nap, HRTIMER_MODE_REL);
+	*us = min_t(u32, 2 * *us, BACK_NAP_MAX);
+}
+
 /**
  * hook_go_back() - take the socket back to TCP, and wait for it
  * @hc: hooked socket
@@ -440,6 +453,7 @@ int hook_go_back(struct hook_conn *hc, u32 reason)
 {
 	unsigned long end = jiffies + BACK_TIMEOUT;
 	struct sock *sk = hc->conn.sk;
+	u32 nap = BACK_NAP_MIN;
 	int err;
 
 	hook_fallback(hc, reason);
@@ -452,7 +466,7 @@ int hook_go_back(struct hook_conn *hc, u32 reason)
 			err = -ERESTARTSYS;
 			break;
 		}
-		schedule_timeout_interruptible(BACK_POLL);
+		back_nap(&nap);
 	}
 	if (err)
 		back_give_up(hc, reason);
