@@ -398,6 +398,7 @@ static int tx_all(struct sock *sk, struct hook_conn **at, struct msghdr *msg)
 		ret = tx_step(sk, hc, msg, copied, timeo);
 		if (ret > 0) {
 			copied += ret;
+			hook_rest(sk, hc);
 			continue;
 		}
 		if (ret != -EAGAIN)
@@ -478,8 +479,6 @@ static int hook_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 	if (reason)
 		hook_tx_back(hc, reason);
 	ret = tx_all(sk, &hc, msg);
-	if (ret > 0)
-		hook_rest(sk, hc);
 	hook_put(hc);
 out:
 	hook_leave();
