@@ -386,10 +386,10 @@ void xvmc_rx_recall(struct xvmc_conn *conn, u32 why);
 /* data_ready in a while, whatever there is then. Any context */
 void xvmc_rx_nudge(struct xvmc_conn *conn);
 /*
- * News of @conn for who reads @sk; a signal only for bytes, missing ones, or if
- * there is @more. Any context.
+ * News for who reads @sk; a signal only if something can be @seen: bytes, that
+ * some are missing, an end. Any context.
  */
-void xvmc_rx_tell(struct xvmc_conn *conn, struct sock *sk, bool more);
+void xvmc_rx_tell(struct sock *sk, bool seen);
 /*
  * @n bytes or a stop mark there? If not, data_ready will come. Any context,
  * no lock needed. False if no ring is lent.

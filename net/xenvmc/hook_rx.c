@@ -324,15 +324,20 @@ static int rx_wait(struct sock *sk, struct hook_conn *hc, u32 seen,
  * @hc: its connection
  *
  * TCP's bytes and ends are news too: there may have been a ring before them.
+ * The ring's are none while TCP owes some that come before.
  * Context: any; the socket's queue may be gone.
  */
 void hook_tell_reader(struct sock *sk, struct hook_conn *hc)
 {
 	const struct tcp_sock *tp = tcp_sk(sk);
+	u32 rcv_nxt = READ_ONCE(tp->rcv_nxt);
+	bool seen;
 
-	xvmc_rx_tell(&hc->conn, sk,
-		     READ_ONCE(tp->rcv_nxt) != READ_ONCE(tp->copied_seq) ||
-		     READ_ONCE(sk->sk_err) || READ_ONCE(sk->sk_shutdown));
+	seen = rcv_nxt != READ_ONCE(tp->copied_seq) || READ_ONCE(sk->sk_err) ||
+	       READ_ONCE(sk->sk_shutdown) || READ_ONCE(hc->conn.rx.torn) ||
+	       (xvmc_rx_queued(&hc->conn) &&
+		!xvmc_rx_tcp_first(&hc->conn, rcv_nxt));
+	xvmc_rx_tell(sk, seen);
 }
 
 /*

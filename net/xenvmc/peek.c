@@ -454,18 +454,17 @@ EXPORT_SYMBOL_GPL(xvmc_rx_tcp_first);
 
 /**
  * xvmc_rx_tell() - news for who reads
- * @conn: connection
- * @sk: its socket
- * @more: there is something beside bytes of the ring and missing ones
+ * @sk: socket of a connection
+ * @seen: there is something that a program can see
  *
- * Who sleeps looks again. A signal is for what can be read: that a lend is over
- * is nothing that a program could tell from none.
+ * Who sleeps looks again. A signal, and the word that io_uring passes on
+ * without a look, are for what can be read: that a lend is over is nothing that
+ * a program could tell from none.
  * Context: any; the socket's queue may be gone.
  */
-void xvmc_rx_tell(struct xvmc_conn *conn, struct sock *sk, bool more)
+void xvmc_rx_tell(struct sock *sk, bool seen)
 {
-	if (more || !sock_flag(sk, SOCK_FASYNC) || xvmc_rx_queued(conn) ||
-	    READ_ONCE(conn->rx.torn))
+	if (seen)
 		READ_ONCE(sk->sk_data_ready)(sk);
 	else
 		conn_wake(sk);

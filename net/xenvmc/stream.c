@@ -487,11 +487,13 @@ static void stream_data_ready(struct xvmc_conn *conn)
 {
 	bool fin = xvmc_rx_fin(conn);
 	struct sock *sk = conn->sk;
+	bool seen;
 
 	/* Who waits for EPOLLRDHUP alone is woken by a change of state */
 	if (fin)
 		sk->sk_state_change(sk);
-	xvmc_rx_tell(conn, sk, fin);
+	seen = fin || xvmc_rx_queued(conn) || READ_ONCE(conn->rx.torn);
+	xvmc_rx_tell(sk, seen);
 }
 
 static void stream_write_space(struct xvmc_conn *conn)

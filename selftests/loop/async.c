@@ -466,6 +466,27 @@ START_TEST(uring_polls)
 }
 END_TEST
 
+/* It is told what woke it, and looks no more */
+START_TEST(uring_poll_tells_of_a_byte)
+{
+	struct io_uring_sqe *s;
+	char byte;
+	int fd[2];
+
+	sock_pair(fd);
+	for (int i = 0; i < 20; i++) {
+		s = sqe();
+		io_uring_prep_poll_add(s, fd[1], POLLIN);
+		submit(s, 1);
+		ck_assert(none_done());
+		write_all(fd[0], "x", 1);
+		ck_assert_int_eq(done(1), POLLIN);
+		ck_assert_int_eq(OK(recv(fd[1], &byte, 1, MSG_DONTWAIT)), 1);
+		FAILS(recv(fd[1], &byte, 1, MSG_DONTWAIT), EAGAIN);
+	}
+}
+END_TEST
+
 START_TEST(uring_cancels_a_receive)
 {
 	struct io_uring_cqe *cqe;
@@ -630,6 +651,7 @@ TCase *async_case(void)
 	tcase_add_test(tc, uring_waits_for_all);
 	tcase_add_test(tc, uring_sends_when_there_is_room);
 	tcase_add_test(tc, uring_polls);
+	tcase_add_test(tc, uring_poll_tells_of_a_byte);
 	tcase_add_test(tc, uring_cancels_a_receive);
 	tcase_add_test(tc, uring_accepts_and_connects);
 	tcase_add_test(tc, uring_messages);
