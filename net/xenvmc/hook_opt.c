@@ -128,19 +128,50 @@ static int hook_opt_shrunk(struct sock *sk)
 	return err;
 }
 
-/*
- * No program is given MPTCP's ULP: whoever asks, as a test for it does, is told
- * so, and the connection need not go back. TCP sees the @name that was looked
- * at here, whatever stands in the program's memory by then.
- */
-static bool hook_opt_is_mptcp(int level, int optname, sockptr_t optval,
-			      unsigned int optlen, char *name)
+/* The ULP that is asked for */
+static bool hook_opt_ulp(int level, int optname, sockptr_t optval,
+			 unsigned int optlen, char *name)
 {
 	unsigned int most = min_t(unsigned int, optlen, TCP_ULP_NAME_MAX - 1);
 
 	return level == SOL_TCP && optname == TCP_ULP &&
-	       strncpy_from_sockptr(name, optval, most) > 0 &&
-	       !strcmp(name, "mptcp");
+	       strncpy_from_sockptr(name, optval, most) > 0;
+}
+
+/*
+ * Does the kernel not know this ULP? A socket without connection is refused,
+ * and in another way if it does.
+ */
+static bool hook_opt_unknown(const struct sock *sk, char *name)
+{
+	struct socket *sock;
+	int err;
+
+	if (sock_create_kern(sock_net(sk), PF_INET, SOCK_STREAM, IPPROTO_TCP,
+			     &sock))
+		return false;
+	err = sock->sk->sk_prot->setsockopt(sock->sk, SOL_TCP, TCP_ULP,
+					    KERNEL_SOCKPTR(name),
+					    strlen(name));
+	sock_release(sock);
+	return err == -ENOENT;
+}
+
+/*
+ * Before the option is looked at. TCP refuses MPTCP's ULP to any program: who
+ * asks, as a test for it does, loses no rings. Libraries ask for that of TLS on
+ * each connection, whether the kernel has it or not. Others are tried on no
+ * socket of ours, for they may take it.
+ */
+static int hook_opt_prepare(struct sock *sk, int level, int optname,
+			    char *name)
+{
+	if (!strcmp(name, "mptcp"))
+		return 0;
+	/* Not by TCP, which might have it by now */
+	if (!strcmp(name, "tls") && hook_opt_unknown(sk, name))
+		return -ENOENT;
+	return hook_opt_back(sk, level, optname);
 }
 
 /* Process context, no locks; options of SOL_SOCKET as well */
@@ -148,15 +179,15 @@ int hook_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 		    unsigned int optlen)
 {
 	char name[TCP_ULP_NAME_MAX] = "";
-	int ret = 0;
+	int ret;
 
 	hook_enter();
-	if (hook_opt_is_mptcp(level, optname, optval, optlen, name)) {
+	/* TCP sees the name that was looked at, not what stands there then */
+	if (hook_opt_ulp(level, optname, optval, optlen, name)) {
 		optval = KERNEL_SOCKPTR(name);
 		optlen = strlen(name);
-	} else {
-		ret = hook_opt_back(sk, level, optname);
 	}
+	ret = hook_opt_prepare(sk, level, optname, name);
 	if (ret)
 		goto out;
 	if (level == SOL_SOCKET)

@@ -143,6 +143,8 @@ class NginxTls(Web):
     unit = "MB/s"
     what = "the same over TLS 1.3, by OpenSSL"
     port, ktls = 8443, False
+    # OpenSSL asks for the kernel's TLS on each connection, to use it or not
+    reasons = frozenset({"ulp", "peer_left"})
 
     def prepare(self, pair):
         super().prepare(pair)
@@ -171,7 +173,6 @@ class NginxKtls(NginxTls):
     """The kernel encrypts: such a connection goes back to TCP for it."""
     what = "the same over TLS 1.3, by the kernel (kTLS) on the server"
     port, ktls = 8444, True
-    reasons = frozenset({"ulp", "peer_left"})
 
 
 class Haproxy(Web):

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """rules.py [NAME...]: what rules of a packet filter (nftables) do to a moved
-connection, as to one on TCP. TAP. In the namespaces of path.py.
+connection, as to one on TCP; and what a module does that is not loaded. TAP. In
+the namespaces of path.py.
 """
 import contextlib
+import os
 import socket
 import sys
 
@@ -13,6 +15,7 @@ from path import (INTERVAL, Pair, case, check, heard, is_over, keepalive,
 
 path.CASES.clear()      # those of this file only
 FORGOTTEN = 4 * INTERVAL
+TCP_ULP = 31            # Python has no name for it
 
 
 @contextlib.contextmanager
@@ -87,6 +90,31 @@ def tracking_knows_it_meanwhile():
             check(known == bool(interval),
                   f"{'known' if known else 'forgotten'} with packets each "
                   f"{interval} s")
+
+
+MODPROBE = "/proc/sys/kernel/modprobe"
+
+
+@case
+def tls_that_is_not_there_leaves_it_on_rings():
+    """Libraries ask for it on each connection."""
+    check(not os.path.exists("/proc/net/tls_stat"), "the kernel has TLS")
+    with open(MODPROBE, encoding="ascii") as handle:
+        loader = handle.read().strip()
+    pair = Pair(True)
+    with open(MODPROBE, "w", encoding="ascii") as handle:
+        handle.write("/bin/false")
+    try:
+        for sock in pair.ends.values():
+            try:
+                sock.setsockopt(socket.IPPROTO_TCP, TCP_ULP, b"tls")
+                raise path.Failure("there is TLS")
+            except FileNotFoundError:
+                pass
+    finally:
+        with open(MODPROBE, "w", encoding="ascii") as handle:
+            handle.write(loader)
+    check(pair.on_rings(), "it went back for nothing")
 
 
 if __name__ == "__main__":
