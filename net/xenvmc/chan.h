@@ -42,8 +42,10 @@ struct xvmc_peer;
  * @looked_prod: where the producer was when reclaim.c looked last
  * @looked_at: and since when
  * @told: the last lend whose stop mark a bell has brought; the bells' own
- * @announced: RING_ADD was sent; chan lock
- * @dead: the peer could not map it; set once, under the chan lock
+ * @announced: RING_ADD was sent, and the peer has not said that it was in vain;
+ *	chan lock
+ * @gone: it said so while the ring was lent, which is over; chan lock
+ * @dead: it will never map it; set once, under the chan lock
  */
 struct xvmc_rx_ring {
 	struct xvmc_ring_mem mem;
@@ -57,6 +59,7 @@ struct xvmc_rx_ring {
 	unsigned long looked_at;
 	u32 told;
 	bool announced;
+	bool gone;
 	bool dead;
 };
 

@@ -681,6 +681,9 @@ static void conn_lend(struct xvmc_conn *conn)
 			  conn->rx.ring_id, conn->rx.epoch);
 	if (READ_ONCE(conn->state) != XVMC_CONN_UP)
 		conn_do(conn, TODO_RECALL_RX);
+	/* Whoever said that of the ring may have seen no borrower */
+	if (READ_ONCE(ring->dead))
+		xvmc_conn_gone(conn);
 	/* The closer may have looked for borrowers for the last time */
 	if (READ_ONCE(conn->chan->state) != XVMC_CHAN_UP)
 		conn_do(conn, TODO_SAVE);

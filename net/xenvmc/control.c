@@ -138,25 +138,48 @@ static void control_ring_del(struct xvmc_chan *chan, u32 id)
 	control_gone(chan, id, 0);
 }
 
-/* The peer could not map a ring of ours. It is of no use to this channel */
+/* Who has borrowed a ring that the peer has not mapped; a reference, or NULL */
+static struct xvmc_conn *control_unmapped(struct xvmc_chan *chan,
+					  struct xvmc_rx_ring *ring)
+{
+	struct xvmc_conn *conn;
+
+	lockdep_assert_held(&chan->lock);
+	spin_lock(&ring->lock);
+	conn = rcu_dereference_protected(ring->conn,
+					 lockdep_is_held(&ring->lock));
+	if (conn)
+		xvmc_conn_hold(conn);
+	/* Nobody yet: who is about to be lent it announces it anew */
+	ring->gone = conn;
+	spin_unlock(&ring->lock);
+	return conn;
+}
+
+/*
+ * The peer could not map a ring of ours. If it was short of memory it may have
+ * some when the ring is announced again, for the next lend; else the ring is of
+ * no use to this channel.
+ */
 static void control_ring_gone(struct xvmc_chan *chan, u32 id, u32 status)
 {
 	struct xvmc_rx_ring *ring = READ_ONCE(chan->rx[id]);
 	struct xvmc_conn *conn = NULL;
+	bool known;
 
-	if (!ring || !status || ring->dead) {
-		xvmc_chan_violation(chan, "RING_GONE of no such ring");
-		return;
-	}
 	spin_lock_bh(&chan->lock);
-	WRITE_ONCE(ring->dead, true);
-	__clear_bit(ring->id, chan->free_rx);
+	known = ring && status && ring->announced && !ring->dead;
+	if (known && status == ENOMEM) {
+		ring->announced = false;
+	} else if (known) {
+		WRITE_ONCE(ring->dead, true);
+		__clear_bit(ring->id, chan->free_rx);
+	}
+	if (known)
+		conn = control_unmapped(chan, ring);
 	spin_unlock_bh(&chan->lock);
-	rcu_read_lock();
-	conn = rcu_dereference(ring->conn);
-	if (conn && !kref_get_unless_zero(&conn->ref))
-		conn = NULL;
-	rcu_read_unlock();
+	if (!known)
+		xvmc_chan_violation(chan, "RING_GONE of no such ring");
 	if (conn) {
 		xvmc_conn_gone(conn);
 		xvmc_conn_put(conn);

@@ -223,21 +223,28 @@ static struct xvmc_conn *chan_next_hungry(struct xvmc_chan *chan)
  * @chan: channel
  * @ring: ring, drained and stopped, without borrower
  *
- * If connections wait for a ring, the first of them gets a turn.
+ * If connections wait for a ring, the first of them gets a turn. Not at once if
+ * the peer had no memory for this one.
  * Context: any.
  */
 void xvmc_chan_give_rx(struct xvmc_chan *chan, struct xvmc_rx_ring *ring)
 {
-	struct xvmc_conn *conn;
+	struct xvmc_conn *conn = NULL;
+	bool gone;
 
 	spin_lock_bh(&chan->lock);
 	if (!ring->dead)
 		__set_bit(ring->id, chan->free_rx);
-	conn = chan_next_hungry(chan);
+	gone = ring->gone;
+	ring->gone = false;
+	if (!gone)
+		conn = chan_next_hungry(chan);
 	spin_unlock_bh(&chan->lock);
 	xvmc_chan_unborrow(chan);
 	if (conn)
 		xvmc_conn_feed(conn);
+	else if (gone)
+		xvmc_chan_feed_later(chan);
 }
 
 /* A ring may be there, or may be made */

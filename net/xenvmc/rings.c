@@ -349,7 +349,8 @@ bool xvmc_rx_fill(struct xvmc_conn *conn, struct xvmc_ctlmsg *msg, u16 type)
 
 	lockdep_assert_held(&conn->lock);
 	lockdep_assert_held(&conn->chan->lock);
-	if (!ring)
+	/* The peer has none: xvmc_conn_unlend() is to come */
+	if (!ring || ring->gone || ring->dead)
 		return false;
 	if (type == XVMC_MSG_LEND && !ring->announced) {
 		ring->announced = true;
@@ -787,7 +788,7 @@ bool xvmc_conn_unlend(struct xvmc_conn *conn)
 
 	mutex_lock(&conn->rx.mutex);
 	ring = rx_ring(conn);
-	had = ring && READ_ONCE(ring->dead);
+	had = ring && (READ_ONCE(ring->gone) || READ_ONCE(ring->dead));
 	if (had)
 		rx_end(conn, ring);
 	mutex_unlock(&conn->rx.mutex);

@@ -703,6 +703,21 @@ def peer_comes_and_goes_under_load():
     server.close()
 
 
+def rings_that_could_not_be_mapped_come_later():
+    """The peer is short of memory for more tries than there may be rings."""
+    peer(False)
+    turn("fault_site", "tx_ring")
+    turn("fault_nth", "-1")
+    peer(True)
+    pairs = [connect() for _ in range(12)]
+    before = stat("ctl_rx")
+    until(lambda: stat("ctl_rx") > before + 2500, "they are tried again")
+    check(not any(on_rings(client) for client, _ in pairs), "one has a ring")
+    turn("fault_nth", "0")
+    for client, server in pairs:
+        works_by_ring(client, server)
+
+
 def connections_end_at_that_moment():
     for i in range(10):
         peer(i % 2 == 1)
@@ -733,7 +748,7 @@ CASES = (idle_connection_moves, connection_moves_when_the_hook_is_on,
          reader_at_the_other_end_hears_of_missing_bytes,
          bytes_in_front_of_missing_ones_are_read,
          unloading_without_memory_lets_nobody_read_past_a_gap,
-         options_keep_it_on_tcp,
+         options_keep_it_on_tcp, rings_that_could_not_be_mapped_come_later,
          peer_comes_and_goes_under_load, connections_end_at_that_moment)
 
 
