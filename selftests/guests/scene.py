@@ -14,10 +14,10 @@ from xenlab import deadline, interrupts, leaks
 
 GUESTS = ("guest1", "guest2", "guest3")
 # To whom things are done, and for how many seconds no interrupt holds them, by
-# a clock that runs while others do, too: 0.03 are the most on a quiet machine,
-# 0.2 where ten programs share the emulator's processor
+# a clock that runs while others do, too: 0.1 are the most on a quiet machine,
+# 1.2 where four programs share each of the emulator's processors
 VICTIMS = ("guest1", "guest3")
-HELD = 0.5
+HELD = 2
 
 
 class Scene(unittest.TestCase):
