@@ -167,7 +167,6 @@ struct xvmc_conn_tx {
  * @most: bytes of a ring that is lent, at most; 0: any
  * @torn: bytes may be missing behind those that can be read; @mutex
  * @torn_seq: with TCP: its bytes below this are before missing ones; @mutex
- * @recalled: the peer was asked for the ring, and another one may follow
  * @renew: the ring was taken back and another one follows; @mutex
  * @yields: after somebody else had one
  * @spin_doubt: how rarely looking before sleeping is tried: spin.c
@@ -195,7 +194,6 @@ struct xvmc_conn_rx {
 	u32 most;
 	bool torn;
 	u32 torn_seq;
-	bool recalled;
 	bool renew;
 	bool yields;
 	s8 spin_doubt;
@@ -383,6 +381,8 @@ ssize_t xvmc_rx_read(struct xvmc_conn *conn, struct iov_iter *to, size_t len,
 void xvmc_rx_done(struct xvmc_conn *conn, bool lend_again);
 /* Asks the peer to stop; the stop mark rings data_ready. Any context */
 void xvmc_rx_recall(struct xvmc_conn *conn, u32 why);
+/* rx.mutex held: the ring is taken back, and another one follows */
+void xvmc_rx_take_back(struct xvmc_conn *conn);
 /* data_ready in a while, whatever there is then. Any context */
 void xvmc_rx_nudge(struct xvmc_conn *conn);
 /*

@@ -108,8 +108,10 @@ static void hook_opt_lend(struct hook_conn *hc, u32 most)
 	/* One that is about to be lent was chosen before */
 	flush_work(&hc->conn.work);
 	/* When it has been read the reader lends another one */
+	mutex_lock(&hc->conn.rx.mutex);
 	if (most && xvmc_rx_size(&hc->conn) > most)
-		xvmc_rx_recall(&hc->conn, XENVMC_REASON_RECLAIM);
+		xvmc_rx_take_back(&hc->conn);
+	mutex_unlock(&hc->conn.rx.mutex);
 }
 
 /* After the option: the buffer may have become too small, or for the ring */

@@ -218,7 +218,7 @@ look:
 		if (!view.mark.stopped && view.rcv_nxt == view.copied_seq)
 			return rx_nothing(sk, step, &view);
 		/* S of 0 unasked: by a sender that wants no ring */
-		again = view.mark.seq || READ_ONCE(hc->conn.rx.recalled);
+		again = view.mark.seq || hc->conn.rx.renew;
 		xvmc_rx_done(&hc->conn, again && !view.fin);
 		goto look;
 	case XVMC_SRC_WAIT_RING:

@@ -142,8 +142,6 @@ void xvmc_rx_recall(struct xvmc_conn *conn, u32 why)
 			  READ_ONCE(conn->rx.ring_id),
 			  READ_ONCE(conn->rx.epoch));
 	WRITE_ONCE(conn->recall_why, why);
-	if (why == XENVMC_REASON_RECLAIM)
-		WRITE_ONCE(conn->rx.recalled, true);
 	xvmc_conn_send(conn, XVMC_MSG_RECALL);
 }
 EXPORT_SYMBOL_GPL(xvmc_rx_recall);
@@ -178,6 +176,7 @@ void xvmc_rx_take_back(struct xvmc_conn *conn)
 	WRITE_ONCE(conn->rx.renew, true);
 	xvmc_rx_recall(conn, XENVMC_REASON_RECLAIM);
 }
+EXPORT_SYMBOL_GPL(xvmc_rx_take_back);
 
 /*
  * What is unread is copied, with what was copied before, and of all connections

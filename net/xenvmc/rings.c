@@ -338,7 +338,6 @@ void xvmc_rx_install(struct xvmc_conn *conn, struct xvmc_rx_ring *ring)
 	ring->asked = ring->cons.cons + 1;
 	spin_unlock_bh(&ring->lock);
 	ring->looked_at = jiffies;
-	WRITE_ONCE(conn->rx.recalled, false);
 	rcu_assign_pointer(conn->rx.ring, ring);
 }
 

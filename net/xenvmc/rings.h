@@ -47,8 +47,6 @@ void xvmc_rx_wanted(struct xvmc_conn *conn);
 void xvmc_conn_want(struct xvmc_conn *conn);
 /* reclaim.c: its ring is for somebody else. Takes rx.mutex */
 void xvmc_conn_yield(struct xvmc_conn *conn);
-/* rx.mutex held: the ring is taken back, and another one follows */
-void xvmc_rx_take_back(struct xvmc_conn *conn);
 /* May it have the next free ring? And it has one. Any context */
 bool xvmc_conn_has_turn(struct xvmc_conn *conn);
 void xvmc_conn_served(struct xvmc_conn *conn);
