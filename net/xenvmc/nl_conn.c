@@ -7,7 +7,7 @@
  * them counts.
  */
 #include <net/netlink.h>
-#include <net/sock.h>
+#include <net/inet_sock.h>
 #include <uapi/linux/xenvmc_netlink.h>
 #include "conn.h"
 #include "netlink.h"
@@ -19,7 +19,8 @@ static void describe_tcp(const struct sock *sk, struct xvmc_conn_info *info)
 {
 	xvmc_sk_addrs(sk, &info->local, &info->remote);
 	info->has_addr = true;
-	info->sport = sk->sk_num;
+	/* Not sk_num: TCP has given the port back when it tells of the end */
+	info->sport = ntohs(inet_sk(sk)->inet_sport);
 	info->dport = ntohs(sk->sk_dport);
 }
 

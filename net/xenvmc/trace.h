@@ -8,7 +8,7 @@
 
 #include <linux/in6.h>
 #include <linux/tracepoint.h>
-#include <net/sock.h>
+#include <net/inet_sock.h>
 #include "chan.h"
 #include "core/fsm.h"
 #include "stats.h"
@@ -122,7 +122,7 @@ TRACE_EVENT(xenvmc_fallback,
 	TP_fast_assign(
 		xvmc_sk_addrs(sk, (void *)__entry->saddr,
 			      (void *)__entry->daddr);
-		__entry->sport = sk->sk_num;
+		__entry->sport = ntohs(inet_sk(sk)->inet_sport);
 		__entry->dport = ntohs(sk->sk_dport);
 		__entry->domid = domid;
 		__entry->reason = reason;
@@ -147,7 +147,7 @@ TRACE_EVENT(xenvmc_moved,
 	TP_fast_assign(
 		xvmc_sk_addrs(sk, (void *)__entry->saddr,
 			      (void *)__entry->daddr);
-		__entry->sport = sk->sk_num;
+		__entry->sport = ntohs(inet_sk(sk)->inet_sport);
 		__entry->dport = ntohs(sk->sk_dport);
 		__entry->domid = domid;
 	),

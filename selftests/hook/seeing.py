@@ -285,6 +285,19 @@ def monitor_tells_of_a_connection():
         assert not monitor.event(0.5)
 
 
+def monitor_knows_the_ports_of_one_that_was_killed():
+    with Monitor("a") as monitor:
+        pair = Pair().move()
+        monitor.expect(event="moved")
+        same = {key: pair.show(pair.a)[key]
+                for key in ("id", "local", "sport", "remote", "dport")}
+        run("ip", "netns", "exec", "a", "ss", "-K", "-t", "dport", "=",
+            str(same["dport"]))
+        monitor.expect(object="conn", event="closed", reason="tcp_ended",
+                       **same)
+        pair.close()
+
+
 def monitor_tells_of_the_hook():
     with Monitor("a") as monitor:
         run("ip", "netns", "exec", "a", "xenvmc", "hook", "off")
@@ -599,6 +612,7 @@ def idle_connections_yield_their_rings():
 CASES = [idle_connections_yield_their_rings,
          ss_shows_a_moved_connection, bytes_are_counted_by_their_way,
          a_full_ring_is_a_stall, monitor_tells_of_a_connection,
+         monitor_knows_the_ports_of_one_that_was_killed,
          monitor_tells_of_the_hook, nothing_is_built_for_nobody,
          tracepoints_tell_each_decision, tap_shows_the_stream,
          tap_shows_the_stream_in_small_packets_of_ipv6,
