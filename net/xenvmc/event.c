@@ -8,7 +8,8 @@
  * a second, no memory, a listener that does not read. So each event has a
  * number, one more than the one before it in its namespace: a listener counts
  * what it has missed by the gap, whatever made it. Number and sending are under
- * one lock, which keeps the order.
+ * one lock of the namespace, which keeps the order: many listeners there are
+ * waited for by nobody else.
  */
 #include <linux/export.h>
 #include <net/genetlink.h>
@@ -24,7 +25,6 @@
 
 #define EVENT_GROUP	0	/* the family's only one */
 
-static DEFINE_SPINLOCK(event_lock);	/* numbers, sending; BH-safe */
 static bool event_on;
 
 /**
@@ -50,7 +50,7 @@ static bool event_wanted(struct net *net)
 
 static void event_lose(struct xvmc_net *xnet)
 {
-	lockdep_assert_held(&event_lock);
+	lockdep_assert_held(&xnet->event_lock);
 	xnet->event_seq++;
 	xvmc_stat_inc(XVMC_STAT_MONITOR_LOST);
 }
@@ -60,7 +60,7 @@ static bool event_admit(struct xvmc_net *xnet)
 {
 	bool ok;
 
-	spin_lock_bh(&event_lock);
+	spin_lock_bh(&xnet->event_lock);
 	if (time_after_eq(jiffies, xnet->event_since + HZ)) {
 		xnet->event_since = jiffies;
 		xnet->event_count = 0;
@@ -70,16 +70,17 @@ static bool event_admit(struct xvmc_net *xnet)
 		xnet->event_count++;
 	else
 		event_lose(xnet);
-	spin_unlock_bh(&event_lock);
+	spin_unlock_bh(&xnet->event_lock);
 	return ok;
 }
 
 /* False if there is nothing to fill in. Under RCU, with event_end() */
 static bool event_begin(struct event *ev, struct net *net, u8 cmd, int seq_attr)
 {
+	struct xvmc_net *xnet = xvmc_net(net);
 	struct nlattr *seq = NULL;
 
-	if (!event_wanted(net) || !event_admit(xvmc_net(net)))
+	if (!event_wanted(net) || !event_admit(xnet))
 		return false;
 	ev->net = net;
 	ev->hdr = NULL;
@@ -93,9 +94,9 @@ static bool event_begin(struct event *ev, struct net *net, u8 cmd, int seq_attr)
 		return true;
 	}
 	nlmsg_free(ev->skb);
-	spin_lock_bh(&event_lock);
-	event_lose(xvmc_net(net));
-	spin_unlock_bh(&event_lock);
+	spin_lock_bh(&xnet->event_lock);
+	event_lose(xnet);
+	spin_unlock_bh(&xnet->event_lock);
 	return false;
 }
 
@@ -104,7 +105,7 @@ static void event_end(struct event *ev, int err)
 {
 	struct xvmc_net *xnet = xvmc_net(ev->net);
 
-	spin_lock_bh(&event_lock);
+	spin_lock_bh(&xnet->event_lock);
 	if (err) {
 		event_lose(xnet);
 		nlmsg_free(ev->skb);
@@ -115,7 +116,7 @@ static void event_end(struct event *ev, int err)
 		genlmsg_multicast_netns(&xvmc_genl_family, ev->net, ev->skb, 0,
 					EVENT_GROUP, GFP_ATOMIC);
 	}
-	spin_unlock_bh(&event_lock);
+	spin_unlock_bh(&xnet->event_lock);
 }
 
 /* ---- peers -------------------------------------------------------------- */

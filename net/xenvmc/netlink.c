@@ -451,8 +451,9 @@ static const struct genl_ops genl_ops[] = {
 	},
 };
 
+/* Who listens makes work for whoever has something to tell */
 static const struct genl_multicast_group genl_groups[] = {
-	{ .name = XENVMC_GENL_GROUP },
+	{ .name = XENVMC_GENL_GROUP, .flags = GENL_MCAST_CAP_NET_ADMIN },
 };
 
 /* parallel_ops: HOOK_SET only queues a walk, but may wait for hook_mutex */

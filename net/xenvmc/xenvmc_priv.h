@@ -4,6 +4,7 @@
 #define _XVMC_PRIV_H
 
 #include <linux/atomic.h>
+#include <linux/spinlock.h>
 #include <net/net_namespace.h>
 #include <net/netns/generic.h>
 #include <uapi/linux/xenvmc.h>
@@ -27,7 +28,8 @@ struct sock;
  * @carry_waits: streams that wait and were accepted here; xvmc_park_lock
  * @event_rate: events that are told in a second, at most
  * @sysctl: what makes the settings visible
- * @event_seq: number of the last event: event.c and its lock
+ * @event_lock: of events, their numbers and sending; BH-safe
+ * @event_seq: number of the last event
  * @event_since: jiffies from which @event_count counts
  * @event_count: events since then
  */
@@ -43,6 +45,7 @@ struct xvmc_net {
 	u32 carry_waits;
 	unsigned int event_rate;
 	struct ctl_table_header *sysctl;
+	spinlock_t event_lock;
 	u32 event_seq;
 	unsigned long event_since;
 	u32 event_count;

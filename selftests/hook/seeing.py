@@ -311,6 +311,14 @@ def monitor_tells_of_the_hook():
         run("ip", "netns", "exec", "b", "xenvmc", "hook", "on", "loopback")
 
 
+def only_root_may_listen():
+    done = subprocess.run(
+        ["ip", "netns", "exec", "a", "unshare", "--user", "xenvmc", "monitor"],
+        check=False, stderr=subprocess.PIPE, timeout=DEADLINE, text=True)
+    assert done.returncode == 2, done
+    assert "Operation not permitted" in done.stderr, done
+
+
 def nothing_is_built_for_nobody():
     before = stat("monitor_told") + stat("monitor_lost")
     pair = Pair().move()
@@ -613,7 +621,8 @@ CASES = [idle_connections_yield_their_rings,
          ss_shows_a_moved_connection, bytes_are_counted_by_their_way,
          a_full_ring_is_a_stall, monitor_tells_of_a_connection,
          monitor_knows_the_ports_of_one_that_was_killed,
-         monitor_tells_of_the_hook, nothing_is_built_for_nobody,
+         monitor_tells_of_the_hook, only_root_may_listen,
+         nothing_is_built_for_nobody,
          tracepoints_tell_each_decision, tap_shows_the_stream,
          tap_shows_the_stream_in_small_packets_of_ipv6,
          tap_that_is_down_sees_nothing, tap_numbers_are_those_of_tcp,
