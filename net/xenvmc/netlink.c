@@ -94,7 +94,7 @@ static int put_peer_facts(struct sk_buff *skb, const struct xvmc_peer *peer)
 	if (peer->uuid[0] &&
 	    nla_put_string(skb, XENVMC_A_PEER_UUID, peer->uuid))
 		return -EMSGSIZE;
-	return put_peer_addrs(skb, peer);
+	return 0;
 }
 
 static int put_peer_chan(struct sk_buff *skb, struct xvmc_chan *chan)
@@ -115,16 +115,19 @@ static int put_peer_chan(struct sk_buff *skb, struct xvmc_chan *chan)
 	return 0;
 }
 
-static int put_peer(struct sk_buff *skb, struct xvmc_peer *peer)
+/* @all: what is the guest's, and no container's: where, and how much */
+static int put_peer(struct sk_buff *skb, struct xvmc_peer *peer, bool all)
 {
 	struct xvmc_chan *chan;
 	int err;
 
 	mutex_lock(&peer->mutex);
 	err = put_peer_facts(skb, peer);
+	if (!err && all)
+		err = put_peer_addrs(skb, peer);
 	chan = rcu_dereference_protected(peer->chan,
 					 lockdep_is_held(&peer->mutex));
-	if (!err && chan)
+	if (!err && all && chan)
 		err = put_peer_chan(skb, chan);
 	mutex_unlock(&peer->mutex);
 	return err;
@@ -133,12 +136,13 @@ static int put_peer(struct sk_buff *skb, struct xvmc_peer *peer)
 static int dump_peer(struct sk_buff *skb, struct netlink_callback *cb,
 		     struct xvmc_peer *peer)
 {
+	const struct net *net = sock_net(cb->skb->sk);
 	void *hdr = dump_put(skb, cb, XENVMC_CMD_PEER_GET);
 	int err;
 
 	if (!hdr)
 		return -EMSGSIZE;
-	err = put_peer(skb, peer);
+	err = put_peer(skb, peer, net->user_ns == &init_user_ns);
 	if (err)
 		genlmsg_cancel(skb, hdr);
 	else
@@ -146,7 +150,10 @@ static int dump_peer(struct sk_buff *skb, struct netlink_callback *cb,
 	return err;
 }
 
-/* cb->args[0]: lowest domid that was not shown yet */
+/*
+ * cb->args[0]: lowest domid that was not shown yet. The counts are those of all
+ * namespaces: root of a container with a user namespace of its own may not see.
+ */
 static int peer_get_dump(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	struct xvmc_peer *peer;

@@ -319,6 +319,17 @@ def only_root_may_listen():
     assert "Operation not permitted" in done.stderr, done
 
 
+def a_container_is_not_told_what_others_do():
+    pair = Pair().move()
+    everything, = tool("a", "peer", "show")
+    assert everything["addr"] == [] and everything["tx_bytes"], everything
+    told, = json.loads(run("unshare", "--user", "--map-root-user", "--net",
+                           "xenvmc", "-j", "peer", "show"))
+    assert told["domid"] == everything["domid"], told
+    assert not {"addr", "conns", "tx_bytes"} & set(told), told
+    pair.close()
+
+
 def nothing_is_built_for_nobody():
     before = stat("monitor_told") + stat("monitor_lost")
     pair = Pair().move()
@@ -622,6 +633,7 @@ CASES = [idle_connections_yield_their_rings,
          a_full_ring_is_a_stall, monitor_tells_of_a_connection,
          monitor_knows_the_ports_of_one_that_was_killed,
          monitor_tells_of_the_hook, only_root_may_listen,
+         a_container_is_not_told_what_others_do,
          nothing_is_built_for_nobody,
          tracepoints_tell_each_decision, tap_shows_the_stream,
          tap_shows_the_stream_in_small_packets_of_ipv6,
