@@ -25,6 +25,7 @@ static int __net_init net_init(struct net *net)
 	xvmc_net(net)->carry_port = XVMC_CARRY_PORT;
 	xvmc_net(net)->event_rate = 1000;
 	spin_lock_init(&xvmc_net(net)->event_lock);
+	INIT_LIST_HEAD(&xvmc_net(net)->taps);
 	return xvmc_sysctl_init(net);
 }
 

@@ -10,8 +10,8 @@
  * packets there has seen them by then. Documentation/seeing.rst says what is
  * true of such a packet and what is made up.
  *
- * A device shows the connections of its own network namespace. tap_devs is
- * changed under RTNL and read under RCU.
+ * A device shows the connections of its own network namespace, which alone pay
+ * for it: each namespace has a list, changed under RTNL and read under RCU.
  */
 #include <linux/if_arp.h>
 #include <linux/module.h>
@@ -35,7 +35,7 @@
 /**
  * struct tap_dev - a device
  * @dev: itself
- * @node: in tap_devs while it is up; RTNL, RCU
+ * @node: in the namespace's list while it is up; RTNL, RCU
  * @packets: shown
  * @bytes: of them, with headers
  * @dropped: not shown for want of memory
@@ -66,7 +66,7 @@ struct tap_flow {
 	u32 ack;
 };
 
-static LIST_HEAD(tap_devs);
+static unsigned int tap_up;	/* devices that are; RTNL */
 
 /* ---- packets ------------------------------------------------------------ */
 
@@ -222,9 +222,8 @@ static void tap_show(const struct xvmc_conn *conn,
 	struct tap_dev *tap;
 	bool read = false;
 
-	list_for_each_entry_rcu(tap, &tap_devs, node) {
-		if (!net_eq(dev_net(tap->dev), sock_net(conn->sk)))
-			continue;
+	list_for_each_entry_rcu(tap, &xvmc_net(sock_net(conn->sk))->taps,
+				node) {
 		if (!read)
 			tap_read_flow(conn, piece, &flow);
 		read = true;
@@ -252,11 +251,10 @@ static netdev_tx_t tap_xmit(struct sk_buff *skb, struct net_device *dev)
 static int tap_open(struct net_device *dev)
 {
 	struct tap_dev *tap = netdev_priv(dev);
-	bool first = list_empty(&tap_devs);
 
 	ASSERT_RTNL();
-	list_add_rcu(&tap->node, &tap_devs);
-	if (first)
+	list_add_rcu(&tap->node, &xvmc_net(dev_net(dev))->taps);
+	if (!tap_up++)
 		xvmc_set_tap(&tap_ops);
 	return 0;
 }
@@ -267,7 +265,7 @@ static int tap_stop(struct net_device *dev)
 
 	ASSERT_RTNL();
 	list_del_rcu(&tap->node);
-	if (list_empty(&tap_devs))
+	if (!--tap_up)
 		xvmc_set_tap(NULL);
 	/* Nobody looks at it any more: it may be opened again, or freed */
 	synchronize_net();

@@ -4,6 +4,7 @@
 #define _XVMC_PRIV_H
 
 #include <linux/atomic.h>
+#include <linux/list.h>
 #include <linux/spinlock.h>
 #include <net/net_namespace.h>
 #include <net/netns/generic.h>
@@ -28,6 +29,7 @@ struct sock;
  * @carry_waits: streams that wait and were accepted here; xvmc_park_lock
  * @event_rate: events that are told in a second, at most
  * @sysctl: what makes the settings visible
+ * @taps: capture devices that are up: tap.c
  * @event_lock: of events, their numbers and sending; BH-safe
  * @event_seq: number of the last event
  * @event_since: jiffies from which @event_count counts
@@ -45,6 +47,7 @@ struct xvmc_net {
 	u32 carry_waits;
 	unsigned int event_rate;
 	struct ctl_table_header *sysctl;
+	struct list_head taps;
 	spinlock_t event_lock;
 	u32 event_seq;
 	unsigned long event_since;
