@@ -465,13 +465,13 @@ bool xvmc_conn_unlend(struct xvmc_conn *conn);
 /* Requests from peers. Process context; they answer by themselves */
 int xvmc_stream_incoming(struct xvmc_chan *chan,
 			 const struct xvmc_msg_connect *msg);
-/* The @n-th connection that waits for its peer, with a reference, or NULL */
-struct xvmc_conn *xvmc_park_get(unsigned long n);
-/* The @n-th channel by which TCP carries streams, with a reference, or NULL */
+/* The next connection that waits for its peer, with a reference, or NULL */
+struct xvmc_conn *xvmc_park_get(const struct net *net, unsigned long *serial);
+/* The next channel by which TCP carries streams, with a reference, or NULL */
 #ifdef CONFIG_INET
-struct xvmc_chan *xvmc_carry_chan_get(unsigned long n);
+struct xvmc_chan *xvmc_carry_chan_get(unsigned long *serial);
 #else
-static inline struct xvmc_chan *xvmc_carry_chan_get(unsigned long n)
+static inline struct xvmc_chan *xvmc_carry_chan_get(unsigned long *serial)
 {
 	return NULL;
 }

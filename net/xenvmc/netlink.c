@@ -259,18 +259,19 @@ static int dump_peer_conns(struct sk_buff *skb, struct netlink_callback *cb,
 	return 0;
 }
 
-/* cb->args[3]: how many of those that wait for their peer were shown */
+/* cb->args[3]: the last of those that wait for their peer that was shown */
 static int dump_parked(struct sk_buff *skb, struct netlink_callback *cb)
 {
+	unsigned long serial = cb->args[3];
 	struct xvmc_conn *conn;
 	int err;
 
-	while ((conn = xvmc_park_get(cb->args[3]))) {
+	while ((conn = xvmc_park_get(sock_net(cb->skb->sk), &serial))) {
 		err = dump_conn(skb, cb, conn);
 		xvmc_conn_put(conn);
 		if (err)
 			return err;
-		cb->args[3]++;
+		cb->args[3] = serial;
 	}
 	return 0;
 }
@@ -278,22 +279,26 @@ static int dump_parked(struct sk_buff *skb, struct netlink_callback *cb)
 /* cb->args[4]: the pair for streams by TCP whose connections are shown */
 static int dump_carried(struct sk_buff *skb, struct netlink_callback *cb)
 {
+	unsigned long serial = cb->args[4];
 	struct xvmc_chan *chan;
 	int err;
 
-	while ((chan = xvmc_carry_chan_get(cb->args[4]))) {
+	while ((chan = xvmc_carry_chan_get(&serial))) {
+		if (serial != cb->args[4])
+			cb->args[2] = 0;
+		cb->args[4] = serial;
 		err = dump_chan(skb, cb, chan);
 		xvmc_chan_put(chan);
 		if (err)
 			return err;
-		cb->args[4]++;
+		cb->args[4] = ++serial;
 		cb->args[2] = 0;
 	}
 	return 0;
 }
 
 /* cb->args[0]: the peer whose connections are shown */
-static int conn_get_dump(struct sk_buff *skb, struct netlink_callback *cb)
+static int dump_peers(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	struct xvmc_peer *peer;
 	int err;
@@ -307,11 +312,24 @@ static int conn_get_dump(struct sk_buff *skb, struct netlink_callback *cb)
 		err = dump_peer_conns(skb, cb, peer);
 		xvmc_peer_put(peer);
 		if (err)
-			return skb->len ?: err;
+			return err;
 		cb->args[0]++;
 		cb->args[1] = 0;
 		cb->args[2] = 0;
 	}
+	return 0;
+}
+
+/* cb->args[5]: all peers were shown, who comes now is not */
+static int conn_get_dump(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	int err = 0;
+
+	if (!cb->args[5])
+		err = dump_peers(skb, cb);
+	if (err)
+		return skb->len ?: err;
+	cb->args[5] = true;
 	err = dump_parked(skb, cb) ?: dump_carried(skb, cb);
 	if (err)
 		return skb->len ?: err;

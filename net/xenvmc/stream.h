@@ -18,6 +18,7 @@ struct xvmc_carrier;
  *	as all below, protected by xvmc_park_lock
  * @guest_node: in that of its guest
  * @token_node: in the table by token
+ * @serial: the list's order, for who looks through it
  * @held: unread bytes that count as its guest's
  * @name: made from the token, for who has no channel
  * @carrier: TCP connection that carries it, or is about to; a reference is
@@ -40,6 +41,7 @@ struct xvmc_park {
 	struct list_head node;
 	struct list_head guest_node;
 	struct hlist_node token_node;
+	unsigned long serial;
 	u32 held;
 	u64 name;
 	struct xvmc_carrier *carrier;

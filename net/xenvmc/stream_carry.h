@@ -68,6 +68,7 @@ enum carry_phase {
 /**
  * struct carry_pair - two ends of a channel within this kernel, of one guest
  * @node: in the list of pairs until @over; as what follows, carry_lock
+ * @serial: the list's order
  * @users: carriers
  * @over: @end_work is queued, or was
  * @ended: and has run
@@ -78,6 +79,7 @@ enum carry_phase {
  */
 struct carry_pair {
 	struct list_head node;
+	unsigned long serial;
 	u32 users;
 	bool over;
 	bool ended;

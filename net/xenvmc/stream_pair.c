@@ -18,6 +18,7 @@
 #include "stream_carry.h"
 
 static LIST_HEAD(pairs);
+static unsigned long pair_serial;		/* of the last one */
 static DEFINE_SPINLOCK(carry_lock);		/* BH-safe */
 static DEFINE_MUTEX(pair_mutex);
 /* Those that are to be freed yet */
@@ -318,6 +319,7 @@ struct carry_pair *xvmc_pair_get(const struct xvmc_stream *stream)
 	if (new) {
 		spin_lock_bh(&carry_lock);
 		new->users = 1;
+		new->serial = ++pair_serial;
 		list_add_tail(&new->node, &pairs);
 		spin_unlock_bh(&carry_lock);
 	}
@@ -346,21 +348,23 @@ struct xvmc_chan *xvmc_pair_chan(struct carry_pair *pair)
 
 /**
  * xvmc_carry_chan_get() - near end of a pair, to show what is there
- * @n: number, from 0
+ * @serial: of the first that may be; is that of the one found at return
  *
  * Context: any.
  * Return: the channel with a reference, or NULL.
  */
-struct xvmc_chan *xvmc_carry_chan_get(unsigned long n)
+struct xvmc_chan *xvmc_carry_chan_get(unsigned long *serial)
 {
 	struct xvmc_chan *chan = NULL;
 	struct carry_pair *pair;
 
 	spin_lock_bh(&carry_lock);
 	list_for_each_entry(pair, &pairs, node) {
-		if (n--)
+		if (pair->serial >= *serial)
+			chan = xvmc_pair_chan(pair);
+		if (!chan)
 			continue;
-		chan = xvmc_pair_chan(pair);
+		*serial = pair->serial;
 		break;
 	}
 	spin_unlock_bh(&carry_lock);

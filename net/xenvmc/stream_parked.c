@@ -23,6 +23,7 @@ DEFINE_SPINLOCK(xvmc_park_lock);
 LIST_HEAD(xvmc_parked);
 static DEFINE_HASHTABLE(parked_tokens, 10);
 static siphash_key_t parked_key __read_mostly;
+static unsigned long parked_serial;	/* of the last one, xvmc_park_lock */
 
 /* What a token makes known of itself: nobody finds it from its name */
 static u64 parked_name(const u32 *token)
@@ -75,6 +76,7 @@ bool xvmc_parked_add(struct xvmc_stream *stream)
 	park->held = 0;
 	xvmc_parked_hold(stream, unread);
 	park->name = parked_name(park->token);
+	park->serial = ++parked_serial;
 	guest->nr_parked++;
 	parked_count(stream, 1);
 	list_add_tail(&park->node, &xvmc_parked);
@@ -140,6 +142,7 @@ void xvmc_parked_replace(struct xvmc_stream *stream, struct xvmc_stream *old)
 	lockdep_assert_held(&xvmc_park_lock);
 	stream->park.held = old->park.held;
 	stream->park.name = old->park.name;
+	stream->park.serial = old->park.serial;
 	hash_del(&old->park.token_node);
 	hash_add(parked_tokens, &stream->park.token_node,
 		 parked_hash(stream->park.name));
@@ -234,22 +237,28 @@ bool xvmc_park_is_cut(const struct xvmc_conn *conn)
 }
 
 /**
- * xvmc_park_get() - one of those that wait for their peer
- * @n: number, from 0
+ * xvmc_park_get() - the next one that waits for its peer
+ * @net: its network namespace
+ * @serial: of the one before, 0 for none; is that of this one at return
  *
+ * Whatever comes and goes between two calls, none is found twice, and none that
+ * waits all the time is left out.
  * Context: any.
  * Return: the connection with a reference, or NULL.
  */
-struct xvmc_conn *xvmc_park_get(unsigned long n)
+struct xvmc_conn *xvmc_park_get(const struct net *net, unsigned long *serial)
 {
 	struct xvmc_stream *stream;
 	struct xvmc_conn *conn = NULL;
 
 	spin_lock_bh(&xvmc_park_lock);
 	list_for_each_entry(stream, &xvmc_parked, park.node) {
-		if (!xvmc_park_is_cut(&stream->conn) || n--)
+		if (stream->park.serial <= *serial ||
+		    !net_eq(sock_net(stream->conn.sk), net) ||
+		    !xvmc_park_is_cut(&stream->conn))
 			continue;
 		conn = &stream->conn;
+		*serial = stream->park.serial;
 		xvmc_conn_hold(conn);
 		break;
 	}

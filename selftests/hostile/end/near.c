@@ -357,10 +357,12 @@ static int near_forget(void)
 	unsigned int *park_s = &xvmc_net(&init_net)->park_s, old = *park_s;
 	unsigned long end = jiffies + NEAR_WAIT;
 	struct xvmc_conn *conn;
+	unsigned long none = 0;
 
 	WRITE_ONCE(*park_s, 0);
-	while ((conn = xvmc_park_get(0))) {
+	while ((conn = xvmc_park_get(&init_net, &none))) {
 		xvmc_conn_put(conn);
+		none = 0;
 		if (time_after(jiffies, end))
 			break;
 		schedule_timeout_uninterruptible(1);
