@@ -399,10 +399,10 @@ static ssize_t rx_try(struct sock *sk, struct hook_conn *hc,
 
 	for (;;) {
 		ret = rx_locked(sk, hc, step, len);
-		if (ret < 0 && ret != -EFAULT)
+		if (ret != -EFAULT && (ret < 0 || !peek))
 			return ret;
 		all = rx_copyable(sk, hc, len);
-		if (ret >= 0 && (!peek || ret >= all))
+		if (ret >= 0 && ret >= all)
 			return ret;
 		peek = false;
 		step->msg->msg_iter = start;

@@ -647,7 +647,8 @@ ssize_t xvmc_rx_read(struct xvmc_conn *conn, struct iov_iter *to, size_t len,
 			xvmc_rx_take_back(conn);
 		atomic64_add(total, &conn->chan->rx_bytes);
 		xvmc_stat_add(XVMC_STAT_RX_BYTES, total);
-		rx_renew(conn);
+		if (conn->rx.renew)
+			rx_renew(conn);
 	}
 	return total;
 }
