@@ -19,7 +19,15 @@
 
 #define CHAN_CLOSE_WAIT	(5 * HZ)	/* for the peer's stop marks */
 
+/*
+ * A workqueue has places for some hundred works that run or sleep, and many
+ * that wait for others would keep these out. Those of channels and connections
+ * wait for none; closing a channel waits for them; and the end of a pair, whose
+ * channels are both here, waits for that.
+ */
 struct workqueue_struct *xvmc_wq;
+static struct workqueue_struct *chan_close_wq;
+struct workqueue_struct *xvmc_pair_wq;
 
 static void chan_rcu(struct rcu_head *rcu)
 {
@@ -59,6 +67,14 @@ void xvmc_chan_queue_work(struct xvmc_chan *chan, struct work_struct *work)
 {
 	xvmc_chan_hold(chan);
 	if (!queue_work(xvmc_wq, work))
+		xvmc_chan_put(chan);
+}
+
+/* As above, for the work that waits for others: they have to find a place */
+static void chan_queue_close(struct xvmc_chan *chan)
+{
+	xvmc_chan_hold(chan);
+	if (!queue_work(chan_close_wq, &chan->close_work))
 		xvmc_chan_put(chan);
 }
 
@@ -206,7 +222,7 @@ void xvmc_chan_close(struct xvmc_chan *chan, u32 reason, bool bye)
 	}
 	spin_unlock_bh(&chan->lock);
 	if (first)
-		xvmc_chan_queue_work(chan, &chan->close_work);
+		chan_queue_close(chan);
 }
 
 /* Before the peer's ring is mapped there is nobody to say it to */
@@ -365,18 +381,36 @@ static void chan_close_work(struct work_struct *work)
 	xvmc_chan_put(chan);
 }
 
+/* Those that wait go first */
+static void chan_free_wqs(void)
+{
+	if (xvmc_pair_wq)
+		destroy_workqueue(xvmc_pair_wq);
+	if (chan_close_wq)
+		destroy_workqueue(chan_close_wq);
+	if (xvmc_wq)
+		destroy_workqueue(xvmc_wq);
+}
+
 /**
- * xvmc_chan_init() - make the workqueue of channels
+ * xvmc_chan_init() - make the workqueues of channels
  *
  * Not freezable: a suspend has to talk to the peers while tasks are frozen.
  * Return: 0 or -ENOMEM.
  */
 int xvmc_chan_init(void)
 {
+	const unsigned int flags = WQ_UNBOUND | WQ_MEM_RECLAIM;
+
 	if (xvmc_should_fail(XVMC_FAULT_WORKQUEUE))
 		return -ENOMEM;
-	xvmc_wq = alloc_workqueue("xenvmc", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
-	return xvmc_wq ? 0 : -ENOMEM;
+	xvmc_wq = alloc_workqueue("xenvmc", flags, 0);
+	chan_close_wq = alloc_workqueue("xenvmc_close", flags, WQ_MAX_ACTIVE);
+	xvmc_pair_wq = alloc_workqueue("xenvmc_pair", flags, 0);
+	if (xvmc_wq && chan_close_wq && xvmc_pair_wq)
+		return 0;
+	chan_free_wqs();
+	return -ENOMEM;
 }
 
 /**
@@ -386,16 +420,17 @@ int xvmc_chan_init(void)
  */
 void xvmc_conn_flush(void)
 {
+	flush_workqueue(chan_close_wq);
 	flush_workqueue(xvmc_wq);
 	synchronize_rcu();
 }
 EXPORT_SYMBOL_GPL(xvmc_conn_flush);
 
 /**
- * xvmc_chan_exit() - free the workqueue; every channel is gone
+ * xvmc_chan_exit() - free the workqueues; every channel is gone
  */
 void xvmc_chan_exit(void)
 {
-	destroy_workqueue(xvmc_wq);
+	chan_free_wqs();
 	rcu_barrier();
 }

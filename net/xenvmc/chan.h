@@ -223,6 +223,7 @@ struct xvmc_chan {
 int xvmc_chan_init(void);		/* workqueue */
 void xvmc_chan_exit(void);
 extern struct workqueue_struct *xvmc_wq;
+extern struct workqueue_struct *xvmc_pair_wq;
 
 /*
  * Set-up, called by peer.c and the transports in process context. A channel

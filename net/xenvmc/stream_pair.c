@@ -158,7 +158,7 @@ static void pair_is_over(struct carry_pair *pair)
 		return;
 	pair->over = true;
 	list_del_init(&pair->node);
-	queue_work(xvmc_wq, &pair->end_work);
+	queue_work(xvmc_pair_wq, &pair->end_work);
 }
 
 /**
