@@ -542,11 +542,11 @@ static int come_back(struct play *play)
 	while (rcu_access_pointer(far->peer->chan) && time_before(jiffies, end))
 		schedule_timeout_uninterruptible(1);
 	xvmc_peer_put(far->peer);
-	xvmc_conn_flush();
+	flush_workqueue(xvmc_wq);
 	if (!play->far)
 		return -ENOMEM;
 	err = begin(play);
-	xvmc_conn_flush();
+	flush_workqueue(xvmc_wq);
 	far_settle(play->far);
 	far_hear(play->far);
 	return err;
