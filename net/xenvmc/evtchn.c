@@ -46,23 +46,64 @@ static void evtchn_close_port(evtchn_port_t port)
 	HYPERVISOR_event_channel_op(EVTCHNOP_close, &op);
 }
 
+/*
+ * A port that the kernel could not make an interrupt of. It may have closed it,
+ * and the number may be another driver's by now.
+ */
+static void evtchn_close_unbound(struct xvmc_chan *chan, evtchn_port_t port)
+{
+	struct evtchn_status is = { .dom = DOMID_SELF, .port = port };
+	u16 peer = chan->peer->domid;
+
+	if (HYPERVISOR_event_channel_op(EVTCHNOP_status, &is))
+		return;
+	if ((is.status == EVTCHNSTAT_unbound && is.u.unbound.dom == peer) ||
+	    (is.status == EVTCHNSTAT_interdomain &&
+	     is.u.interdomain.dom == peer))
+		evtchn_close_port(port);
+}
+
+/* As bind_evtchn_to_irqhandler_lateeoi(), but that closes the port at times */
+static int evtchn_irq(struct xvmc_chan *chan, struct xvmc_evtchn *ev,
+		      evtchn_port_t port)
+{
+	int irq = -ENOMEM, err = -ENOMEM;
+
+	if (!xvmc_should_fail(XVMC_FAULT_IRQ))
+		irq = bind_evtchn_to_irq_lateeoi(port);
+	if (irq < 0) {
+		evtchn_close_unbound(chan, port);
+		return irq;
+	}
+	if (!xvmc_should_fail(XVMC_FAULT_IRQ))
+		err = request_irq(irq, evtchn_interrupt, 0, ev->name, chan);
+	if (err) {
+		/* Closes it */
+		evtchn_put(port);
+		return err;
+	}
+	return irq;
+}
+
 /* Binds a local port, or closes it */
 static int evtchn_attach(struct xvmc_chan *chan, evtchn_port_t port)
 {
 	struct xvmc_evtchn *ev = NULL;
-	int ret = -ENOMEM;
+	int irq;
 
 	if (!xvmc_should_fail(XVMC_FAULT_EVTCHN))
 		ev = kzalloc(sizeof(*ev), GFP_KERNEL);
-	if (!ev)
-		goto close_port;
+	if (!ev) {
+		evtchn_close_port(port);
+		return -ENOMEM;
+	}
 	snprintf(ev->name, sizeof(ev->name), "xenvmc-%u", chan->peer->domid);
-	if (!xvmc_should_fail(XVMC_FAULT_IRQ))
-		ret = bind_evtchn_to_irqhandler_lateeoi(port, evtchn_interrupt,
-							0, ev->name, chan);
-	if (ret < 0)
-		goto free_ev;
-	ev->irq = ret;
+	irq = evtchn_irq(chan, ev, port);
+	if (irq < 0) {
+		kfree(ev);
+		return irq;
+	}
+	ev->irq = irq;
 	ev->port = port;
 	/*
 	 * Pairs with xvmc_evtchn_kick() and _eoi(). An event that came before
@@ -71,12 +112,6 @@ static int evtchn_attach(struct xvmc_chan *chan, evtchn_port_t port)
 	smp_store_release(&chan->tpriv, ev);
 	xvmc_chan_event(chan);
 	return 0;
-
-free_ev:
-	kfree(ev);
-close_port:
-	evtchn_close_port(port);
-	return ret;
 }
 
 /**
