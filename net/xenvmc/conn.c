@@ -647,7 +647,7 @@ static bool conn_charge(struct xvmc_conn *conn, const struct xvmc_rx_ring *ring)
 static void conn_lend(struct xvmc_conn *conn)
 {
 	struct xvmc_rx_ring *ring;
-	bool ok;
+	bool ok, dead = false;
 
 	/* What was saved does not matter: it is read in front of the ring */
 	if (READ_ONCE(conn->state) != XVMC_CONN_UP ||
@@ -668,6 +668,8 @@ static void conn_lend(struct xvmc_conn *conn)
 	if (ok) {
 		xvmc_rx_install(conn, ring);
 		xvmc_conn_served(conn);
+		/* Whoever says that of the ring later sees its borrower */
+		dead = READ_ONCE(ring->dead);
 		/* In front of the RECALL of whoever takes the mutex next */
 		xvmc_conn_send(conn, XVMC_MSG_LEND);
 	}
@@ -681,8 +683,8 @@ static void conn_lend(struct xvmc_conn *conn)
 			  conn->rx.ring_id, conn->rx.epoch);
 	if (READ_ONCE(conn->state) != XVMC_CONN_UP)
 		conn_do(conn, TODO_RECALL_RX);
-	/* Whoever said that of the ring may have seen no borrower */
-	if (READ_ONCE(ring->dead))
+	/* The lend may be over, and the ring freed: nobody looks at it any more */
+	if (dead)
 		xvmc_conn_gone(conn);
 	/* The closer may have looked for borrowers for the last time */
 	if (READ_ONCE(conn->chan->state) != XVMC_CHAN_UP)
