@@ -404,7 +404,8 @@ void xvmc_grant_exit(void)
 /* ---- a peer's rings ---- */
 
 /*
- * Whose fault a failed mapping is. Xen answers general_error to a reference
+ * Whose fault a failed mapping is. No room for one more mapping passes as no
+ * memory does: others give theirs back. Xen answers general_error to a reference
  * that is not granted, not to us, or read-only; the kernel uses the same value
  * when it cannot enter the page into its own tables, and clears the handle.
  */
@@ -422,7 +423,7 @@ static int grant_map_error(const struct gnttab_map_grant_ref *op)
 	case GNTST_bad_domain:
 		return -ENODEV;
 	case GNTST_no_device_space:
-		return -ENOSPC;
+		return -ENOMEM;
 	default:
 		return -EIO;
 	}
