@@ -127,6 +127,7 @@ struct xvmc_answer {
  * @gone: tx rings to send RING_GONE for, a bit each
  * @gone_status: and with which status
  * @has_gone: a hint that @gone is not empty
+ * @unmapped: what the peer has announced is not granted; @work's own
  * @bye: BYE is to be sent
  * @bye_due: as soon as there is room
  * @bye_seen: the peer's last message has come
@@ -183,6 +184,7 @@ struct xvmc_chan {
 	DECLARE_BITMAP(gone, XVMC_MAX_RINGS);
 	u8 gone_status[XVMC_MAX_RINGS];
 	bool has_gone;
+	bool unmapped;
 	bool bye;
 	bool bye_due;
 	bool bye_seen;

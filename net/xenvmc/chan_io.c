@@ -486,6 +486,13 @@ static bool chan_rx_one(struct xvmc_chan *chan)
 	return true;
 }
 
+/* All that the peer has said is read: is there no excuse for its ring? */
+static void chan_check_unmapped(struct xvmc_chan *chan)
+{
+	if (chan->unmapped && !READ_ONCE(chan->bye_seen))
+		xvmc_chan_violation(chan, "RING_ADD that cannot be mapped");
+}
+
 /* Reads until the ring is empty and a kick is asked for. True: more to do */
 static bool chan_rx(struct xvmc_chan *chan)
 {
@@ -500,6 +507,8 @@ static bool chan_rx(struct xvmc_chan *chan)
 		used = xvmc_ring_want_data(&chan->rx_ctl.cons, 1);
 		if (used < 0)
 			xvmc_chan_violation(chan, "control ring index");
+		if (!used)
+			chan_check_unmapped(chan);
 		if (used <= 0)
 			return false;
 	}

@@ -115,10 +115,10 @@ static void control_ring_add(struct xvmc_chan *chan,
 		return;
 	}
 	kfree(ring);
+	/* A peer that has given up has taken its grants, and said BYE before */
 	if (err == -EPROTO)
-		xvmc_chan_violation(chan, "RING_ADD that cannot be mapped");
-	else
-		control_gone(chan, add->ring, err);
+		chan->unmapped = true;
+	control_gone(chan, add->ring, err);
 }
 
 static void control_ring_del(struct xvmc_chan *chan, u32 id)
