@@ -156,6 +156,7 @@ struct xvmc_answer {
  * @dull: events in a row behind which nothing was found; @bells' own
  * @work: reads control messages, sends what is queued
  * @close_work: tears down
+ * @scarce: there was no memory for a ring, here or at the peer; @lock
  * @feed_work: lets the starving try again
  * @rx_bytes: read from data rings
  * @tx_bytes: written to data rings
@@ -216,6 +217,7 @@ struct xvmc_chan {
 	u32 dull;
 	struct work_struct work;
 	struct work_struct close_work;
+	bool scarce;
 	struct delayed_work feed_work;
 	atomic64_t rx_bytes;
 	atomic64_t tx_bytes;

@@ -12,6 +12,7 @@
 #include "fault.h"
 
 #define POOL_RETRY	(HZ / 10)	/* after there was no memory */
+#define POOL_TRIES	8		/* so many at a time, then */
 
 /*
  * How large the rings are. A few connections get what streams profit from; the
@@ -126,6 +127,7 @@ static bool chan_enter_rx(struct xvmc_chan *chan, struct xvmc_rx_ring *ring)
 	bool ok;
 
 	spin_lock_bh(&chan->lock);
+	chan->scarce = false;
 	ok = chan->state == XVMC_CHAN_UP;
 	if (ok)
 		WRITE_ONCE(chan->rx[ring->id], ring);
@@ -139,6 +141,7 @@ static bool chan_enter_rx(struct xvmc_chan *chan, struct xvmc_rx_ring *ring)
 static void chan_grow_failed(struct xvmc_chan *chan)
 {
 	spin_lock_bh(&chan->lock);
+	chan->scarce = true;
 	chan->nr_rx--;
 	spin_unlock_bh(&chan->lock);
 }
@@ -237,7 +240,9 @@ void xvmc_chan_give_rx(struct xvmc_chan *chan, struct xvmc_rx_ring *ring)
 		__set_bit(ring->id, chan->free_rx);
 	gone = ring->gone;
 	ring->gone = false;
-	if (!gone)
+	if (gone)
+		chan->scarce = true;
+	else
 		conn = chan_next_hungry(chan);
 	spin_unlock_bh(&chan->lock);
 	xvmc_chan_unborrow(chan);
@@ -280,14 +285,42 @@ void xvmc_chan_feed_later(struct xvmc_chan *chan)
 	spin_unlock_bh(&chan->lock);
 }
 
-/* Those that starve again meanwhile are for the next time */
+/*
+ * How many may try: there is a ring for each, or room for one. If there was no
+ * memory just now, here or at the peer, a few find out: thousands that starve
+ * would do nothing else.
+ */
+static u32 chan_may_try(const struct xvmc_chan *chan)
+{
+	u32 room = XVMC_POOL_RINGS - min(chan->nr_rx, XVMC_POOL_RINGS);
+
+	lockdep_assert_held(&chan->lock);
+	room += bitmap_weight(chan->free_rx, XVMC_MAX_RINGS);
+	return chan->scarce ? min(room, POOL_TRIES) : room;
+}
+
+/* Of those that starve now: who starves again meanwhile is for the next time */
+static u32 chan_to_feed(const struct xvmc_chan *chan)
+{
+	u32 most = chan_may_try(chan), n = 0;
+	struct xvmc_conn *conn;
+
+	list_for_each_entry(conn, &chan->wanting, starve_node)
+		if (n++ >= most)
+			return most;
+	list_for_each_entry(conn, &chan->starving, starve_node)
+		if (n++ >= most)
+			return most;
+	return n;
+}
+
 void xvmc_chan_feed_work(struct work_struct *work)
 {
 	struct xvmc_chan *chan = container_of(to_delayed_work(work),
 					      struct xvmc_chan, feed_work);
 	struct xvmc_conn *conn;
-	LIST_HEAD(hungry);
 	bool none;
+	u32 n;
 
 	spin_lock_bh(&chan->lock);
 	none = bitmap_empty(chan->free_rx, XVMC_MAX_RINGS);
@@ -297,13 +330,12 @@ void xvmc_chan_feed_work(struct work_struct *work)
 		xvmc_chan_reclaim(chan);
 
 	spin_lock_bh(&chan->lock);
-	if (chan_may_feed(chan)) {
-		list_splice_init(&chan->starving, &hungry);
-		list_splice_init(&chan->wanting, &hungry);
-	}
-	while (!list_empty(&hungry)) {
-		conn = list_first_entry(&hungry, struct xvmc_conn, starve_node);
-		list_del_init(&conn->starve_node);
+	n = chan_to_feed(chan);
+	chan->scarce = false;
+	while (n--) {
+		conn = chan_next_hungry(chan);
+		if (!conn)
+			break;
 		spin_unlock_bh(&chan->lock);
 		xvmc_conn_feed(conn);
 		spin_lock_bh(&chan->lock);
