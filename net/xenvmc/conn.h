@@ -2,7 +2,7 @@
 /*
  * Connection: the one engine under AF_XENVMC sockets and moved TCP sockets.
  *
- * A "door" (stream.c, hook_tcp.c) embeds struct xvmc_conn in its own object,
+ * A "door" (stream.c, hook_proto.c) embeds struct xvmc_conn in its own object,
  * owns the waiting and the errno of system calls, and is called back through
  * xvmc_conn_ops. The engine owns ids, control messages, rings, kicks.
  *

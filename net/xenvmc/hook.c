@@ -5,7 +5,7 @@
  * A probe on the tracepoint inet_sock_set_state sees each TCP socket become
  * ESTABLISHED, in softirq context or under the socket lock. If the remote
  * address leads to a connected peer, the socket gets a hook_conn and prepared
- * copies of its proto and proto_ops (hook_tcp.c); otherwise it is never touched
+ * copies of its proto and proto_ops (hook_proto.c); otherwise it is never touched
  * again. The passive end asks its peer, the active end awaits that. Connections
  * that were there before the peer are taken over by hook_late.c.
  *
@@ -165,7 +165,7 @@ void hook_unhook_locked(struct hook_conn *hc)
 		return;
 	hook_count(hc->conn.sk, hc);
 	hook_uncharge(hc->conn.sk, hc);
-	hook_tcp_restore(hc->conn.sk, hc);
+	hook_proto_restore(hc->conn.sk, hc);
 	/* Somebody still waits for an answer */
 	if (READ_ONCE(hc->asked))
 		hook_work_later(hc, 0);
@@ -460,7 +460,7 @@ static int hook_attach(struct sock *sk, struct xvmc_chan *chan,
 	hc->irs = tp->rcv_nxt - 1;
 	xvmc_stat_inc(XVMC_STAT_HOOK_CANDIDATES);
 	hook_insert(hc, !passive);
-	hook_tcp_install(sk, hc);
+	hook_proto_install(sk, hc);
 	if (passive)
 		xvmc_conn_ask(&hc->conn, HOOK_WAIT);
 	else
@@ -481,7 +481,7 @@ static void hook_established(struct sock *sk, bool passive)
 	if (!chan)
 		return;
 	/* MPTCP has functions of its own there, as sockmaps have */
-	if (sk_is_mptcp(sk) || hook_tcp_fits(sk))
+	if (sk_is_mptcp(sk) || hook_proto_fits(sk))
 		reason = hook_unfit(sk);
 	else
 		reason = XENVMC_REASON_SOCKMAP;
@@ -666,7 +666,7 @@ static void hook_drain(void)
 	 * again. Sleepers were woken by going back and restart their call.
 	 */
 	synchronize_rcu_tasks();
-	while (hook_tcp_restoring() || hook_late_busy() || hook_count_inside())
+	while (hook_proto_restoring() || hook_late_busy() || hook_count_inside())
 		schedule_timeout_uninterruptible(HOOK_UNLOAD_POLL);
 	synchronize_rcu_tasks();
 }
@@ -699,7 +699,7 @@ static int __init hook_init(void)
 	err = hook_alloc_tables();
 	if (err)
 		return err;
-	err = hook_tcp_init();
+	err = hook_proto_init();
 	if (err)
 		goto free_tables;
 	err = hook_late_init();

@@ -206,13 +206,18 @@ bool hook_is_unloading(void);
 void hook_enter(void);
 void hook_leave(void);
 
-/* hook_tcp.c: prepared tables, everything but receiving */
-int hook_tcp_init(void);
-bool hook_tcp_fits(const struct sock *sk);	/* we have a copy of its base */
-void hook_tcp_install(struct sock *sk, struct hook_conn *hc);
-void hook_tcp_restore(struct sock *sk, struct hook_conn *hc);
-bool hook_tcp_restoring(void);
+/* hook_proto.c: prepared tables, and closing */
+int hook_proto_init(void);
+bool hook_proto_fits(const struct sock *sk);	/* we have a copy of its base */
+void hook_proto_install(struct sock *sk, struct hook_conn *hc);
+void hook_proto_restore(struct sock *sk, struct hook_conn *hc);
+bool hook_proto_restoring(void);
 const struct proto *hook_base_of(const struct sock *sk);
+
+/* hook_tx.c: sending */
+int hook_sendmsg(struct sock *sk, struct msghdr *msg, size_t size);
+int hook_ops_sendmsg(struct socket *sock, struct msghdr *msg, size_t size);
+bool hook_memory_free(const struct sock *sk, int wake);
 void hook_tx_back(struct hook_conn *hc, u32 reason);
 
 /* hook_call.c: a call whose socket goes back under it */

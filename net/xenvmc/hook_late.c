@@ -142,7 +142,7 @@ bool hook_late_wants(const struct sock *sk, bool all)
 
 	/* Some in that hash are less than a socket: the state comes first */
 	if (!((1 << inet_sk_state_load(sk)) & LATE_STATES) ||
-	    sock_flag(sk, SOCK_DEAD) || !hook_tcp_fits(sk))
+	    sock_flag(sk, SOCK_DEAD) || !hook_proto_fits(sk))
 		return false;
 	hook_read_tuple(sk, &t);
 	if (!all && !late_is_lower(&t))
@@ -204,7 +204,7 @@ static int late_take(struct hook_conn *hc)
 	/* First: who cannot prove anything learns nothing of the socket */
 	if (hc->asked && !hook_proves(hc, hc->asked_iss, hc->asked_irs))
 		return XENVMC_REASON_NO_PROOF;
-	why = hook_tcp_fits(sk) ? late_unfit(sk) : XENVMC_REASON_SOCKMAP;
+	why = hook_proto_fits(sk) ? late_unfit(sk) : XENVMC_REASON_SOCKMAP;
 	if (why)
 		return why;
 	/* What TCP has not sent may be held back: nobody knows */
@@ -213,7 +213,7 @@ static int late_take(struct hook_conn *hc)
 	hc->stage = HOOK_LOOK;
 	xvmc_stat_inc(XVMC_STAT_HOOK_CANDIDATES);
 	hook_insert(hc, false);
-	hook_tcp_install(sk, hc);
+	hook_proto_install(sk, hc);
 	/* The ring's bytes come behind what TCP has still to bring */
 	xvmc_tcp_again(sk);
 	/* The channel went, and hook_refused() did not find it hooked */
