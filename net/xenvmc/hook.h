@@ -212,6 +212,7 @@ bool hook_proto_fits(const struct sock *sk);	/* we have a copy of its base */
 void hook_proto_install(struct sock *sk, struct hook_conn *hc);
 void hook_proto_restore(struct sock *sk, struct hook_conn *hc);
 bool hook_proto_restoring(void);
+void hook_proto_settle(struct sock *sk);	/* kTLS comes. Any context */
 const struct proto *hook_base_of(const struct sock *sk);
 
 /* hook_tx.c: sending */

@@ -168,12 +168,17 @@ static bool hook_opt_unknown(const struct sock *sk, char *name)
 static int hook_opt_prepare(struct sock *sk, int level, int optname,
 			    char *name)
 {
+	int err;
+
 	if (!strcmp(name, "mptcp"))
 		return 0;
 	/* Not by TCP, which might have it by now */
 	if (!strcmp(name, "tls") && hook_opt_unknown(sk, name))
 		return -ENOENT;
-	return hook_opt_back(sk, level, optname);
+	err = hook_opt_back(sk, level, optname);
+	if (!err && *name)
+		hook_proto_settle(sk);
+	return err;
 }
 
 /* Process context, no locks; options of SOL_SOCKET as well */

@@ -77,14 +77,28 @@ static bool hook_replace_ops(struct sock *sk, const struct proto_ops *from,
 	return was;
 }
 
+/**
+ * hook_proto_settle() - the socket's proto_ops are its own, all of them
+ * @sk: socket that is not hooked, perhaps any more
+ *
+ * kTLS makes tables of its own from the ones that it finds, for every socket to
+ * come: none of ours may be among them. Whoever brings an option of SOL_SOCKET
+ * to such a socket at the same moment is told that there is no such option.
+ * Context: any.
+ */
+void hook_proto_settle(struct sock *sk)
+{
+	int family = hook_family(sk);
+
+	hook_replace_ops(sk, &hook_late_ops[family], hook_base_ops[family]);
+}
+
 /* No task is any more between its look at the flag and that at the table */
 static void hook_restore_late(struct rcu_head *head)
 {
 	struct hook_conn *hc = container_of(head, struct hook_conn, late);
-	int family = hook_family(hc->conn.sk);
 
-	hook_replace_ops(hc->conn.sk, &hook_late_ops[family],
-			 hook_base_ops[family]);
+	hook_proto_settle(hc->conn.sk);
 	hook_put(hc);
 	atomic_dec(&hook_late);
 }
@@ -314,10 +328,36 @@ static int hook_ops_setsockopt(struct socket *sock, int level, int optname,
 		return hook_setsockopt(sock->sk, level, optname, optval,
 				       optlen);
 	hook_enter();
+	if (level == SOL_TCP && optname == TCP_ULP)
+		hook_proto_settle(sock->sk);
 	ret = base->setsockopt(sock, level, optname, optval, optlen);
 	hook_leave();
 	return ret;
 }
+
+/*
+ * A former connection listens. The new socket has got our table from the old
+ * one: it gets its own. Without waiting, for the next call is TCP's.
+ */
+static int hook_late_accept(struct socket *sock, struct socket *newsock,
+			    struct proto_accept_arg *arg)
+{
+	const struct proto_ops *base = hook_base_ops[hook_family(sock->sk)];
+	bool block = !(arg->flags & O_NONBLOCK);
+	int ret;
+
+	hook_enter();
+	newsock->ops = base;
+	hook_proto_settle(sock->sk);
+	arg->flags |= O_NONBLOCK;
+	ret = compat_accept_by(base, sock, newsock, arg);
+	if (ret == -EAGAIN && block)
+		ret = hook_restart(sock->sk);
+	hook_leave();
+	return ret;
+}
+
+COMPAT_ACCEPT(hook_late_accept)
 
 /* A lower mark may be reached already, of which TCP tells for itself alone */
 static int hook_set_rcvlowat(struct sock *sk, int val)
@@ -400,6 +440,7 @@ static int __init hook_build(int family, int pf)
 	hook_build_ops(&hook_ops[family], hook_base_ops[family]);
 	hook_late_ops[family] = *hook_base_ops[family];
 	hook_late_ops[family].setsockopt = hook_ops_setsockopt;
+	hook_late_ops[family].accept = compat_accept(hook_late_accept);
 	return 0;
 }
 

@@ -49,9 +49,23 @@ static int compat_##name(struct socket *sock, struct socket *newsock,	\
 }
 
 #define compat_accept(name)	compat_##name
+
+static inline int compat_accept_by(const struct proto_ops *ops,
+				   struct socket *sock, struct socket *newsock,
+				   struct proto_accept_arg *arg)
+{
+	return ops->accept(sock, newsock, arg->flags, arg->kern);
+}
 #else
 #define COMPAT_ACCEPT(name)
 #define compat_accept(name)	name
+
+static inline int compat_accept_by(const struct proto_ops *ops,
+				   struct socket *sock, struct socket *newsock,
+				   struct proto_accept_arg *arg)
+{
+	return ops->accept(sock, newsock, arg);
+}
 #endif
 
 /*
