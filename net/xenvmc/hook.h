@@ -213,6 +213,7 @@ void hook_proto_install(struct sock *sk, struct hook_conn *hc);
 void hook_proto_restore(struct sock *sk, struct hook_conn *hc);
 bool hook_proto_restoring(void);
 void hook_proto_settle(struct sock *sk);	/* kTLS comes. Any context */
+bool hook_proto_is_copied(const struct sock *sk);
 const struct proto *hook_base_of(const struct sock *sk);
 
 /* hook_tx.c: sending */
@@ -224,6 +225,9 @@ void hook_tx_back(struct hook_conn *hc, u32 reason);
 /* hook_call.c: a call whose socket goes back under it */
 int hook_restart(const struct sock *sk);
 bool hook_goes_on(const struct hook_conn *hc, size_t done);
+bool hook_never_restarts(void);
+/* Of a step, no answer to any call: the socket may have been taken over */
+#define HOOK_LOOK_AGAIN	(-ENOIOCTLCMD)
 int hook_nap(struct sock *sk, struct wait_queue_entry *wait, bool gone,
 	     long *timeo);
 bool hook_taken_again(struct sock *sk, struct hook_conn **at);

@@ -43,6 +43,16 @@ static bool call_is_final(void)
 }
 
 /**
+ * hook_never_restarts() - has the task no call that could begin anew?
+ *
+ * Context: process.
+ */
+bool hook_never_restarts(void)
+{
+	return hook_is_kernel_task() || call_is_final();
+}
+
+/**
  * hook_goes_on() - does a call go on although its socket goes back to TCP?
  * @hc: its hook_conn, or the former one
  * @done: bytes that it has moved
@@ -60,7 +70,7 @@ bool hook_goes_on(const struct hook_conn *hc, size_t done)
 	if (!hook_is_gone(hc))
 		return true;
 	return !hook_is_unloading() &&
-	       (done || hook_is_kernel_task() || call_is_final());
+	       (done || hook_never_restarts());
 }
 
 /**

@@ -6,6 +6,9 @@
  * socket points to the copy for its family. What is not overridden is TCP's
  * own. Only this file writes sk_prot and ops.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/module.h>
 #include <linux/net.h>
 #include <net/ipv6.h>
 #include <net/transp_v6.h>
@@ -131,6 +134,32 @@ void hook_proto_install(struct sock *sk, struct hook_conn *hc)
 	hook_install_ops(sk);
 }
 
+/*
+ * The call that asked for kTLS was inside TCP when the socket was taken over,
+ * and kTLS has copied our tables for sockets to come. They work: where a socket
+ * is not hooked they are TCP's. But this module has to stay. Not seen yet.
+ */
+static void hook_proto_copied(void)
+{
+	pr_warn_once("kTLS uses functions of this module, which stays\n");
+	__module_get(THIS_MODULE);
+}
+
+/**
+ * hook_proto_is_copied() - are our functions another one's by now?
+ * @sk: socket that is not hooked
+ *
+ * Its calls come to us again and again, and are TCP's.
+ * Context: any.
+ */
+bool hook_proto_is_copied(const struct sock *sk)
+{
+	const struct proto *prot = READ_ONCE(sk->sk_prot);
+
+	return prot != &hook_prots[hook_family(sk)] &&
+	       (prot->sendmsg == hook_sendmsg || prot->recvmsg == hook_recvmsg);
+}
+
 /**
  * hook_proto_restore() - the socket's functions are its own again
  * @sk: socket
@@ -146,6 +175,8 @@ void hook_proto_restore(struct sock *sk, struct hook_conn *hc)
 
 	if (sk->sk_prot == &hook_prots[family])
 		WRITE_ONCE(sk->sk_prot, (struct proto *)hc->base);
+	else if (inet_csk(sk)->icsk_ulp_ops)
+		hook_proto_copied();
 	if (!hook_replace_ops(sk, &hook_ops[family], &hook_late_ops[family]))
 		return;
 	xvmc_conn_hold(&hc->conn);

@@ -511,9 +511,8 @@ static ssize_t rx_go_on(struct sock *sk, struct hook_conn **at,
 
 /* @at: the hook_conn, with a reference; another one if the socket has it */
 static int rx_all(struct sock *sk, struct hook_conn **at, struct rx_step *step,
-		  size_t len)
+		  size_t len, long timeo)
 {
-	long timeo = sock_rcvtimeo(sk, step->flags & MSG_DONTWAIT);
 	size_t target = sock_rcvlowat(sk, step->flags & MSG_WAITALL, len);
 	struct hook_conn *hc = *at;
 	size_t copied = 0;
@@ -563,14 +562,14 @@ static int rx_all(struct sock *sk, struct hook_conn **at, struct rx_step *step,
 
 /* Some kernels have stamps for a socket on rings, of what TCP brings */
 static int rx_msg(struct sock *sk, struct hook_conn **at, struct rx_step *step,
-		  size_t len)
+		  size_t len, long timeo)
 {
 	struct msghdr *msg = step->msg;
 
 	if (msg->msg_control_is_user && msg->msg_controllen)
 		fault_in_safe_writeable(msg->msg_control_user,
 					msg->msg_controllen);
-	return rx_all(sk, at, step, len);
+	return rx_all(sk, at, step, len, timeo);
 }
 
 /* What io_uring asks: is there more? An end is, as to TCP */
@@ -580,32 +579,59 @@ static int rx_left(struct sock *sk, struct hook_conn *hc)
 	       sock_flag(sk, SOCK_DONE);
 }
 
-static int hook_recv(struct sock *sk, struct msghdr *msg, size_t len, int flags)
+/*
+ * The socket went back between the caller's look and ours: the call begins anew
+ * if it can. Else it reads what TCP has, and waits here, for it may be taken
+ * over again.
+ */
+static int rx_unhooked(struct sock *sk, struct msghdr *msg, size_t len,
+		       int flags, long *timeo)
+{
+	bool block = !(flags & MSG_DONTWAIT) && !hook_proto_is_copied(sk);
+	int ret;
+
+	if (block && (!hook_never_restarts() || hook_is_unloading()))
+		return hook_restart(sk);
+	if (block)
+		flags |= MSG_DONTWAIT;
+	ret = compat_recvmsg(hook_base_of(sk), sk, msg, len, flags);
+	if (!block || ret != -EAGAIN || !*timeo)
+		return ret;
+	return rx_nap(sk, true, timeo) ?: HOOK_LOOK_AGAIN;
+}
+
+static int rx_hooked(struct sock *sk, struct hook_conn **at,
+		     struct msghdr *msg, size_t len, int flags, long timeo)
 {
 	struct rx_step step = { .msg = msg, .flags = flags };
+	int ret;
+
+	hook_late_call(*at);
+	if (unlikely(hook_is_taken(sk)))
+		hook_taken_call(*at);
+	if (flags & (MSG_OOB | MSG_ERRQUEUE))
+		ret = compat_recvmsg((*at)->base, sk, msg, len,
+				     flags | MSG_DONTWAIT);
+	else
+		ret = rx_msg(sk, at, &step, len, timeo);
+	if (msg->msg_get_inq && ret >= 0)
+		msg->msg_inq = rx_left(sk, *at);
+	hook_put(*at);
+	return ret;
+}
+
+static int hook_recv(struct sock *sk, struct msghdr *msg, size_t len, int flags)
+{
+	long timeo = sock_rcvtimeo(sk, flags & MSG_DONTWAIT);
 	struct hook_conn *hc;
 	int ret;
 
 	hook_enter();
-	hc = hook_get(sk);
-	if (hc) {
-		hook_late_call(hc);
-		if (unlikely(hook_is_taken(sk)))
-			hook_taken_call(hc);
-	}
-	if (!hc && !(flags & MSG_DONTWAIT))
-		ret = hook_restart(sk);
-	else if (!hc)
-		ret = compat_recvmsg(hook_base_of(sk), sk, msg, len, flags);
-	else if (flags & (MSG_OOB | MSG_ERRQUEUE))
-		ret = compat_recvmsg(hc->base, sk, msg, len,
-				     flags | MSG_DONTWAIT);
-	else
-		ret = rx_msg(sk, &hc, &step, len);
-	if (hc && msg->msg_get_inq && ret >= 0)
-		msg->msg_inq = rx_left(sk, hc);
-	if (hc)
-		hook_put(hc);
+	do {
+		hc = hook_get(sk);
+		ret = hc ? rx_hooked(sk, &hc, msg, len, flags, timeo) :
+			   rx_unhooked(sk, msg, len, flags, &timeo);
+	} while (ret == HOOK_LOOK_AGAIN);
 	hook_leave();
 	return ret;
 }

@@ -251,9 +251,9 @@ static ssize_t tx_go_on(struct sock *sk, struct hook_conn **at,
 }
 
 /* @at: the hook_conn, with a reference; another one if the socket has it */
-static int tx_all(struct sock *sk, struct hook_conn **at, struct msghdr *msg)
+static int tx_all(struct sock *sk, struct hook_conn **at, struct msghdr *msg,
+		  long timeo)
 {
-	long timeo = sock_sndtimeo(sk, msg->msg_flags & MSG_DONTWAIT);
 	struct hook_conn *hc = *at;
 	size_t copied = 0;
 	ssize_t ret;
@@ -320,32 +320,60 @@ static u32 tx_unfit(const struct sock *sk, const struct msghdr *msg)
 	return 0;
 }
 
+/* As rx_unhooked() */
+static int tx_unhooked(struct sock *sk, struct msghdr *msg, size_t size,
+		       long *timeo)
+{
+	bool block = !(msg->msg_flags & MSG_DONTWAIT) &&
+		     !hook_proto_is_copied(sk);
+	DEFINE_WAIT_FUNC(wait, hook_wake);
+	int ret;
+
+	if (block && (!hook_never_restarts() || hook_is_unloading()))
+		return hook_restart(sk);
+	if (block)
+		msg->msg_flags |= MSG_DONTWAIT;
+	ret = hook_base_of(sk)->sendmsg(sk, msg, size);
+	if (block)
+		msg->msg_flags &= ~MSG_DONTWAIT;
+	if (!block || ret != -EAGAIN || !*timeo)
+		return ret;
+	add_wait_queue(sk_sleep(sk), &wait);
+	tx_no_space(sk);
+	ret = hook_nap(sk, &wait, !sk_stream_memory_free(sk), timeo);
+	remove_wait_queue(sk_sleep(sk), &wait);
+	return ret ?: HOOK_LOOK_AGAIN;
+}
+
+static int tx_hooked(struct sock *sk, struct hook_conn **at, struct msghdr *msg,
+		     long timeo)
+{
+	u32 reason = tx_unfit(sk, msg);
+	int ret;
+
+	hook_late_call(*at);
+	if (unlikely(hook_is_taken(sk)))
+		hook_taken_call(*at);
+	if (reason)
+		hook_tx_back(*at, reason);
+	ret = tx_all(sk, at, msg, timeo);
+	hook_put(*at);
+	return ret;
+}
+
 /* As struct proto has it. Process context, no locks */
 int hook_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 {
+	long timeo = sock_sndtimeo(sk, msg->msg_flags & MSG_DONTWAIT);
 	struct hook_conn *hc;
-	u32 reason;
 	int ret;
 
 	hook_enter();
-	hc = hook_get(sk);
-	if (!hc) {
-		/* It went back between the caller's look and ours */
-		if (msg->msg_flags & MSG_DONTWAIT)
-			ret = hook_base_of(sk)->sendmsg(sk, msg, size);
-		else
-			ret = hook_restart(sk);
-		goto out;
-	}
-	hook_late_call(hc);
-	if (unlikely(hook_is_taken(sk)))
-		hook_taken_call(hc);
-	reason = tx_unfit(sk, msg);
-	if (reason)
-		hook_tx_back(hc, reason);
-	ret = tx_all(sk, &hc, msg);
-	hook_put(hc);
-out:
+	do {
+		hc = hook_get(sk);
+		ret = hc ? tx_hooked(sk, &hc, msg, timeo) :
+			   tx_unhooked(sk, msg, size, &timeo);
+	} while (ret == HOOK_LOOK_AGAIN);
 	hook_leave();
 	return ret;
 }
