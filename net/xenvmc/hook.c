@@ -364,7 +364,7 @@ u32 hook_unfit(const struct sock *sk)
 
 	if (sk_is_mptcp(sk))
 		return XENVMC_REASON_MPTCP;
-	if (inet_csk(sk)->icsk_ulp_ops)
+	if (hook_proto_has_ulp(sk))
 		return XENVMC_REASON_ULP;
 	if (sk->sk_kern_sock || hook_is_taken(sk))
 		return XENVMC_REASON_KERNEL;

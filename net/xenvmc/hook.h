@@ -208,13 +208,15 @@ void hook_leave(void);
 
 /* hook_proto.c: prepared tables, and closing */
 int hook_proto_init(void);
-bool hook_proto_fits(const struct sock *sk);	/* we have a copy of its base */
+bool hook_proto_fits(const struct sock *sk);
 void hook_proto_install(struct sock *sk, struct hook_conn *hc);
 void hook_proto_restore(struct sock *sk, struct hook_conn *hc);
 bool hook_proto_restoring(void);
 void hook_proto_settle(struct sock *sk);	/* kTLS comes. Any context */
 bool hook_proto_is_copied(const struct sock *sk);
+bool hook_proto_has_ulp(const struct sock *sk);
 const struct proto *hook_base_of(const struct sock *sk);
+const struct proto *hook_upper_of(const struct sock *sk);
 
 /* hook_tx.c: sending */
 int hook_sendmsg(struct sock *sk, struct msghdr *msg, size_t size);

@@ -41,6 +41,9 @@ static u32 hook_opt_unfit(int level, int optname)
 		return hook_opt_socket(optname);
 	if (level == SOL_IPV6 && optname == IPV6_ADDRFORM)
 		return XENVMC_REASON_SOCKOPT;
+	/* A key: from then on the bytes are its */
+	if (level == SOL_TLS)
+		return XENVMC_REASON_ULP;
 	if (level != SOL_TCP)
 		return 0;
 	switch (optname) {
@@ -159,26 +162,39 @@ static bool hook_opt_unknown(const struct sock *sk, char *name)
 	return err == -ENOENT;
 }
 
+/* One that TCP refuses anyway costs no rings, as that of MPTCP always is */
+static bool hook_opt_vain(const struct sock *sk, const char *name)
+{
+	return !strcmp(name, "mptcp") ||
+	       (*name && READ_ONCE(inet_csk(sk)->icsk_ulp_ops));
+}
+
 /*
- * Before the option is looked at. TCP refuses MPTCP's ULP to any program: who
- * asks, as a test for it does, loses no rings. Libraries ask for that of TLS on
- * each connection, whether the kernel has it or not. Others are tried on no
- * socket of ours, for they may take it.
+ * Before the option is looked at. Libraries ask for the ULP of TLS on each
+ * connection, whether the kernel has it or not. Others are tried on no socket of
+ * ours, for they may take it.
  */
 static int hook_opt_prepare(struct sock *sk, int level, int optname,
 			    char *name)
 {
 	int err;
 
-	if (!strcmp(name, "mptcp"))
+	if (hook_opt_vain(sk, name))
 		return 0;
 	/* Not by TCP, which might have it by now */
 	if (!strcmp(name, "tls") && hook_opt_unknown(sk, name))
 		return -ENOENT;
 	err = hook_opt_back(sk, level, optname);
-	if (!err && *name)
+	if (!err && (*name || level == SOL_TLS))
 		hook_proto_settle(sk);
 	return err;
+}
+
+/* Until there is a key its bytes are anybody's: it may be moved again */
+static void hook_opt_again(struct sock *sk)
+{
+	if (hook_late_wants(sk, true))
+		hook_late_try(sk, true);
 }
 
 /* Process context, no locks; options of SOL_SOCKET as well */
@@ -201,8 +217,10 @@ int hook_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 		ret = sock_setsockopt(sk->sk_socket, level, optname, optval,
 				      optlen) ?: hook_opt_shrunk(sk);
 	else
-		ret = hook_base_of(sk)->setsockopt(sk, level, optname,
-						   optval, optlen);
+		ret = hook_upper_of(sk)->setsockopt(sk, level, optname,
+						    optval, optlen);
+	if (!ret && *name)
+		hook_opt_again(sk);
 out:
 	hook_leave();
 	return ret;
@@ -232,8 +250,8 @@ int hook_getsockopt(struct sock *sk, int level, int optname,
 	if (level == SOL_TCP && optname == TCP_INFO)
 		hook_opt_count(sk);
 	if (!ret)
-		ret = hook_base_of(sk)->getsockopt(sk, level, optname,
-						   optval, optlen);
+		ret = hook_upper_of(sk)->getsockopt(sk, level, optname,
+						    optval, optlen);
 	hook_leave();
 	return ret;
 }

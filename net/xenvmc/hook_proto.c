@@ -5,6 +5,11 @@
  * The copies are made once from the live tables and never change; a hooked
  * socket points to the copy for its family. What is not overridden is TCP's
  * own. Only this file writes sk_prot and ops.
+ *
+ * Between TCP and us there may be kTLS without a key, which libraries ask for on
+ * each connection: it has functions of its own for options and closing, which
+ * are ours, and ours call those. They hold its module for as long as the socket
+ * has it.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -30,14 +35,111 @@ static int hook_family(const struct sock *sk)
 	return sk->sk_family == AF_INET ? HOOK_V4 : HOOK_V6;
 }
 
+/**
+ * hook_base_of() - TCP's own functions
+ * @sk: socket
+ *
+ * But for closing and options, for which there is hook_upper_of().
+ * Context: any.
+ */
 const struct proto *hook_base_of(const struct sock *sk)
 {
 	return hook_base[hook_family(sk)];
 }
 
+/*
+ * Has a ULP put functions of its own in, but only such as do not see bytes?
+ * kTLS does until it gets a key, and TCP's are behind them.
+ */
+static bool hook_is_upper(const struct proto *prot, const struct proto *base)
+{
+	return prot->sendmsg == base->sendmsg &&
+	       prot->recvmsg == base->recvmsg &&
+	       prot->ioctl == base->ioctl &&
+	       prot->destroy == base->destroy &&
+	       prot->release_cb == base->release_cb &&
+	       prot->backlog_rcv == base->backlog_rcv &&
+	       prot->hash == base->hash && prot->unhash == base->unhash &&
+	       prot->stream_memory_free == base->stream_memory_free &&
+	       prot->sock_is_readable == base->sock_is_readable &&
+	       prot->obj_size == base->obj_size;
+}
+
+/* Could our copy for the family take the place of @prot? */
+static bool hook_prot_fits(const struct proto *prot, int family)
+{
+	return prot == hook_base[family] ||
+	       hook_is_upper(prot, hook_base[family]);
+}
+
+/**
+ * hook_proto_fits() - may the socket get our functions?
+ * @sk: socket
+ *
+ * Context: RCU, or whatever keeps the socket open.
+ */
 bool hook_proto_fits(const struct sock *sk)
 {
-	return READ_ONCE(sk->sk_prot) == hook_base[hook_family(sk)];
+	return hook_prot_fits(READ_ONCE(sk->sk_prot), hook_family(sk));
+}
+
+/**
+ * hook_proto_has_ulp() - is there a ULP that sees the socket's bytes?
+ * @sk: socket, hooked or not
+ *
+ * One that could, when it is told to, is told by an option: then a hooked
+ * socket goes back first.
+ * Context: socket lock held, or its bottom half.
+ */
+bool hook_proto_has_ulp(const struct sock *sk)
+{
+	const struct proto *prot = READ_ONCE(sk->sk_prot);
+	int family = hook_family(sk);
+
+	return inet_csk(sk)->icsk_ulp_ops && prot != &hook_prots[family] &&
+	       !hook_prot_fits(prot, family);
+}
+
+/**
+ * hook_upper_of() - the functions that were there before ours, or are now
+ * @sk: socket
+ *
+ * Context: any, not the lock under which the socket is unhooked.
+ */
+const struct proto *hook_upper_of(const struct sock *sk)
+{
+	const struct proto *prot;
+	struct hook_conn *hc;
+	int family = hook_family(sk);
+
+	for (;;) {
+		prot = READ_ONCE(sk->sk_prot);
+		if (prot != &hook_prots[family])
+			break;
+		hc = hook_get(sk);
+		if (hc) {
+			prot = hc->base;
+			hook_put(hc);
+			break;
+		}
+		/* Between the table and its functions */
+		cpu_relax();
+	}
+	return hook_prot_fits(prot, family) ? prot : hook_base[family];
+}
+
+/* That of TCP, or a copy of kTLS without a key */
+static bool hook_ops_fit(const struct proto_ops *ops, int family)
+{
+	const struct proto_ops *base = hook_base_ops[family];
+
+	return ops == base || ops == &hook_late_ops[family] ||
+	       (ops->sendmsg == base->sendmsg &&
+		ops->recvmsg == base->recvmsg && ops->poll == base->poll &&
+		ops->splice_read == base->splice_read &&
+		ops->read_sock == base->read_sock &&
+		ops->connect == base->connect && ops->accept == base->accept &&
+		ops->setsockopt == base->setsockopt);
 }
 
 /*
@@ -52,8 +154,7 @@ static bool hook_install_ops(struct sock *sk)
 
 	write_lock_bh(&sk->sk_callback_lock);
 	sock = sk->sk_socket;
-	new = sock && (sock->ops == hook_base_ops[family] ||
-		       sock->ops == &hook_late_ops[family]);
+	new = sock && hook_ops_fit(sock->ops, family);
 	if (new) {
 		WRITE_ONCE(sock->ops, &hook_ops[family]);
 		compat_sol_socket(sock, true);
@@ -129,7 +230,7 @@ void hook_proto_install(struct sock *sk, struct hook_conn *hc)
 {
 	int family = hook_family(sk);
 
-	hc->base = hook_base[family];
+	hc->base = sk->sk_prot;
 	WRITE_ONCE(sk->sk_prot, &hook_prots[family]);
 	hook_install_ops(sk);
 }
@@ -253,7 +354,7 @@ static void hook_close(struct sock *sk, long timeout)
 		hook_close_conn(sk, hc);
 		hook_put(hc);
 	}
-	hook_base_of(sk)->close(sk, timeout);
+	hook_upper_of(sk)->close(sk, timeout);
 	hook_leave();
 }
 
@@ -276,11 +377,14 @@ static void hook_throw_away(struct sock *sk)
 
 static int hook_disconnect(struct sock *sk, int flags)
 {
+	const struct proto *upper = hook_upper_of(sk);
 	int ret;
 
 	hook_enter();
-	hook_throw_away(sk);
-	ret = hook_base_of(sk)->disconnect(sk, flags);
+	/* kTLS refuses, and all stays as it is */
+	if (upper->disconnect == hook_base_of(sk)->disconnect)
+		hook_throw_away(sk);
+	ret = upper->disconnect(sk, flags);
 	hook_leave();
 	return ret;
 }
