@@ -175,10 +175,11 @@ void hook_unhook_locked(struct hook_conn *hc)
 void hook_unhook(struct hook_conn *hc)
 {
 	struct sock *sk = hc->conn.sk;
+	/* Nobody may own one that was not accepted: inet_csk_listen_stop() */
+	bool slow = lock_sock_fast(sk);
 
-	lock_sock(sk);
 	hook_unhook_locked(hc);
-	release_sock(sk);
+	unlock_sock_fast(sk, slow);
 }
 
 /**

@@ -106,7 +106,7 @@ enum hook_taken {
  * @charged: bytes that the socket is charged with for that; socket lock
  * @late: to give the socket its proto_ops back
  * @rest: what keeps the TCP connection known on its path
- * @stage: &enum hook_stage; written under the socket lock
+ * @stage: &enum hook_stage; written by @work, mostly under the socket lock
  * @tries: how often something was in the way
  * @quiet: a fallback is not counted: it was before
  * @asked: the peer's id in the UPGRADE that @work has to answer, or 0. Set

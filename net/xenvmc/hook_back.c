@@ -553,7 +553,7 @@ void hook_return_step(struct hook_conn *hc)
 {
 	struct sock *sk = hc->conn.sk;
 	unsigned long delay;
-	int err;
+	int err = -EAGAIN;
 
 	/* Not the peer has let go: it is asked */
 	if (test_and_clear_bit(HOOK_LEAVE_RINGS, &hc->taker)) {
@@ -561,7 +561,9 @@ void hook_return_step(struct hook_conn *hc)
 		back_stop(hc);
 		xvmc_rx_recall(&hc->conn, hc->why);
 	}
-	err = back_try(sk, hc, hc->why);
+	/* Nobody may own one that was not accepted: inet_csk_listen_stop() */
+	if (READ_ONCE(sk->sk_socket) || !READ_ONCE(hc->hashed))
+		err = back_try(sk, hc, hc->why);
 	if (!err) {
 		hook_begin_back(hc, hc->why);
 		hook_taken_tell(sk);

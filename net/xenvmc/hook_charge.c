@@ -56,6 +56,21 @@ void hook_uncharge(struct sock *sk, struct hook_conn *hc)
 	charge_set(sk, hc, 0);
 }
 
+/*
+ * Of one that nobody has accepted nothing is charged yet, and nobody may own it:
+ * inet_csk_listen_stop() relies on that. False: it has been accepted.
+ */
+static bool charge_unaccepted(struct sock *sk, struct hook_conn *hc, u32 bytes)
+{
+	bool slow = lock_sock_fast(sk);
+	bool is = !sk->sk_socket;
+
+	if (is && hc->hashed)
+		hc->lent = bytes;
+	unlock_sock_fast(sk, slow);
+	return is;
+}
+
 /**
  * hook_charge_ring() - a ring is about to be lent, or there is none
  * @conn: connection
@@ -70,6 +85,8 @@ bool hook_charge_ring(struct xvmc_conn *conn, u32 bytes)
 	struct sock *sk = conn->sk;
 	bool ok = true;
 
+	if (!READ_ONCE(sk->sk_socket) && charge_unaccepted(sk, hc, bytes))
+		return true;
 	lock_sock(sk);
 	if (hc->hashed) {
 		hc->lent = bytes;

@@ -25,8 +25,11 @@
  * What a ring does to a reader that read on TCP all the same is a violation
  * of the switch-over and ends the connection.
  *
- * Locks: rx.mutex, then the socket lock, both taken by the work alone, so that
- * a program that sleeps with them holds up its own connection and no other.
+ * Locks: rx.mutex, then the socket's, as its softirq has that: not while a task
+ * owns it, for which nothing waits. A program can own its socket for as long as
+ * a page of its does not come, and the workqueue has places for a few hundred
+ * works that wait. And nobody may own a socket that nobody has accepted yet:
+ * inet_csk_listen_stop() relies on it.
  */
 #include <linux/rcupdate.h>
 #include <linux/wait.h>
@@ -185,6 +188,24 @@ static void late_say_no(struct hook_conn *hc)
 	hc->asked = 0;
 }
 
+/* Nothing may sleep until late_unlock(). False: a task owns the socket */
+static bool late_trylock(struct sock *sk)
+{
+	local_bh_disable();
+	bh_lock_sock(sk);
+	if (!sock_owned_by_user(sk))
+		return true;
+	bh_unlock_sock(sk);
+	local_bh_enable();
+	return false;
+}
+
+static void late_unlock(struct sock *sk)
+{
+	bh_unlock_sock(sk);
+	local_bh_enable();
+}
+
 /* ---- taking over -------------------------------------------------------- */
 
 /* 0: the socket's functions are ours now. Socket lock held */
@@ -291,28 +312,35 @@ static void late_drop(struct hook_conn *hc, int why)
 	hook_put(hc);
 }
 
-static void late_found(struct hook_conn *hc)
+/* One try. @other: whom the socket has already, with a reference, or NULL */
+static int late_try(struct hook_conn *hc, struct hook_conn **other)
 {
 	struct sock *sk = hc->conn.sk;
-	bool unproven = hc->asked;
-	struct hook_conn *other;
 	int ret;
 
-	lock_sock(sk);
-	other = hook_get(sk);
+	*other = NULL;
 	if (hook_is_unloading() || READ_ONCE(hc->conn.left))
-		ret = LATE_DROP;
-	else if (other)
-		ret = late_meets(hc, other);
-	else
-		ret = late_take(hc);
-	release_sock(sk);
+		return LATE_DROP;
+	if (!late_trylock(sk))
+		return LATE_WAIT;
+	*other = hook_get(sk);
+	ret = *other ? late_meets(hc, *other) : late_take(hc);
+	late_unlock(sk);
+	return ret;
+}
+
+static void late_found(struct hook_conn *hc)
+{
+	bool unproven = hc->asked;
+	struct hook_conn *other;
+	int ret = late_try(hc, &other);
+
 	if (other && hook_is_gone(other))
 		hook_begin_back(other, other->why);
 	if (other)
 		hook_put(other);
 	if (ret == LATE_WAIT && hc->tries++ < LATE_TRIES) {
-		hook_work_later(hc, LATE_RETRY);
+		hook_work_later(hc, min_t(long, hc->tries, LATE_RETRY));
 		return;
 	}
 	if (unproven)
@@ -348,9 +376,15 @@ static bool late_has_sleeper(struct sock *sk)
 }
 
 /*
- * One look; the new stage. A task that waits for the lock may be one of ours,
- * and is gone in a moment. rx.mutex and socket lock held.
+ * A task that owns the socket, or waits for that, may be one of ours, and is
+ * gone in a moment; but not for ever.
  */
+static u8 late_busy_stage(struct hook_conn *hc)
+{
+	return hc->tries++ < LATE_LOCKED ? HOOK_LOOK : HOOK_SLEEPER;
+}
+
+/* One look; the new stage. rx.mutex and socket lock held */
 static u8 late_judge(struct sock *sk, struct hook_conn *hc)
 {
 	u32 mark = tcp_sk(sk)->copied_seq - hc->taken;
@@ -358,7 +392,7 @@ static u8 late_judge(struct sock *sk, struct hook_conn *hc)
 	lockdep_assert_held(&hc->conn.rx.mutex);
 	/* No barrier: who comes later finds our functions */
 	if (waitqueue_active(&sk->sk_lock.wq))
-		return hc->tries++ < LATE_LOCKED ? HOOK_LOOK : HOOK_SLEEPER;
+		return late_busy_stage(hc);
 	if (late_has_sleeper(sk))
 		return HOOK_SLEEPER;
 	if (hc->stage == HOOK_LOOKED && hc->mark == mark)
@@ -383,24 +417,39 @@ static void late_settled(struct hook_conn *hc)
 		hc->asked = 0;
 }
 
+/* 0, or why the connection cannot move; HOOK_DROPPED: it went elsewhere */
+static u32 late_look_locked(struct hook_conn *hc, u8 *stage)
+{
+	struct sock *sk = hc->conn.sk;
+	u32 why = 0;
+
+	*stage = HOOK_DROPPED;
+	if (!hc->hashed)
+		return 0;
+	why = late_unfit(sk);
+	if (why) {
+		late_give_up(hc, why);
+	} else {
+		*stage = late_judge(sk, hc);
+		WRITE_ONCE(hc->stage, *stage);
+	}
+	return why;
+}
+
 static void late_look(struct hook_conn *hc)
 {
 	struct sock *sk = hc->conn.sk;
-	u8 stage = HOOK_DROPPED;
 	u32 why = 0;
+	u8 stage;
 
 	mutex_lock(&hc->conn.rx.mutex);
-	lock_sock(sk);
-	if (hc->hashed) {
-		why = late_unfit(sk);
-		if (why) {
-			late_give_up(hc, why);
-		} else {
-			stage = late_judge(sk, hc);
-			WRITE_ONCE(hc->stage, stage);
-		}
+	if (late_trylock(sk)) {
+		why = late_look_locked(hc, &stage);
+		late_unlock(sk);
+	} else {
+		stage = late_busy_stage(hc);
+		WRITE_ONCE(hc->stage, stage);
 	}
-	release_sock(sk);
 	mutex_unlock(&hc->conn.rx.mutex);
 
 	if (stage == HOOK_SETTLED)
