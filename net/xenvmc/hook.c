@@ -459,6 +459,8 @@ static int hook_attach(struct sock *sk, struct xvmc_chan *chan,
 	/* No byte has been sent or taken yet in either direction */
 	hc->iss = tp->write_seq - 1;
 	hc->irs = tp->rcv_nxt - 1;
+	if (!passive && hook_late_begun(sk))
+		hc->stage = HOOK_LOOK;
 	xvmc_stat_inc(XVMC_STAT_HOOK_CANDIDATES);
 	hook_insert(hc, !passive);
 	hook_proto_install(sk, hc);
@@ -570,6 +572,8 @@ static u32 hook_upgrade(struct xvmc_chan *chan,
 		return hook_late_upgrade(chan, &t, msg);
 	if (!hook_proves(hc, msg->iss, msg->irs))
 		reason = XENVMC_REASON_NO_PROOF;
+	else if (READ_ONCE(hc->stage) != HOOK_SETTLED)
+		hook_late_await(hc, msg);
 	else if (xvmc_conn_accept(&hc->conn, msg->conn))
 		reason = XENVMC_REASON_NO_MATCH;
 	hook_put(hc);

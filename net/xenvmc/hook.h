@@ -59,7 +59,8 @@ struct hook_rest {
 /**
  * enum hook_stage - how far taking over an established connection is
  * @HOOK_SETTLED: no task is inside TCP but through us. So from the beginning
- *	if the connection was taken over as it became ESTABLISHED
+ *	if the connection was taken over as it became ESTABLISHED, and none had
+ *	begun to read or write before that
  * @HOOK_FOUND: nothing of the socket was touched yet
  * @HOOK_LOOK: its functions are ours; tasks may be inside TCP's own
  * @HOOK_LOOKED: none was seen, once
@@ -228,6 +229,7 @@ void hook_tx_back(struct hook_conn *hc, u32 reason);
 int hook_restart(const struct sock *sk);
 bool hook_goes_on(const struct hook_conn *hc, size_t done);
 bool hook_never_restarts(void);
+bool hook_is_connecting(struct task_struct *task);
 /* Of a step, no answer to any call: the socket may have been taken over */
 #define HOOK_LOOK_AGAIN	(-ENOIOCTLCMD)
 int hook_nap(struct sock *sk, struct wait_queue_entry *wait, bool gone,
@@ -307,6 +309,8 @@ void hook_work_later(struct hook_conn *hc, unsigned long delay);
 /* Takes @sk over if its peer is there, and asks. Process context */
 void hook_late_try(struct sock *sk, bool quiet);
 bool hook_late_wants(const struct sock *sk, bool all);
+bool hook_late_begun(struct sock *sk);
+void hook_late_await(struct hook_conn *hc, const struct xvmc_msg_upgrade *msg);
 /* An UPGRADE that nobody awaits. 0: will be answered, else the reason for NO */
 u32 hook_late_upgrade(struct xvmc_chan *chan, const struct hook_tuple *t,
 		      const struct xvmc_msg_upgrade *msg);

@@ -43,6 +43,19 @@ static bool call_is_final(void)
 }
 
 /**
+ * hook_is_connecting() - is a task in connect()?
+ * @task: one that sleeps
+ *
+ * Of programs of another word size it is not known which call it is.
+ * Context: any.
+ */
+bool hook_is_connecting(struct task_struct *task)
+{
+	return !(task->flags & (PF_KTHREAD | PF_USER_WORKER)) &&
+	       syscall_get_nr(task, task_pt_regs(task)) == __NR_connect;
+}
+
+/**
  * hook_never_restarts() - has the task no call that could begin anew?
  *
  * Context: process.

@@ -353,8 +353,19 @@ static void late_found(struct hook_conn *hc)
 
 /* ---- settling ----------------------------------------------------------- */
 
-/* Does a task sleep inside TCP? Socket lock held */
-static bool late_has_sleeper(struct sock *sk)
+/* Does a task sleep in TCP? @but_connect: elsewhere than in connect() */
+static bool late_is_sleeper(const struct wait_queue_entry *entry,
+			    bool but_connect)
+{
+	if (entry->func != woken_wake_function &&
+	    entry->func != autoremove_wake_function &&
+	    entry->func != default_wake_function)
+		return false;
+	return !but_connect || !hook_is_connecting(entry->private);
+}
+
+/* Socket lock held, or its bottom half */
+static bool late_has_sleeper(struct sock *sk, bool but_connect)
 {
 	struct wait_queue_entry *entry;
 	struct socket_wq *wq;
@@ -366,13 +377,38 @@ static bool late_has_sleeper(struct sock *sk)
 	if (wq) {
 		spin_lock_irqsave(&wq->wait.lock, flags);
 		list_for_each_entry(entry, &wq->wait.head, entry)
-			found |= entry->func == woken_wake_function ||
-				 entry->func == autoremove_wake_function ||
-				 entry->func == default_wake_function;
+			found |= late_is_sleeper(entry, but_connect);
 		spin_unlock_irqrestore(&wq->wait.lock, flags);
 	}
 	rcu_read_unlock();
 	return found;
+}
+
+/**
+ * hook_late_begun() - has a task begun to read or write already?
+ * @sk: socket that becomes ESTABLISHED, which a program has connected
+ *
+ * TCP lets it: it sleeps there, or waits for the lock, and looks for bytes
+ * where a ring's do not come.
+ * Context: socket lock, or its bottom half.
+ */
+bool hook_late_begun(struct sock *sk)
+{
+	return waitqueue_active(&sk->sk_lock.wq) || late_has_sleeper(sk, true);
+}
+
+/**
+ * hook_late_await() - the peer asks for a connection where one has
+ * @hc: hooked socket that awaits this
+ * @msg: the question
+ *
+ * It is answered when that is out, as a connection that is taken over late.
+ * Context: process, the channel's work.
+ */
+void hook_late_await(struct hook_conn *hc, const struct xvmc_msg_upgrade *msg)
+{
+	hc->asked = msg->conn;
+	hook_work_later(hc, 0);
 }
 
 /*
@@ -393,7 +429,7 @@ static u8 late_judge(struct sock *sk, struct hook_conn *hc)
 	/* No barrier: who comes later finds our functions */
 	if (waitqueue_active(&sk->sk_lock.wq))
 		return late_busy_stage(hc);
-	if (late_has_sleeper(sk))
+	if (late_has_sleeper(sk, false))
 		return HOOK_SLEEPER;
 	if (hc->stage == HOOK_LOOKED && hc->mark == mark)
 		return HOOK_SETTLED;
@@ -409,6 +445,8 @@ static void late_settled(struct hook_conn *hc)
 	if (READ_ONCE(hc->conn.sk->sk_shutdown) & SEND_SHUTDOWN)
 		hc->conn.tx.closed = true;
 	mutex_unlock(&hc->conn.tx.mutex);
+	if (!hc->asked && READ_ONCE(hc->awaiting))
+		return;
 	if (!hc->asked)
 		xvmc_conn_ask(&hc->conn, 0);
 	else if (xvmc_conn_accept(&hc->conn, hc->asked))
@@ -475,6 +513,8 @@ static void late_step(struct hook_conn *hc)
 		late_found(hc);
 	else if (hc->stage == HOOK_DROPPED || !READ_ONCE(hc->hashed))
 		late_say_no(hc);
+	else if (hc->stage == HOOK_SETTLED && hc->asked)
+		late_settled(hc);
 	else if (hc->stage != HOOK_SETTLED && !READ_ONCE(hc->in_grace))
 		late_look(hc);
 }

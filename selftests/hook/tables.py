@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """tables.py [NAME...]: whose functions a socket has, when others put some of
-their own there: kTLS, and a listener that was a connection. TAP.
+their own there: kTLS, a listener that was a connection, and a call that began
+before the connection. TAP.
 
 As late.py, whose helpers it uses. The kernel has kTLS.
 """
@@ -9,7 +10,9 @@ import ctypes
 import errno
 import socket
 import struct
+import subprocess
 import sys
+import time
 
 import late
 from late import (DEADLINE, by_ring, connect, inside, moved, on_rings, stat,
@@ -173,7 +176,41 @@ def a_connection_becomes_a_listener():
             sock.close()
 
 
-late.CASES = (ktls_without_a_key, ktls_without_a_key_by_ipv6,
+def begins_to_read_before_it_is_connected():
+    """TCP lets it, and has no ring in view while it sleeps."""
+    qdisc = ["ip", "netns", "exec", "a", "tc", "qdisc"]
+    listener = inside("b", lambda: socket.create_server(("10.9.0.2", 0)))
+    client = inside("a", socket.socket)
+    client.setblocking(False)
+    subprocess.run([*qdisc, "add", "dev", "va", "root", "netem", "delay",
+                    "500ms"], check=True)
+    try:
+        client.connect_ex(listener.getsockname())
+        client.setblocking(True)
+        reader = late.Task(lambda: client.recv(100))
+        late.asleep(reader)
+        server = listener.accept()[0]
+    finally:
+        subprocess.run([*qdisc, "del", "dev", "va", "root"], check=True)
+    # Who does not look has moved it by then
+    time.sleep(0.5)
+    server.sendall(b"first")
+    check(reader.get() == b"first", "other bytes")
+    both = ways(client, server)
+    until(lambda: exchange(both) and on_rings(client), "it moves")
+    by_ring(*both)
+
+
+def exchange(both):
+    """Each call may be the one that sees that nobody is inside any more."""
+    for way in both:
+        way.send(10)
+        way.catch_up()
+    return True
+
+
+late.CASES = (begins_to_read_before_it_is_connected, ktls_without_a_key,
+              ktls_without_a_key_by_ipv6,
               ktls_lives_without_the_hook, closed_with_ktls,
               ktls_is_not_disconnected, a_connection_becomes_a_listener)
 
