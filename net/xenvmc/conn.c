@@ -683,7 +683,7 @@ static void conn_lend(struct xvmc_conn *conn)
 			  conn->rx.ring_id, conn->rx.epoch);
 	if (READ_ONCE(conn->state) != XVMC_CONN_UP)
 		conn_do(conn, TODO_RECALL_RX);
-	/* The lend may be over, and the ring freed: nobody looks at it any more */
+	/* The lend may be over, and the ring freed: it is not looked at */
 	if (dead)
 		xvmc_conn_gone(conn);
 	/* The closer may have looked for borrowers for the last time */

@@ -405,9 +405,10 @@ void xvmc_grant_exit(void)
 
 /*
  * Whose fault a failed mapping is. No room for one more mapping passes as no
- * memory does: others give theirs back. Xen answers general_error to a reference
- * that is not granted, not to us, or read-only; the kernel uses the same value
- * when it cannot enter the page into its own tables, and clears the handle.
+ * memory does: others give theirs back. Xen answers general_error to a
+ * reference that is not granted, not to us, or read-only; the kernel uses the
+ * same value when it cannot enter the page into its own tables, and clears the
+ * handle.
  */
 static int grant_map_error(const struct gnttab_map_grant_ref *op)
 {

@@ -5,9 +5,9 @@
  * A probe on the tracepoint inet_sock_set_state sees each TCP socket become
  * ESTABLISHED, in softirq context or under the socket lock. If the remote
  * address leads to a connected peer, the socket gets a hook_conn and prepared
- * copies of its proto and proto_ops (hook_proto.c); otherwise it is never touched
- * again. The passive end asks its peer, the active end awaits that. Connections
- * that were there before the peer are taken over by hook_late.c.
+ * copies of its proto and proto_ops (hook_proto.c); otherwise it is never
+ * touched again. The passive end asks its peer, the active end awaits that.
+ * Connections that were there before the peer are taken over by hook_late.c.
  *
  * The tables are keyed by socket (every call of a hooked socket looks itself up
  * there) and by tuple (an UPGRADE that came). Both are read under RCU. A
@@ -671,7 +671,8 @@ static void hook_drain(void)
 	 * again. Sleepers were woken by going back and restart their call.
 	 */
 	synchronize_rcu_tasks();
-	while (hook_proto_restoring() || hook_late_busy() || hook_count_inside())
+	while (hook_proto_restoring() || hook_late_busy() ||
+	       hook_count_inside())
 		schedule_timeout_uninterruptible(HOOK_UNLOAD_POLL);
 	synchronize_rcu_tasks();
 }

@@ -57,8 +57,8 @@ void hook_uncharge(struct sock *sk, struct hook_conn *hc)
 }
 
 /*
- * Of one that nobody has accepted nothing is charged yet, and nobody may own it:
- * inet_csk_listen_stop() relies on that. False: it has been accepted.
+ * Of one that nobody has accepted nothing is charged yet, and nobody may own
+ * it: inet_csk_listen_stop() relies on that. False: it has been accepted.
  */
 static bool charge_unaccepted(struct sock *sk, struct hook_conn *hc, u32 bytes)
 {

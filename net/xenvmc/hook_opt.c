@@ -171,8 +171,8 @@ static bool hook_opt_vain(const struct sock *sk, const char *name)
 
 /*
  * Before the option is looked at. Libraries ask for the ULP of TLS on each
- * connection, whether the kernel has it or not. Others are tried on no socket of
- * ours, for they may take it.
+ * connection, whether the kernel has it or not. Others are tried on no socket
+ * of ours, for they may take it.
  */
 static int hook_opt_prepare(struct sock *sk, int level, int optname,
 			    char *name)

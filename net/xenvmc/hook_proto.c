@@ -6,10 +6,9 @@
  * socket points to the copy for its family. What is not overridden is TCP's
  * own. Only this file writes sk_prot and ops.
  *
- * Between TCP and us there may be kTLS without a key, which libraries ask for on
- * each connection: it has functions of its own for options and closing, which
- * are ours, and ours call those. They hold its module for as long as the socket
- * has it.
+ * Between TCP and us there may be kTLS without a key, which libraries ask for
+ * on each connection: it has functions of its own for options and closing,
+ * whose place ours take, and ours call those. The socket holds its module.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
