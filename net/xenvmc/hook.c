@@ -586,7 +586,7 @@ static u32 hook_upgrade(struct xvmc_chan *chan,
 static void hook_changed(struct net *net)
 {
 	if (READ_ONCE(xvmc_net(net)->hook_on))
-		hook_walk(true);
+		hook_walk_net(net);
 }
 
 /* Where the peer knows as well, one end asks and not both */

@@ -330,6 +330,7 @@ static inline void hook_late_call(struct hook_conn *hc)
 /* hook_walk.c: finds them */
 void hook_walk_init(struct workqueue_struct *wq);
 void hook_walk(bool all);		/* from now on. Any context */
+void hook_walk_net(struct net *net);	/* likewise, of one namespace */
 void hook_walk_stop(void);
 struct sock *hook_walk_lookup(const struct hook_tuple *t, bool loopback);
 

@@ -9,6 +9,11 @@
  * and later, for what was in the way: each connection is asked for three times
  * at most for one cause.
  *
+ * A cause may be that of one network namespace, whose root can make it as often
+ * as he likes: it is for the connections of that namespace alone, and for two
+ * walks a second if there are many. There is one hash for most namespaces, so
+ * one walk is for all for which one is due.
+ *
  * The other direction is a lookup by the four-tuple, when a peer asks.
  */
 #include <net/inet_hashtables.h>
@@ -21,28 +26,23 @@
 
 #define WALK_BUCKETS	4096	/* looked at in one step */
 #define WALK_SOCKETS	64	/* taken up in one step */
+/* Walks that a namespace has caused: a few, then one in half a second */
+#define WALK_REST	(HZ / 2)
+#define WALK_BURST	(4 * WALK_REST)
 
 static const unsigned long walk_delay[] = { 2 * HZ, 10 * HZ };
 
 /**
  * struct hook_walk - the walk
- * @lock: protects @wanted and @want_all; BH-safe
- * @wanted: begin anew when the present one is over
- * @want_all: with all ends
- * @running: the members below say how far it is; the work's own, as they are
- * @all: both ends of a connection ask
- * @again: how many walks there were for the same cause
+ * @lock: protects @running and what &struct xvmc_net has of it; BH-safe
+ * @running: the members below, the work's own, say how far it is
  * @table: number of the hash: the first is shared by most namespaces
  * @slot: bucket
  * @skip: entries of the bucket that were looked at
  */
 struct hook_walk {
 	spinlock_t lock;
-	bool wanted;
-	bool want_all;
 	bool running;
-	bool all;
-	u32 again;
 	u32 table;
 	u32 slot;
 	u32 skip;
@@ -80,6 +80,19 @@ static struct net *walk_get_net(u32 n)
 	return found;
 }
 
+/* What the walk has to do with a socket's namespace */
+static const struct xvmc_walk *walk_of(const struct sock *sk)
+{
+	return &xvmc_net(sock_net(sk))->walk;
+}
+
+static bool walk_wants(const struct sock *sk)
+{
+	const struct xvmc_walk *xw = walk_of(sk);
+
+	return xw->now && hook_late_wants(sk, xw->all);
+}
+
 /* References to sockets of one bucket; how many */
 static u32 walk_bucket(struct inet_hashinfo *hash, struct sock **to, u32 room)
 {
@@ -98,8 +111,7 @@ static u32 walk_bucket(struct inet_hashinfo *hash, struct sock **to, u32 room)
 		if (seen++ < walk.skip)
 			continue;
 		walk.skip++;
-		if (hook_late_wants(sk, walk.all) &&
-		    refcount_inc_not_zero(&sk->sk_refcnt))
+		if (walk_wants(sk) && refcount_inc_not_zero(&sk->sk_refcnt))
 			to[n++] = sk;
 	}
 	spin_unlock_bh(lock);
@@ -120,58 +132,106 @@ static bool walk_table(struct inet_hashinfo *hash)
 		walk.skip = 0;
 	}
 	for (i = 0; i < n; i++) {
-		hook_late_try(found[i], walk.again);
+		hook_late_try(found[i], !walk_of(found[i])->first);
 		sock_put(found[i]);
 	}
 	return walk.slot > hash->ehash_mask;
 }
 
+/* Is a namespace part of the walk that begins now? */
+static void walk_join(struct xvmc_walk *xw)
+{
+	lockdep_assert_held(&walk.lock);
+	xw->now = (xw->wanted || xw->left) && time_after_eq(jiffies, xw->at);
+	if (!xw->now)
+		return;
+	xw->first = xw->wanted;
+	if (xw->wanted)
+		xw->left = ARRAY_SIZE(walk_delay) + 1;
+	/* If both ends asked once more, they were in each other's way */
+	xw->all = xw->wanted && xw->want_all;
+	xw->wanted = false;
+	xw->want_all = false;
+	xw->left--;
+	if (xw->left)
+		xw->at = jiffies +
+			 walk_delay[ARRAY_SIZE(walk_delay) - xw->left];
+}
+
+static void walk_join_all(void)
+{
+	struct net *net;
+
+	rcu_read_lock();
+	for_each_net_rcu(net) {
+		walk_join(&xvmc_net(net)->walk);
+		walk.running |= xvmc_net(net)->walk.now;
+	}
+	rcu_read_unlock();
+}
+
 /* Begins a walk if one is due. False: nothing to do */
 static bool walk_begin(void)
 {
+	bool running;
+
 	spin_lock_bh(&walk.lock);
-	if (!walk.running && walk.wanted) {
-		walk.running = true;
-		walk.all = walk.want_all;
-		walk.again = 0;
-		walk.wanted = false;
-		walk.want_all = false;
-	} else if (!walk.running && walk.again < ARRAY_SIZE(walk_delay)) {
-		walk.running = true;
-		/* If both ends asked, they were in each other's way */
-		walk.all = false;
-		walk.again++;
-	}
+	if (!walk.running)
+		walk_join_all();
+	running = walk.running;
 	spin_unlock_bh(&walk.lock);
-	return walk.running;
+	return running;
 }
 
-/* The end of a walk: the next one begins at once, later, or not at all */
-static void walk_end(void)
+/* Jiffies until a walk is due, 0 if none is */
+static unsigned long walk_wait(void)
 {
-	bool wanted;
+	unsigned long least = 0;
+	struct net *net;
 
-	walk.running = false;
-	walk.table = 0;
+	lockdep_assert_held(&walk.lock);
+	rcu_read_lock();
+	for_each_net_rcu(net) {
+		const struct xvmc_walk *xw = &xvmc_net(net)->walk;
+		unsigned long wait = max((long)(xw->at - jiffies), 1L);
+
+		if ((xw->wanted || xw->left) && (!least || wait < least))
+			least = wait;
+	}
+	rcu_read_unlock();
+	return least;
+}
+
+/* The next walk begins when one is due. One that is under way sees to it */
+static void walk_plan(bool ended)
+{
+	unsigned long wait = 0;
+
 	spin_lock_bh(&walk.lock);
-	wanted = walk.wanted;
+	if (ended)
+		walk.running = false;
+	if (!walk.running)
+		wait = walk_wait();
+	/* Under the lock: an older plan takes no newer one's place */
+	if (wait)
+		mod_delayed_work(walk_wq, &walk_work, wait);
 	spin_unlock_bh(&walk.lock);
-	if (wanted)
-		queue_delayed_work(walk_wq, &walk_work, 1);
-	else if (walk.again < ARRAY_SIZE(walk_delay))
-		queue_delayed_work(walk_wq, &walk_work,
-				   walk_delay[walk.again]);
 }
 
 static void walk_step(struct work_struct *work)
 {
 	struct net *net;
 
-	if (hook_is_unloading() || !walk_begin())
+	if (hook_is_unloading())
 		return;
+	if (!walk_begin()) {
+		walk_plan(false);
+		return;
+	}
 	net = walk_get_net(walk.table);
 	if (!net) {
-		walk_end();
+		walk.table = 0;
+		walk_plan(true);
 		return;
 	}
 	if (walk_table(walk_hash(net))) {
@@ -183,6 +243,16 @@ static void walk_step(struct work_struct *work)
 	queue_delayed_work(walk_wq, &walk_work, 1);
 }
 
+/* One is wanted, but not before @at */
+static void walk_want(struct xvmc_walk *xw, bool all, unsigned long at)
+{
+	lockdep_assert_held(&walk.lock);
+	if (!xw->wanted || time_before(at, xw->at))
+		xw->at = at;
+	xw->wanted = true;
+	xw->want_all |= all;
+}
+
 /**
  * hook_walk() - connections that exist may gain from now on
  * @all: nobody has told the peers: ask for what they would ask, too
@@ -191,11 +261,37 @@ static void walk_step(struct work_struct *work)
  */
 void hook_walk(bool all)
 {
+	struct net *net;
+
 	spin_lock_bh(&walk.lock);
-	walk.wanted = true;
-	walk.want_all |= all;
+	rcu_read_lock();
+	for_each_net_rcu(net)
+		walk_want(&xvmc_net(net)->walk, all, jiffies);
+	rcu_read_unlock();
 	spin_unlock_bh(&walk.lock);
-	mod_delayed_work(walk_wq, &walk_work, 0);
+	walk_plan(false);
+}
+
+/**
+ * hook_walk_net() - connections of a network namespace may gain from now on
+ * @net: the namespace, whose root has said so
+ *
+ * Context: any.
+ */
+void hook_walk_net(struct net *net)
+{
+	struct xvmc_walk *xw = &xvmc_net(net)->walk;
+	unsigned long now = jiffies, at;
+
+	spin_lock_bh(&walk.lock);
+	if (time_before(xw->rested, now))
+		xw->rested = now;
+	if (time_before(xw->rested, now + WALK_BURST + WALK_REST))
+		xw->rested += WALK_REST;
+	at = xw->rested - WALK_BURST;
+	walk_want(xw, true, time_before(at, now) ? now : at);
+	spin_unlock_bh(&walk.lock);
+	walk_plan(false);
 }
 
 /**
@@ -206,7 +302,6 @@ void hook_walk_init(struct workqueue_struct *wq)
 {
 	spin_lock_init(&walk.lock);
 	INIT_DELAYED_WORK(&walk_work, walk_step);
-	walk.again = ARRAY_SIZE(walk_delay);
 	walk_wq = wq;
 }
 

@@ -430,9 +430,10 @@ static int hook_set(struct sk_buff *skb, struct genl_info *info)
 	if (loopback)
 		changed |= xchg(&xnet->hook_loopback, nla_get_u8(loopback)) !=
 			   nla_get_u8(loopback);
-	xvmc_hook_changed(net);
-	if (changed)
+	if (changed) {
+		xvmc_hook_changed(net);
 		xvmc_event_hook(net);
+	}
 	return 0;
 }
 

@@ -17,6 +17,28 @@ struct in6_addr;
 struct sock;
 
 /**
+ * struct xvmc_walk - what hook_walk.c has to do with a network namespace
+ * @wanted: there is a new cause to look at its connections
+ * @want_all: and no peer knows
+ * @now: it is part of the present walk
+ * @all: both ends of a connection ask, in this walk
+ * @first: this walk is the first for its cause
+ * @left: how many are to follow
+ * @at: jiffies before which none is due
+ * @rested: jiffies up to which its root has caused walks
+ */
+struct xvmc_walk {
+	bool wanted;
+	bool want_all;
+	bool now;
+	bool all;
+	bool first;
+	u8 left;
+	unsigned long at;
+	unsigned long rested;
+};
+
+/**
  * struct xvmc_net - per network namespace
  * @hook_on: TCP connections are moved; hook on|off
  * @hook_loopback: also those within this guest
@@ -30,6 +52,7 @@ struct sock;
  * @event_rate: events that are told in a second, at most
  * @sysctl: what makes the settings visible
  * @taps: capture devices that are up: tap.c
+ * @walk: that of the hook
  * @event_lock: of events, their numbers and sending; BH-safe
  * @event_seq: number of the last event
  * @event_since: jiffies from which @event_count counts
@@ -48,6 +71,7 @@ struct xvmc_net {
 	unsigned int event_rate;
 	struct ctl_table_header *sysctl;
 	struct list_head taps;
+	struct xvmc_walk walk;
 	spinlock_t event_lock;
 	u32 event_seq;
 	unsigned long event_since;

@@ -20,10 +20,10 @@ sys.path.insert(0, os.path.join(HERE, "../xen"))
 
 from lies import Lies  # noqa: E402
 from scene import GUESTS  # noqa: E402
-from system import (Flow, OPT, PORT, domid, each, lab, load,  # noqa: E402
-                    on_rings, peer, policy, run, serve, start_daemon, stats,
-                    stop_daemon, stop_serving, tcp_conns, unload, unload_all,
-                    until, until_connected, until_forgotten)
+from system import (Flow, OPT, PORT, TOOL, domid, each, lab,  # noqa: E402
+                    load, on_rings, peer, policy, run, serve, start_daemon,
+                    stats, stop_daemon, stop_serving, tcp_conns, unload,
+                    unload_all, until, until_connected, until_forgotten)
 from xenlab import domains, leaks, memory, tap  # noqa: E402
 from xenlab.errors import Timeout  # noqa: E402
 
@@ -205,9 +205,8 @@ class Trouble(Lies):
         self.no_memory_grown(before, CHURN)
         self.assertGreater(stats("guest1")["hook_moved"], moved + CHURN / 10)
 
-    def test_13_pages_that_do_not_come(self):
-        """Programs whose memory does not come hold up themselves alone, and
-        TCP connections that use no ring hold up no stream."""
+    def start_stuck(self):
+        """Programs at both ends; the writers sleep for ever."""
         programs = [os.path.join(HERE, "../hook", name)
                     for name in ("waits.py", "stuck.py")]
         each(lambda guest: lab.push(programs, guest), "guest1", "guest2")
@@ -217,14 +216,35 @@ class Trouble(Lies):
         stuck = lab.start("guest1", "exec ./stuck.py run "
                           f"{domains.address('guest2')} {STUCK_PORT} {STUCK}")
         stuck.until(lambda: "all wait" in stuck.lines, "all wait", 180)
+        return stuck, server
+
+    def stop_stuck(self, *programs):
+        for program in programs:
+            program.end_input()
+            self.assertEqual(program.wait(), 0, program.lines)
+            program.drop()
+
+    def test_13_pages_that_do_not_come(self):
+        """Programs whose memory does not come hold up themselves alone, and
+        TCP connections that use no ring hold up no stream."""
+        programs = self.start_stuck()
         for client, there in (("guest1", "guest2"), ("guest2", "guest1")):
             flow = Flow("xenvmc", client, there, gap=50)
             flow.flows()
             self.stop_exact(flow)
-        for program in (stuck, server):
-            program.end_input()
-            self.assertEqual(program.wait(), 0, program.lines)
-            program.drop()
+        self.stop_stuck(*programs)
+
+    def test_14_sockets_that_their_owners_do_not_give_up(self):
+        """As above, but before the hook was switched on: they sleep inside TCP
+        and own their sockets. Another connection moves all the same."""
+        run("guest1", f"{TOOL} hook off")
+        programs = self.start_stuck()
+        flow = Flow("inet", "guest1", "guest2", gap=50)
+        flow.flows()
+        run("guest1", f"{TOOL} hook on")
+        until(lambda: on_rings("guest1", "guest2"), "it is on rings")
+        self.stop_exact(flow)
+        self.stop_stuck(*programs)
 
     def test_50_a_destroyed_guest_is_noticed(self):
         inet, xenvmc = self.start_both()
