@@ -4,9 +4,9 @@
 kernel with KASAN, lockdep, checks of RCU, of sleeping and of objects, and
 kmemleak. TAP.
 
-First the kernel shows that it sees a planted bug of each kind. Then each test
-runs on a machine of its own, and fails if the kernel complains of anything, or
-if memory is lost.
+First ("planted") the kernel shows that it sees a planted bug of each kind. Then
+("tests", or one by its name) each test runs on a machine of its own, and fails if
+the kernel complains of anything, or if memory is lost.
 """
 import concurrent.futures
 import filecmp
@@ -220,8 +220,9 @@ def tests(parts, jobs):
 
 
 def main():
-    known = ["planted"] + [name for name, _, _ in TESTS]
-    names = sys.argv[1:] or known
+    all_tests = [name for name, _, _ in TESTS]
+    known = ["planted", *all_tests]
+    names = all_tests if sys.argv[1:] == ["tests"] else sys.argv[1:] or known
     for name in names:
         if name.partition(":")[0] not in known + [test[0] for test in NAMED]:
             sys.exit(f"debug.py: {name}: expected {', '.join(known)}")

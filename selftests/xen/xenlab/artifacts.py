@@ -101,8 +101,8 @@ def _modules(repo, folder, tools, more=(), words=()):
 
 def _tools(repo, folder, suite, tools):
     out = os.path.join(folder, "guest", f"tools-{suite}")
-    cache.remove_tree(out)
-    os.makedirs(out)
+    os.makedirs(out, exist_ok=True)
+    programs = set()
     for name in TOOLS:
         source = os.path.join(repo, name)
         if not os.path.exists(os.path.join(source, "Makefile")):
@@ -111,15 +111,24 @@ def _tools(repo, folder, suite, tools):
         os.makedirs(objects, exist_ok=True)
         _run(tools, ["make", "-s", _jobs(), "-C", source, f"O={objects}"],
              repo, [repo, folder])
-        _copy_programs(objects, out)
+        programs |= _copy_programs(objects, out)
+    for name in set(os.listdir(out)) - programs:
+        os.unlink(os.path.join(out, name))
 
 
 def _copy_programs(objects, out):
+    """Their names. Others may use the folder: each program is there, old or
+    new, at any moment."""
+    names = set()
     for place, _, files in os.walk(objects):
         for name in files:
             path = os.path.join(place, name)
             if os.access(path, os.X_OK) and not name.endswith(".o"):
-                shutil.copy2(path, out)
+                names.add(name)
+                target = os.path.join(out, name)
+                shutil.copy2(path, target + ".new")
+                os.replace(target + ".new", target)
+    return names
 
 
 def build(repo, folder, params, say):
