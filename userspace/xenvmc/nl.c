@@ -326,6 +326,15 @@ static enum status show_flush(struct print *out)
 	return nl_perror("output");
 }
 
+/* What is left of an interrupted answer is not to be read: a new socket. */
+static enum status nl_again(struct nl *nl)
+{
+	if (!nl->sock)
+		return ST_OK;
+	nl_close(nl);
+	return nl_open(nl);
+}
+
 /* libmnl reports an interrupted dump as EINTR. */
 static enum status dump_retry(struct nl *nl, uint8_t cmd, mnl_cb_t cb,
 			      void *data, struct print *out)
@@ -336,6 +345,8 @@ static enum status dump_retry(struct nl *nl, uint8_t cmd, mnl_cb_t cb,
 	for (tries = 0; tries < NL_DUMP_TRIES; tries++) {
 		if (tries && print_discard(out))
 			return nl_perror("output");
+		if (tries && nl_again(nl))
+			return ST_KERNEL;
 		print_list(out);
 		nlh = nl_prepare(nl, cmd, NLM_F_DUMP);
 		if (!nl_talk(nl, nlh, cb, data))
