@@ -111,6 +111,7 @@ class Report:
         self.number = self.failed = 0
         self.log = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK)
         self.splat()
+        self.begun = time.monotonic()
 
     def splat(self):
         """The first complaint of the kernel since the last call, or None."""
@@ -132,7 +133,10 @@ class Report:
         self.failed += bool(why)
         if why:
             print(f"# {why}")
-        print(f"{'not ok' if why else 'ok'} {self.number} {name}", flush=True)
+        now = time.monotonic()
+        print(f"{'not ok' if why else 'ok'} {self.number} {name} "
+              f"# time={now - self.begun:.1f}", flush=True)
+        self.begun = now
 
 
 def random_part(seed, count):
