@@ -321,6 +321,8 @@ int xvmc_conn_append(struct xvmc_conn *conn, const void *data, u32 len,
 		     bool fin);
 /* Callbacks that run now have ended when this returns. Process context */
 void xvmc_conn_flush(void);
+/* Bytes are missing: the door hears once more of the end. Any context */
+void xvmc_conn_torn(struct xvmc_conn *conn);
 
 /*
  * Sending; tx.mutex held but for want_space.

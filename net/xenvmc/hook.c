@@ -247,7 +247,8 @@ static void hook_down(struct xvmc_conn *conn, u32 why)
 
 	if (READ_ONCE(conn->rx.torn)) {
 		/* @why is of the connection, if it has one at all */
-		hook_fallback(hc, READ_ONCE(conn->chan->reason));
+		hook_fallback(hc, READ_ONCE(conn->chan->reason) ?:
+			      XENVMC_REASON_TCP_ENDED);
 		hook_reset(hc);
 		return;
 	}
@@ -459,6 +460,7 @@ static int hook_attach(struct sock *sk, struct xvmc_chan *chan,
 	/* No byte has been sent or taken yet in either direction */
 	hc->iss = tp->write_seq - 1;
 	hc->irs = tp->rcv_nxt - 1;
+	hc->mark = tp->copied_seq;
 	if (!passive && hook_late_begun(sk))
 		hc->stage = HOOK_LOOK;
 	xvmc_stat_inc(XVMC_STAT_HOOK_CANDIDATES);

@@ -267,6 +267,8 @@ bool hook_is_readable(struct sock *sk);
 void hook_async(struct sock *sk);
 __poll_t hook_poll(struct file *file, struct socket *sock,
 		   struct poll_table_struct *wait);
+/* A switch-over that cannot be: the peer's fault, or that of a task of ours */
+ssize_t hook_rx_violation(struct sock *sk, struct hook_conn *hc);
 /* Fills what TCP knows; to be followed by xvmc_rx_view() */
 void hook_tcp_view(const struct sock *sk, struct xvmc_rx_view *view);
 

@@ -258,10 +258,8 @@ static int back_rx(struct sock *sk, struct hook_conn *hc)
 		return err;
 	if (!view.lent)
 		return 0;
-	if (xvmc_rx_next(&view, &limit) == XVMC_SRC_VIOLATION) {
-		xvmc_chan_violation(hc->conn.chan, "switch-over position");
-		return -ECONNRESET;
-	}
+	if (xvmc_rx_next(&view, &limit) == XVMC_SRC_VIOLATION)
+		return hook_rx_violation(sk, hc);
 	if (!view.mark.stopped)
 		return -EAGAIN;
 	if (view.used && before(view.rcv_nxt, view.mark.seq))

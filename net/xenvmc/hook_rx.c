@@ -185,6 +185,32 @@ static ssize_t rx_torn(struct sock *sk, struct hook_conn *hc,
 	return -ECONNRESET;
 }
 
+/**
+ * hook_rx_violation() - the ring's bytes have no place in the stream
+ * @sk: hooked socket
+ * @hc: its connection
+ *
+ * S lies before what was read. Either the peer says so; or a task that has been
+ * inside TCP since before the connection was moved has read past S: then this
+ * connection ends, and the peer has done nothing.
+ * Context: process, rx.mutex held.
+ * Return: -ECONNRESET.
+ */
+ssize_t hook_rx_violation(struct sock *sk, struct hook_conn *hc)
+{
+	u32 copied_seq = READ_ONCE(tcp_sk(sk)->copied_seq);
+
+	lockdep_assert_held(&hc->conn.rx.mutex);
+	if (copied_seq - hc->taken == hc->mark) {
+		xvmc_chan_violation(hc->conn.chan, "switch-over position");
+	} else {
+		hc->conn.rx.torn_seq = copied_seq;
+		WRITE_ONCE(hc->conn.rx.torn, true);
+		xvmc_conn_torn(&hc->conn);
+	}
+	return -ECONNRESET;
+}
+
 /* rx.mutex held. Bytes, 0 at the end of the stream, -EAGAIN or an error */
 static ssize_t rx_some(struct sock *sk, struct hook_conn *hc,
 		       struct rx_step *step, size_t len)
@@ -224,8 +250,7 @@ look:
 	case XVMC_SRC_WAIT_RING:
 		return -EAGAIN;
 	default:
-		xvmc_chan_violation(hc->conn.chan, "switch-over position");
-		return -ECONNRESET;
+		return hook_rx_violation(sk, hc);
 	}
 }
 
