@@ -574,7 +574,7 @@ static u32 hook_upgrade(struct xvmc_chan *chan,
 		return hook_late_upgrade(chan, &t, msg);
 	if (!hook_proves(hc, msg->iss, msg->irs))
 		reason = XENVMC_REASON_NO_PROOF;
-	else if (READ_ONCE(hc->stage) != HOOK_SETTLED)
+	else if (hook_late_has_begun(hc))
 		hook_late_await(hc, msg);
 	else if (xvmc_conn_accept(&hc->conn, msg->conn))
 		reason = XENVMC_REASON_NO_MATCH;

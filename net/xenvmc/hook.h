@@ -312,6 +312,8 @@ void hook_work_later(struct hook_conn *hc, unsigned long delay);
 void hook_late_try(struct sock *sk, bool quiet);
 bool hook_late_wants(const struct sock *sk, bool all);
 bool hook_late_begun(struct sock *sk);
+void hook_late_queue(struct work_struct *work);		/* any context */
+bool hook_late_has_begun(struct hook_conn *hc);
 void hook_late_await(struct hook_conn *hc, const struct xvmc_msg_upgrade *msg);
 /* An UPGRADE that nobody awaits. 0: will be answered, else the reason for NO */
 u32 hook_late_upgrade(struct xvmc_chan *chan, const struct hook_tuple *t,

@@ -90,6 +90,17 @@ void hook_work_later(struct hook_conn *hc, unsigned long delay)
 }
 
 /**
+ * hook_late_queue() - have work done that may wait
+ * @work: of nobody's in particular
+ *
+ * Context: any.
+ */
+void hook_late_queue(struct work_struct *work)
+{
+	queue_work(late_wq, work);
+}
+
+/**
  * hook_proves() - do both ends mean the same connection?
  * @hc: our end
  * @iss: the asking end's initial sequence number, as it says
@@ -188,22 +199,20 @@ static void late_say_no(struct hook_conn *hc)
 	hc->asked = 0;
 }
 
-/* Nothing may sleep until late_unlock(). False: a task owns the socket */
-static bool late_trylock(struct sock *sk)
+/* What a step says, which may not sleep; LATE_WAIT if a task owns the socket */
+static int late_locked(struct hook_conn *hc,
+		       int (*step)(struct hook_conn *hc, void *arg), void *arg)
 {
+	struct sock *sk = hc->conn.sk;
+	int ret = LATE_WAIT;
+
 	local_bh_disable();
 	bh_lock_sock(sk);
 	if (!sock_owned_by_user(sk))
-		return true;
+		ret = step(hc, arg);
 	bh_unlock_sock(sk);
 	local_bh_enable();
-	return false;
-}
-
-static void late_unlock(struct sock *sk)
-{
-	bh_unlock_sock(sk);
-	local_bh_enable();
+	return ret;
 }
 
 /* ---- taking over -------------------------------------------------------- */
@@ -312,29 +321,23 @@ static void late_drop(struct hook_conn *hc, int why)
 	hook_put(hc);
 }
 
-/* One try. @other: whom the socket has already, with a reference, or NULL */
-static int late_try(struct hook_conn *hc, struct hook_conn **other)
+/* @arg: whom the socket has already, with a reference, or NULL */
+static int late_found_step(struct hook_conn *hc, void *arg)
 {
-	struct sock *sk = hc->conn.sk;
-	int ret;
+	struct hook_conn **other = arg;
 
-	*other = NULL;
-	if (hook_is_unloading() || READ_ONCE(hc->conn.left))
-		return LATE_DROP;
-	if (!late_trylock(sk))
-		return LATE_WAIT;
-	*other = hook_get(sk);
-	ret = *other ? late_meets(hc, *other) : late_take(hc);
-	late_unlock(sk);
-	return ret;
+	*other = hook_get(hc->conn.sk);
+	return *other ? late_meets(hc, *other) : late_take(hc);
 }
 
 static void late_found(struct hook_conn *hc)
 {
+	struct hook_conn *other = NULL;
 	bool unproven = hc->asked;
-	struct hook_conn *other;
-	int ret = late_try(hc, &other);
+	int ret = LATE_DROP;
 
+	if (!hook_is_unloading() && !READ_ONCE(hc->conn.left))
+		ret = late_locked(hc, late_found_step, &other);
 	if (other && hook_is_gone(other))
 		hook_begin_back(other, other->why);
 	if (other)
@@ -398,6 +401,21 @@ bool hook_late_begun(struct sock *sk)
 }
 
 /**
+ * hook_late_has_begun() - the same, when the peer asks
+ * @hc: hooked socket that awaits this
+ *
+ * A task may have been about to take the lock at the first look: it sleeps now.
+ * Context: process, the channel's work.
+ */
+bool hook_late_has_begun(struct hook_conn *hc)
+{
+	if (READ_ONCE(hc->stage) == HOOK_SETTLED &&
+	    hook_late_begun(hc->conn.sk))
+		WRITE_ONCE(hc->stage, HOOK_LOOK);
+	return READ_ONCE(hc->stage) != HOOK_SETTLED;
+}
+
+/**
  * hook_late_await() - the peer asks for a connection where one has
  * @hc: hooked socket that awaits this
  * @msg: the question
@@ -455,12 +473,14 @@ static void late_settled(struct hook_conn *hc)
 		hc->asked = 0;
 }
 
-/* 0, or why the connection cannot move; HOOK_DROPPED: it went elsewhere */
-static u32 late_look_locked(struct hook_conn *hc, u8 *stage)
+/* 0, or why the connection cannot move; @arg: what is next */
+static int late_look_step(struct hook_conn *hc, void *arg)
 {
 	struct sock *sk = hc->conn.sk;
-	u32 why = 0;
+	u8 *stage = arg;
+	u32 why;
 
+	/* It went elsewhere */
 	*stage = HOOK_DROPPED;
 	if (!hc->hashed)
 		return 0;
@@ -476,15 +496,13 @@ static u32 late_look_locked(struct hook_conn *hc, u8 *stage)
 
 static void late_look(struct hook_conn *hc)
 {
-	struct sock *sk = hc->conn.sk;
-	u32 why = 0;
 	u8 stage;
+	int why;
 
 	mutex_lock(&hc->conn.rx.mutex);
-	if (late_trylock(sk)) {
-		why = late_look_locked(hc, &stage);
-		late_unlock(sk);
-	} else {
+	why = late_locked(hc, late_look_step, &stage);
+	if (why == LATE_WAIT) {
+		why = 0;
 		stage = late_busy_stage(hc);
 		WRITE_ONCE(hc->stage, stage);
 	}
