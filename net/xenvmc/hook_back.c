@@ -559,8 +559,12 @@ void hook_return_step(struct hook_conn *hc)
 		back_stop(hc);
 		xvmc_rx_recall(&hc->conn, hc->why);
 	}
-	/* Nobody may own one that was not accepted: inet_csk_listen_stop() */
-	if (READ_ONCE(sk->sk_socket) || !READ_ONCE(hc->hashed))
+	/*
+	 * Nobody may own one that was not accepted: inet_csk_listen_stop(). Nor
+	 * is one waited for that a task owns, perhaps for long.
+	 */
+	if ((READ_ONCE(sk->sk_socket) && !sock_owned_by_user_nocheck(sk)) ||
+	    !READ_ONCE(hc->hashed))
 		err = back_try(sk, hc, hc->why);
 	if (!err) {
 		hook_begin_back(hc, hc->why);
