@@ -137,19 +137,13 @@ static void hook_stop_awaiting(struct hook_conn *hc)
 	spin_unlock_bh(&hook_lock);
 }
 
-/* True for the one caller that takes it out */
-static bool hook_remove(struct hook_conn *hc)
+static void hook_remove(struct hook_conn *hc)
 {
-	bool was;
-
 	hook_stop_awaiting(hc);
 	spin_lock_bh(&hook_lock);
-	was = hc->hashed;
-	if (was)
-		hlist_del_rcu(&hc->by_sk);
+	hlist_del_rcu(&hc->by_sk);
 	hc->hashed = false;
 	spin_unlock_bh(&hook_lock);
-	return was;
 }
 
 /**
@@ -161,11 +155,14 @@ static bool hook_remove(struct hook_conn *hc)
  */
 void hook_unhook_locked(struct hook_conn *hc)
 {
-	if (!hook_remove(hc))
+	/* Both change under the socket lock alone */
+	if (!hc->hashed)
 		return;
 	hook_count(hc->conn.sk, hc);
 	hook_uncharge(hc->conn.sk, hc);
+	/* First: who finds our functions there finds the hook_conn, too */
 	hook_proto_restore(hc->conn.sk, hc);
+	hook_remove(hc);
 	/* Somebody still waits for an answer */
 	if (READ_ONCE(hc->asked))
 		hook_work_later(hc, 0);
@@ -667,6 +664,7 @@ static void hook_drain(void)
 	/* A peer that does not stop is in nobody's way */
 	while (hook_drain_pass(++pass, time_after(jiffies, end)))
 		;
+	hook_ulp_rebuild();
 	/*
 	 * A task that loaded one of our pointers has entered once every task
 	 * has scheduled; one that has left has returned once that has happened

@@ -80,10 +80,12 @@ enum hook_stage {
  * enum hook_taken - bits of a socket that was taken by somebody in the kernel
  * @HOOK_TAKEN: it goes back
  * @HOOK_LEAVE_RINGS: @work is to stop the rings first; also for other reasons
+ * @HOOK_COPIED: kTLS has copied its functions
  */
 enum hook_taken {
 	HOOK_TAKEN,
 	HOOK_LEAVE_RINGS,
+	HOOK_COPIED,
 };
 
 /**
@@ -115,7 +117,7 @@ enum hook_taken {
  * @asked_iss: what that UPGRADE says of sequence numbers
  * @asked_irs: likewise
  * @taken: bytes that were read from TCP through us; rx.mutex
- * @mark: copied_seq without @taken, when @stage became HOOK_LOOKED
+ * @mark: copied_seq without @taken, when nobody was inside TCP any more
  * @grace: until every task has scheduled
  * @in_grace: @grace is on its way: @work that is queued otherwise is no look
  * @returning: the channel went, @work takes the socket back to TCP
@@ -215,6 +217,11 @@ void hook_proto_restore(struct sock *sk, struct hook_conn *hc);
 bool hook_proto_restoring(void);
 void hook_proto_settle(struct sock *sk);	/* kTLS comes. Any context */
 bool hook_proto_is_copied(const struct sock *sk);
+
+/* hook_ulp.c: kTLS has copied our tables */
+void hook_ulp_copied(struct sock *sk);
+void hook_ulp_rebuild(void);
+void hook_ulp_rebuild_later(void);
 bool hook_proto_has_ulp(const struct sock *sk);
 const struct proto *hook_base_of(const struct sock *sk);
 const struct proto *hook_upper_of(const struct sock *sk);

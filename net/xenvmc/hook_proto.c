@@ -10,9 +10,6 @@
  * on each connection: it has functions of its own for options and closing,
  * whose place ours take, and ours call those. The socket holds its module.
  */
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
-#include <linux/module.h>
 #include <linux/net.h>
 #include <net/ipv6.h>
 #include <net/transp_v6.h>
@@ -71,6 +68,20 @@ static bool hook_prot_fits(const struct proto *prot, int family)
 	       hook_is_upper(prot, hook_base[family]);
 }
 
+/* That of TCP, or a copy of kTLS without a key */
+static bool hook_ops_fit(const struct proto_ops *ops, int family)
+{
+	const struct proto_ops *base = hook_base_ops[family];
+
+	return ops == base || ops == &hook_late_ops[family] ||
+	       (ops->sendmsg == base->sendmsg &&
+		ops->recvmsg == base->recvmsg && ops->poll == base->poll &&
+		ops->splice_read == base->splice_read &&
+		ops->read_sock == base->read_sock &&
+		ops->connect == base->connect && ops->accept == base->accept &&
+		ops->setsockopt == base->setsockopt);
+}
+
 /**
  * hook_proto_fits() - may the socket get our functions?
  * @sk: socket
@@ -79,7 +90,11 @@ static bool hook_prot_fits(const struct proto *prot, int family)
  */
 bool hook_proto_fits(const struct sock *sk)
 {
-	return hook_prot_fits(READ_ONCE(sk->sk_prot), hook_family(sk));
+	const struct socket *sock = READ_ONCE(sk->sk_socket);
+	int family = hook_family(sk);
+
+	return hook_prot_fits(READ_ONCE(sk->sk_prot), family) &&
+	       (!sock || hook_ops_fit(READ_ONCE(sock->ops), family));
 }
 
 /**
@@ -111,34 +126,13 @@ const struct proto *hook_upper_of(const struct sock *sk)
 	struct hook_conn *hc;
 	int family = hook_family(sk);
 
-	for (;;) {
-		prot = READ_ONCE(sk->sk_prot);
-		if (prot != &hook_prots[family])
-			break;
-		hc = hook_get(sk);
-		if (hc) {
-			prot = hc->base;
-			hook_put(hc);
-			break;
-		}
-		/* Between the table and its functions */
-		cpu_relax();
+	prot = READ_ONCE(sk->sk_prot);
+	hc = prot == &hook_prots[family] ? hook_get(sk) : NULL;
+	if (hc) {
+		prot = hc->base;
+		hook_put(hc);
 	}
 	return hook_prot_fits(prot, family) ? prot : hook_base[family];
-}
-
-/* That of TCP, or a copy of kTLS without a key */
-static bool hook_ops_fit(const struct proto_ops *ops, int family)
-{
-	const struct proto_ops *base = hook_base_ops[family];
-
-	return ops == base || ops == &hook_late_ops[family] ||
-	       (ops->sendmsg == base->sendmsg &&
-		ops->recvmsg == base->recvmsg && ops->poll == base->poll &&
-		ops->splice_read == base->splice_read &&
-		ops->read_sock == base->read_sock &&
-		ops->connect == base->connect && ops->accept == base->accept &&
-		ops->setsockopt == base->setsockopt);
 }
 
 /*
@@ -172,10 +166,11 @@ static bool hook_replace_ops(struct sock *sk, const struct proto_ops *from,
 	write_lock_bh(&sk->sk_callback_lock);
 	sock = sk->sk_socket;
 	was = sock && sock->ops == from;
-	if (was) {
+	/* Somebody else's may have taken the place of ours */
+	if (sock && (was || from == &hook_ops[hook_family(sk)]))
 		compat_sol_socket(sock, false);
+	if (was)
 		WRITE_ONCE(sock->ops, to);
-	}
 	write_unlock_bh(&sk->sk_callback_lock);
 	return was;
 }
@@ -234,22 +229,11 @@ void hook_proto_install(struct sock *sk, struct hook_conn *hc)
 	hook_install_ops(sk);
 }
 
-/*
- * The call that asked for kTLS was inside TCP when the socket was taken over,
- * and kTLS has copied our tables for sockets to come. They work: where a socket
- * is not hooked they are TCP's. But this module has to stay. Not seen yet.
- */
-static void hook_proto_copied(void)
-{
-	pr_warn_once("kTLS uses functions of this module, which stays\n");
-	__module_get(THIS_MODULE);
-}
-
 /**
  * hook_proto_is_copied() - are our functions another one's by now?
- * @sk: socket that is not hooked
+ * @sk: socket
  *
- * Its calls come to us again and again, and are TCP's.
+ * hook_ulp.c says how. Its calls come to us again and again.
  * Context: any.
  */
 bool hook_proto_is_copied(const struct sock *sk)
@@ -257,7 +241,7 @@ bool hook_proto_is_copied(const struct sock *sk)
 	const struct proto *prot = READ_ONCE(sk->sk_prot);
 
 	return prot != &hook_prots[hook_family(sk)] &&
-	       (prot->sendmsg == hook_sendmsg || prot->recvmsg == hook_recvmsg);
+	       prot->release_cb == hook_prots[hook_family(sk)].release_cb;
 }
 
 /**
@@ -275,8 +259,8 @@ void hook_proto_restore(struct sock *sk, struct hook_conn *hc)
 
 	if (sk->sk_prot == &hook_prots[family])
 		WRITE_ONCE(sk->sk_prot, (struct proto *)hc->base);
-	else if (inet_csk(sk)->icsk_ulp_ops)
-		hook_proto_copied();
+	else if (hook_proto_is_copied(sk))
+		hook_ulp_rebuild_later();
 	if (!hook_replace_ops(sk, &hook_ops[family], &hook_late_ops[family]))
 		return;
 	xvmc_conn_hold(&hc->conn);
@@ -442,7 +426,9 @@ static void hook_destroy(struct sock *sk)
  */
 static void hook_release_cb(struct sock *sk)
 {
-	if (hook_install_ops(sk))
+	if (unlikely(hook_proto_is_copied(sk)))
+		hook_ulp_copied(sk);
+	else if (hook_install_ops(sk))
 		hook_charge_child(sk);
 	if (sock_flag(sk, SOCK_FASYNC))
 		hook_async(sk);

@@ -59,7 +59,7 @@ static ssize_t rx_by_tcp(struct sock *sk, struct hook_conn *hc,
 	int flags = (step->flags | MSG_DONTWAIT) & ~MSG_WAITALL;
 	int ret;
 
-	ret = compat_recvmsg(hc->base, sk, step->msg, len, flags);
+	ret = compat_recvmsg(hook_base_of(sk), sk, step->msg, len, flags);
 	if (ret > 0 && !(flags & MSG_PEEK))
 		hc->taken += ret;
 	return ret;
@@ -635,7 +635,7 @@ static int rx_hooked(struct sock *sk, struct hook_conn **at,
 	if (unlikely(hook_is_taken(sk)))
 		hook_taken_call(*at);
 	if (flags & (MSG_OOB | MSG_ERRQUEUE))
-		ret = compat_recvmsg((*at)->base, sk, msg, len,
+		ret = compat_recvmsg(hook_base_of(sk), sk, msg, len,
 				     flags | MSG_DONTWAIT);
 	else
 		ret = rx_msg(sk, at, &step, len, timeo);

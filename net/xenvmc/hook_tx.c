@@ -64,7 +64,7 @@ static int tx_by_tcp(struct sock *sk, struct hook_conn *hc, struct msghdr *msg,
 
 	/* A signal only if nothing was sent before */
 	msg->msg_flags |= MSG_DONTWAIT | (some ? MSG_NOSIGNAL : 0);
-	ret = hc->base->sendmsg(sk, msg, msg_data_left(msg));
+	ret = hook_base_of(sk)->sendmsg(sk, msg, msg_data_left(msg));
 	msg->msg_flags = flags;
 	hc->tx_more = flags & MSG_MORE;
 	return ret;

@@ -205,11 +205,15 @@ class Trouble(Lies):
         self.no_memory_grown(before, CHURN)
         self.assertGreater(stats("guest1")["hook_moved"], moved + CHURN / 10)
 
-    def start_stuck(self):
-        """Programs at both ends; the writers sleep for ever."""
+    @staticmethod
+    def push_stuck():
         programs = [os.path.join(HERE, "../hook", name)
                     for name in ("waits.py", "stuck.py")]
         each(lambda guest: lab.push(programs, guest), "guest1", "guest2")
+
+    def start_stuck(self):
+        """Programs at both ends; the writers sleep for ever."""
+        self.push_stuck()
         server = lab.start("guest2",
                            f"exec ./stuck.py serve {STUCK_PORT} {STUCK}")
         server.until(lambda: server.lines, "it listens")
@@ -245,6 +249,23 @@ class Trouble(Lies):
         until(lambda: on_rings("guest1", "guest2"), "it is on rings")
         self.stop_exact(flow)
         self.stop_stuck(*programs)
+
+    def test_15_ktls_that_comes_late(self):
+        """A call that was inside TCP when its connection was moved brings kTLS,
+        which makes its tables of ours, for all sockets to come."""
+        self.push_stuck()
+        server = lab.start("guest2", f"exec ./stuck.py echo {STUCK_PORT}")
+        server.until(lambda: server.lines, "it listens")
+        run("guest1", "modprobe tls")
+        late = lab.start("guest1", "exec ./stuck.py ulp "
+                         f"{domains.address('guest2')} {STUCK_PORT} {TOOL}")
+        self.assertEqual(late.wait(), 0, late.lines)
+        late.drop()
+        self.stop_stuck(server)
+        run("guest1", "rmmod tls")
+        load("guest1")
+        self.stop_exact(self.bystander)
+        self.start_bystander()
 
     def test_50_a_destroyed_guest_is_noticed(self):
         inet, xenvmc = self.start_both()
