@@ -133,14 +133,19 @@ static int hook_opt_shrunk(struct sock *sk)
 	return err;
 }
 
-/* The ULP that is asked for */
+/* Is a ULP asked for? Its name, or @err as TCP answers */
 static bool hook_opt_ulp(int level, int optname, sockptr_t optval,
-			 unsigned int optlen, char *name)
+			 unsigned int optlen, char *name, int *err)
 {
 	unsigned int most = min_t(unsigned int, optlen, TCP_ULP_NAME_MAX - 1);
 
-	return level == SOL_TCP && optname == TCP_ULP &&
-	       strncpy_from_sockptr(name, optval, most) > 0;
+	if (level != SOL_TCP || optname != TCP_ULP)
+		return false;
+	if (!most)
+		*err = -EINVAL;
+	else if (strncpy_from_sockptr(name, optval, most) < 0)
+		*err = -EFAULT;
+	return true;
 }
 
 /*
@@ -185,7 +190,8 @@ static int hook_opt_prepare(struct sock *sk, int level, int optname,
 	if (!strcmp(name, "tls") && hook_opt_unknown(sk, name))
 		return -ENOENT;
 	err = hook_opt_back(sk, level, optname);
-	if (!err && (*name || level == SOL_TLS))
+	if (!err && ((level == SOL_TCP && optname == TCP_ULP) ||
+		     level == SOL_TLS))
 		hook_proto_settle(sk);
 	return err;
 }
@@ -202,15 +208,15 @@ int hook_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 		    unsigned int optlen)
 {
 	char name[TCP_ULP_NAME_MAX] = "";
-	int ret;
+	int ret = 0;
 
 	hook_enter();
 	/* TCP sees the name that was looked at, not what stands there then */
-	if (hook_opt_ulp(level, optname, optval, optlen, name)) {
+	if (hook_opt_ulp(level, optname, optval, optlen, name, &ret)) {
 		optval = KERNEL_SOCKPTR(name);
-		optlen = strlen(name);
+		optlen = sizeof(name);
 	}
-	ret = hook_opt_prepare(sk, level, optname, name);
+	ret = ret ?: hook_opt_prepare(sk, level, optname, name);
 	if (ret)
 		goto out;
 	if (level == SOL_SOCKET)
