@@ -10,15 +10,8 @@
 #include "fault.h"
 #include "stats.h"
 
-/**
- * struct xvmc_stats - the counters of one CPU
- * @count: by &enum xvmc_stat
- */
-struct xvmc_stats {
-	u64 count[XVMC_STAT_COUNT];
-};
-
-static struct xvmc_stats __percpu *xvmc_stats;
+struct xvmc_stats __percpu *xvmc_stats;
+EXPORT_SYMBOL_GPL(xvmc_stats);
 
 static const char * const stat_names[XVMC_STAT_COUNT] = {
 #define X(e, n) [XVMC_STAT_##e] = n,
@@ -34,19 +27,6 @@ static const char * const reason_names[XENVMC_REASON_MAX + 1] = {
 	XVMC_REASONS(X)
 #undef X
 };
-
-/**
- * xvmc_stat_add() - adds to a counter
- * @stat: the counter
- * @n: how much
- *
- * Context: Any context.
- */
-void xvmc_stat_add(enum xvmc_stat stat, u64 n)
-{
-	this_cpu_add(xvmc_stats->count[stat], n);
-}
-EXPORT_SYMBOL_GPL(xvmc_stat_add);
 
 /**
  * xvmc_stat_fallback() - counts a connection that stays on or returns to TCP

@@ -3,6 +3,7 @@
 #ifndef _XVMC_STATS_H
 #define _XVMC_STATS_H
 
+#include <linux/percpu.h>
 #include <linux/types.h>
 #include <uapi/linux/xenvmc.h>
 
@@ -95,8 +96,29 @@ enum xvmc_stat {
 	XVMC_STAT_COUNT = XVMC_STAT_FALLBACK + XENVMC_REASON_MAX + 1
 };
 
-/* Any context */
-void xvmc_stat_add(enum xvmc_stat stat, u64 n);
+/**
+ * struct xvmc_stats - the counters of one CPU
+ * @count: by &enum xvmc_stat
+ */
+struct xvmc_stats {
+	u64 count[XVMC_STAT_COUNT];
+};
+
+extern struct xvmc_stats __percpu *xvmc_stats;
+
+/**
+ * xvmc_stat_add() - adds to a counter
+ * @stat: the counter
+ * @n: how much
+ *
+ * Inline, for each write and read counts.
+ * Context: Any context.
+ */
+static inline void xvmc_stat_add(enum xvmc_stat stat, u64 n)
+{
+	this_cpu_add(xvmc_stats->count[stat], n);
+}
+
 #define xvmc_stat_inc(stat) xvmc_stat_add(stat, 1)
 void xvmc_stat_fallback(u32 reason);	/* unknown reasons count as NONE */
 u64 xvmc_stat_read(enum xvmc_stat stat);
