@@ -60,7 +60,13 @@ static void conn_rcu(struct rcu_head *rcu)
 	xvmc_chan_put(chan);
 }
 
-static void conn_release(struct kref *ref)
+/**
+ * xvmc_conn_release() - the last reference is gone
+ * @ref: that of a connection
+ *
+ * Context: any.
+ */
+void xvmc_conn_release(struct kref *ref)
 {
 	struct xvmc_conn *conn = container_of(ref, struct xvmc_conn, ref);
 
@@ -69,18 +75,7 @@ static void conn_release(struct kref *ref)
 	DEBUG_NET_WARN_ON_ONCE(conn->has_id || conn->queued);
 	call_rcu(&conn->rcu, conn_rcu);
 }
-
-/**
- * xvmc_conn_put() - drop a reference
- * @conn: connection
- *
- * Context: any.
- */
-void xvmc_conn_put(struct xvmc_conn *conn)
-{
-	kref_put(&conn->ref, conn_release);
-}
-EXPORT_SYMBOL_GPL(xvmc_conn_put);
+EXPORT_SYMBOL_GPL(xvmc_conn_release);
 
 /*
  * The id counts from now on. Fails if the channel is not up, or closes, or if

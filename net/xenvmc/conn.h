@@ -283,7 +283,14 @@ static inline void xvmc_conn_hold(struct xvmc_conn *conn)
 	kref_get(&conn->ref);
 }
 
-void xvmc_conn_put(struct xvmc_conn *conn);		/* any context */
+void xvmc_conn_release(struct kref *ref);
+
+/* Any context */
+static inline void xvmc_conn_put(struct xvmc_conn *conn)
+{
+	kref_put(&conn->ref, xvmc_conn_release);
+}
+
 /* Returns a reference or NULL */
 struct xvmc_conn *xvmc_conn_get_by_id(struct xvmc_chan *chan, u32 id);
 

@@ -16,7 +16,6 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/hash.h>
 #include <linux/jhash.h>
 #include <linux/module.h>
 #include <linux/rculist.h>
@@ -31,36 +30,17 @@
 #include "trace.h"
 #include "xenvmc_priv.h"
 
-#define HOOK_BITS		14
 #define HOOK_WAIT		(10 * HZ)	/* for the other end's hook */
 #define HOOK_UNLOAD_WAIT	(10 * HZ)	/* for peers to stop */
 #define HOOK_UNLOAD_POLL	(HZ / 20)
 
-static struct hlist_head *hook_by_sk;
+struct hlist_head *hook_by_sk;
 static struct hlist_head *hook_by_tuple;
 static DEFINE_SPINLOCK(hook_lock);	/* writers of both tables; BH-safe */
 static u32 hook_seed __read_mostly;
 static struct tracepoint *hook_tp;
 static bool hook_unloading;
-static DEFINE_PER_CPU(long, hook_inside);
-
-/**
- * hook_enter() - a task is in our text
- *
- * Unloading waits until all have left. Context: any.
- */
-void hook_enter(void)
-{
-	this_cpu_inc(hook_inside);
-}
-
-/**
- * hook_leave() - the task is about to return to the socket layer
- */
-void hook_leave(void)
-{
-	this_cpu_dec(hook_inside);
-}
+DEFINE_PER_CPU(long, hook_inside);
 
 static long hook_count_inside(void)
 {
@@ -77,11 +57,6 @@ bool hook_is_unloading(void)
 	return READ_ONCE(hook_unloading);
 }
 
-static struct hlist_head *hook_sk_bucket(const struct sock *sk)
-{
-	return &hook_by_sk[hash_ptr(sk, HOOK_BITS)];
-}
-
 static struct hlist_head *hook_tuple_bucket(const struct hook_tuple *t)
 {
 	u32 hash = jhash2((const u32 *)&t->raddr, 4, hook_seed);
@@ -89,30 +64,6 @@ static struct hlist_head *hook_tuple_bucket(const struct hook_tuple *t)
 	hash = jhash_2words((__force u32)t->lport << 16 ^ (__force u32)t->rport,
 			    (__force u32)t->laddr.s6_addr32[3], hash);
 	return &hook_by_tuple[hash >> (32 - HOOK_BITS)];
-}
-
-/**
- * hook_get() - the hook_conn of a socket
- * @sk: socket
- *
- * Context: any.
- * Return: a reference, or NULL if the socket is not hooked (any more).
- */
-struct hook_conn *hook_get(const struct sock *sk)
-{
-	struct hook_conn *hc, *found = NULL;
-
-	/* A reader of RCU too, and inline in all kernels: every call looks */
-	rcu_read_lock_sched();
-	hlist_for_each_entry_rcu(hc, hook_sk_bucket(sk), by_sk,
-				 rcu_read_lock_sched_held()) {
-		if (hc->conn.sk == sk && kref_get_unless_zero(&hc->conn.ref)) {
-			found = hc;
-			break;
-		}
-	}
-	rcu_read_unlock_sched();
-	return found;
 }
 
 void hook_insert(struct hook_conn *hc, bool await)

@@ -3,6 +3,8 @@
 #ifndef _XVMC_HOOK_H
 #define _XVMC_HOOK_H
 
+#include <linux/hash.h>
+#include <linux/rculist.h>
 #include <linux/tcp.h>
 #include <net/tcp.h>
 #include "compat/compat.h"
@@ -169,7 +171,38 @@ static inline struct hook_conn *to_hook(struct xvmc_conn *conn)
 }
 
 /* hook.c: tables, fallback */
-struct hook_conn *hook_get(const struct sock *sk);	/* reference or NULL */
+#define HOOK_BITS	14
+extern struct hlist_head *hook_by_sk;
+
+static inline struct hlist_head *hook_sk_bucket(const struct sock *sk)
+{
+	return &hook_by_sk[hash_ptr(sk, HOOK_BITS)];
+}
+
+/**
+ * hook_get() - the hook_conn of a socket
+ * @sk: socket
+ *
+ * Inline, for every call of a hooked socket looks.
+ * Context: any.
+ * Return: a reference, or NULL if the socket is not hooked (any more).
+ */
+static inline struct hook_conn *hook_get(const struct sock *sk)
+{
+	struct hook_conn *hc, *found = NULL;
+
+	/* A reader of RCU too, and inline in all kernels */
+	rcu_read_lock_sched();
+	hlist_for_each_entry_rcu(hc, hook_sk_bucket(sk), by_sk,
+				 rcu_read_lock_sched_held()) {
+		if (hc->conn.sk == sk && kref_get_unless_zero(&hc->conn.ref)) {
+			found = hc;
+			break;
+		}
+	}
+	rcu_read_unlock_sched();
+	return found;
+}
 
 static inline void hook_put(struct hook_conn *hc)
 {
@@ -206,8 +239,19 @@ void hook_unhook_locked(struct hook_conn *hc);		/* socket lock held */
 bool hook_is_unloading(void);
 
 /* In and out of every function that the socket layer may call in our text */
-void hook_enter(void);
-void hook_leave(void);
+DECLARE_PER_CPU(long, hook_inside);
+
+/* Unloading waits until all have left. Any context */
+static inline void hook_enter(void)
+{
+	this_cpu_inc(hook_inside);
+}
+
+/* The task is about to return to the socket layer */
+static inline void hook_leave(void)
+{
+	this_cpu_dec(hook_inside);
+}
 
 /* hook_proto.c: prepared tables, and closing */
 int hook_proto_init(void);
@@ -281,7 +325,15 @@ void hook_tcp_view(const struct sock *sk, struct xvmc_rx_view *view);
 
 /* hook_rest.c: the TCP connection while bytes go by ring */
 void hook_rest_init(struct hook_conn *hc);
-void hook_rest(struct sock *sk, struct hook_conn *hc);
+void hook_rest_look(struct sock *sk, struct hook_conn *hc);
+
+/* A call has moved bytes. Process context, no locks */
+static inline void hook_rest(struct sock *sk, struct hook_conn *hc)
+{
+	if (unlikely(time_after_eq(jiffies, READ_ONCE(hc->rest.look))))
+		hook_rest_look(sk, hc);
+}
+
 void hook_count(struct sock *sk, struct hook_conn *hc);	/* socket lock held */
 
 /* hook_show.c: what TCP has carried, to be shown */

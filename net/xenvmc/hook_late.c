@@ -397,6 +397,7 @@ static bool late_has_sleeper(struct sock *sk, bool but_connect)
  */
 bool hook_late_begun(struct sock *sk)
 {
+	/* No barrier: who comes later finds our functions */
 	return waitqueue_active(&sk->sk_lock.wq) || late_has_sleeper(sk, true);
 }
 

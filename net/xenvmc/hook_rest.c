@@ -124,19 +124,16 @@ static void rest_leave(struct hook_conn *hc)
 }
 
 /**
- * hook_rest() - a call has moved bytes
+ * hook_rest_look() - a call has moved bytes, and a second has passed
  * @sk: socket
  * @hc: its hook_conn
  *
- * Looks once in a second, and is a comparison otherwise.
  * Context: process, no locks.
  */
-void hook_rest(struct sock *sk, struct hook_conn *hc)
+void hook_rest_look(struct sock *sk, struct hook_conn *hc)
 {
 	bool cut = false;
 
-	if (time_before(jiffies, READ_ONCE(hc->rest.look)))
-		return;
 	lock_sock(sk);
 	WRITE_ONCE(hc->rest.look, jiffies + HZ);
 	hook_count(sk, hc);

@@ -137,7 +137,7 @@ static void tx_no_space(struct sock *sk)
  * it was short of memory: a moment later may be better. So may less room than
  * was asked for, when no more comes: the reader may wait for the rest.
  */
-static int tx_wait(struct sock *sk, struct hook_conn *hc, long *timeo)
+static noinline int tx_wait(struct sock *sk, struct hook_conn *hc, long *timeo)
 {
 	DEFINE_WAIT_FUNC(wait, hook_wake);
 	bool short_of_memory = tx_can_go_on(sk, hc) && !tx_error(sk) &&
@@ -180,7 +180,7 @@ static int tx_wait(struct sock *sk, struct hook_conn *hc, long *timeo)
 }
 
 /* The next edge of EPOLLOUT must come although this caller does not wait */
-static void tx_arm(struct sock *sk, struct hook_conn *hc)
+static noinline void tx_arm(struct sock *sk, struct hook_conn *hc)
 {
 	tx_no_space(sk);
 	/* As in tcp_poll(): whoever makes room sees the bit, or we see room */
@@ -228,8 +228,8 @@ static ssize_t tx_step(struct sock *sk, struct hook_conn *hc,
  * One step of what is left of a call when its socket went back to TCP. Waiting
  * is ours here, too, for the socket may be taken over again.
  */
-static ssize_t tx_go_on(struct sock *sk, struct hook_conn **at,
-			struct msghdr *msg, bool some, long *timeo)
+static noinline ssize_t tx_go_on(struct sock *sk, struct hook_conn **at,
+				 struct msghdr *msg, bool some, long *timeo)
 {
 	DEFINE_WAIT_FUNC(wait, hook_wake);
 	bool gone = hook_is_gone(*at);
@@ -321,8 +321,8 @@ static u32 tx_unfit(const struct sock *sk, const struct msghdr *msg)
 }
 
 /* As rx_unhooked() */
-static int tx_unhooked(struct sock *sk, struct msghdr *msg, size_t size,
-		       long *timeo)
+static noinline int tx_unhooked(struct sock *sk, struct msghdr *msg,
+				size_t size, long *timeo)
 {
 	bool block = !(msg->msg_flags & MSG_DONTWAIT) &&
 		     !hook_proto_is_copied(sk);
