@@ -432,7 +432,8 @@ static void *send_without_end(void *arg)
 /* Nobody reads: it must not look again and again whether somebody did */
 START_TEST(writer_without_room_sleeps)
 {
-	struct endless writer = { 0 };
+	/* The thread goes on until the process ends */
+	static struct endless writer;
 	static char buf[LOW_MESSAGE];
 	pthread_t thread;
 	int fd[2], calls;
