@@ -224,6 +224,19 @@ static ssize_t tx_step(struct sock *sk, struct hook_conn *hc,
 	return ret;
 }
 
+/* As rx_nap(). TCP with room that takes nothing is short of memory */
+static int tx_nap(struct sock *sk, bool gone, long *timeo)
+{
+	DEFINE_WAIT_FUNC(wait, hook_wake);
+	int err;
+
+	add_wait_queue(sk_sleep(sk), &wait);
+	tx_no_space(sk);
+	err = hook_nap(sk, &wait, gone && !sk_stream_memory_free(sk), timeo);
+	remove_wait_queue(sk_sleep(sk), &wait);
+	return err;
+}
+
 /*
  * One step of what is left of a call when its socket went back to TCP. Waiting
  * is ours here, too, for the socket may be taken over again.
@@ -231,7 +244,6 @@ static ssize_t tx_step(struct sock *sk, struct hook_conn *hc,
 static noinline ssize_t tx_go_on(struct sock *sk, struct hook_conn **at,
 				 struct msghdr *msg, bool some, long *timeo)
 {
-	DEFINE_WAIT_FUNC(wait, hook_wake);
 	bool gone = hook_is_gone(*at);
 	ssize_t ret = -EAGAIN;
 	int err;
@@ -242,11 +254,7 @@ static noinline ssize_t tx_go_on(struct sock *sk, struct hook_conn **at,
 		ret = tx_by_tcp(sk, *at, msg, some);
 	if (ret != -EAGAIN)
 		return ret;
-	add_wait_queue(sk_sleep(sk), &wait);
-	tx_no_space(sk);
-	/* TCP with room that takes nothing is short of memory */
-	err = hook_nap(sk, &wait, gone && !sk_stream_memory_free(sk), timeo);
-	remove_wait_queue(sk_sleep(sk), &wait);
+	err = tx_nap(sk, gone, timeo);
 	return err ? err : -EAGAIN;
 }
 
@@ -326,7 +334,6 @@ static noinline int tx_unhooked(struct sock *sk, struct msghdr *msg,
 {
 	bool block = !(msg->msg_flags & MSG_DONTWAIT) &&
 		     !hook_proto_is_copied(sk);
-	DEFINE_WAIT_FUNC(wait, hook_wake);
 	int ret;
 
 	if (block && (!hook_never_restarts() || hook_is_unloading()))
@@ -338,11 +345,7 @@ static noinline int tx_unhooked(struct sock *sk, struct msghdr *msg,
 		msg->msg_flags &= ~MSG_DONTWAIT;
 	if (!block || ret != -EAGAIN || !*timeo)
 		return ret;
-	add_wait_queue(sk_sleep(sk), &wait);
-	tx_no_space(sk);
-	ret = hook_nap(sk, &wait, !sk_stream_memory_free(sk), timeo);
-	remove_wait_queue(sk_sleep(sk), &wait);
-	return ret ?: HOOK_LOOK_AGAIN;
+	return tx_nap(sk, true, timeo) ?: HOOK_LOOK_AGAIN;
 }
 
 static int tx_hooked(struct sock *sk, struct hook_conn **at, struct msghdr *msg,
