@@ -118,7 +118,7 @@ bool hook_proto_has_ulp(const struct sock *sk)
  * hook_upper_of() - the functions that were there before ours, or are now
  * @sk: socket
  *
- * Context: any, not the lock under which the socket is unhooked.
+ * Context: any.
  */
 const struct proto *hook_upper_of(const struct sock *sk)
 {

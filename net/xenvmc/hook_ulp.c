@@ -47,16 +47,19 @@ static void ulp_show_family(int pf)
 void hook_ulp_rebuild(void)
 {
 	struct cred *cred = prepare_creds();
-	const struct cred *old;
+	const struct cred *old = NULL;
 
-	if (!cred)
-		return;
-	cred->cap_effective = CAP_EMPTY_SET;
-	old = override_creds(cred);
+	/* Rather with rights than not at all */
+	if (cred) {
+		cred->cap_effective = CAP_EMPTY_SET;
+		old = override_creds(cred);
+	}
 	ulp_show_family(PF_INET);
 	ulp_show_family(PF_INET6);
-	revert_creds(old);
-	put_cred(cred);
+	if (cred) {
+		revert_creds(old);
+		put_cred(cred);
+	}
 }
 
 static void ulp_work_run(struct work_struct *work)
