@@ -532,7 +532,6 @@ void xvmc_conn_torn(struct xvmc_conn *conn)
 {
 	conn_do(conn, TODO_DOWN);
 }
-EXPORT_SYMBOL_GPL(xvmc_conn_torn);
 
 /* The peer could not map the ring that is lent to it. Any context */
 void xvmc_conn_gone(struct xvmc_conn *conn)

@@ -2,7 +2,7 @@
 /*
  * Connection: the one engine under AF_XENVMC sockets and moved TCP sockets.
  *
- * A "door" (stream.c, hook_proto.c) embeds struct xvmc_conn in its own object,
+ * A "door" (stream.c, hook.c) embeds struct xvmc_conn in its own object,
  * owns the waiting and the errno of system calls, and is called back through
  * xvmc_conn_ops. The engine owns ids, control messages, rings, kicks.
  *
@@ -328,8 +328,6 @@ int xvmc_conn_append(struct xvmc_conn *conn, const void *data, u32 len,
 		     bool fin);
 /* Callbacks that run now have ended when this returns. Process context */
 void xvmc_conn_flush(void);
-/* Bytes are missing: the door hears once more of the end. Any context */
-void xvmc_conn_torn(struct xvmc_conn *conn);
 
 /*
  * Sending; tx.mutex held but for want_space.

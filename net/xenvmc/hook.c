@@ -195,8 +195,7 @@ static void hook_down(struct xvmc_conn *conn, u32 why)
 
 	if (READ_ONCE(conn->rx.torn)) {
 		/* @why is of the connection, if it has one at all */
-		hook_fallback(hc, READ_ONCE(conn->chan->reason) ?:
-			      XENVMC_REASON_TCP_ENDED);
+		hook_fallback(hc, READ_ONCE(conn->chan->reason));
 		hook_reset(hc);
 		return;
 	}

@@ -83,11 +83,13 @@ enum hook_stage {
  * @HOOK_TAKEN: it goes back
  * @HOOK_LEAVE_RINGS: @work is to stop the rings first; also for other reasons
  * @HOOK_COPIED: kTLS has copied its functions
+ * @HOOK_OVERTAKEN: a task has read past the ring: @work is to reset it
  */
 enum hook_taken {
 	HOOK_TAKEN,
 	HOOK_LEAVE_RINGS,
 	HOOK_COPIED,
+	HOOK_OVERTAKEN,
 };
 
 /**
@@ -115,7 +117,7 @@ enum hook_taken {
  * @tries: how often something was in the way
  * @quiet: a fallback is not counted: it was before
  * @asked: the peer's id in the UPGRADE that @work has to answer, or 0. Set
- *	under the socket lock, cleared by @work
+ *	before that is queued for it, cleared by @work
  * @asked_iss: what that UPGRADE says of sequence numbers
  * @asked_irs: likewise
  * @taken: bytes that were read from TCP through us; rx.mutex

@@ -549,7 +549,9 @@ void hook_work(struct work_struct *work)
 	struct hook_conn *hc = container_of(to_delayed_work(work),
 					    struct hook_conn, work);
 
-	if (READ_ONCE(hc->returning))
+	if (test_bit(HOOK_OVERTAKEN, &hc->taker))
+		hook_reset(hc);
+	else if (READ_ONCE(hc->returning))
 		hook_return_step(hc);
 	else
 		late_step(hc);

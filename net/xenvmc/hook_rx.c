@@ -201,13 +201,10 @@ ssize_t hook_rx_violation(struct sock *sk, struct hook_conn *hc)
 	u32 copied_seq = READ_ONCE(tcp_sk(sk)->copied_seq);
 
 	lockdep_assert_held(&hc->conn.rx.mutex);
-	if (copied_seq - hc->taken == hc->mark) {
+	if (copied_seq - hc->taken == hc->mark)
 		xvmc_chan_violation(hc->conn.chan, "switch-over position");
-	} else {
-		hc->conn.rx.torn_seq = copied_seq;
-		WRITE_ONCE(hc->conn.rx.torn, true);
-		xvmc_conn_torn(&hc->conn);
-	}
+	else if (!test_and_set_bit(HOOK_OVERTAKEN, &hc->taker))
+		hook_work_later(hc, 0);
 	return -ECONNRESET;
 }
 

@@ -34,6 +34,8 @@ void xvmc_rings_check(struct xvmc_conn *conn);
 void xvmc_conn_spill(struct xvmc_conn *conn, bool force);
 /* conn.c: an index seemed impossible; looked at again. Under RCU */
 void xvmc_conn_suspect(struct xvmc_conn *conn);
+/* conn.c: a stream's door hears once more of the end */
+void xvmc_conn_torn(struct xvmc_conn *conn);
 /* conn.c: queues the message of this type. Any context */
 void xvmc_conn_send(struct xvmc_conn *conn, u16 type);
 /* conn.c: its work is to call xvmc_conn_yield(). Any context */
