@@ -524,8 +524,10 @@ def connections_made_at_the_moment():
         channel(SUSPENDED)
         channel(THERE)
         before = len(made)
-        until(lambda b=before: len(made) > b or not client.is_alive(),
-              "a connection is made")
+        until(lambda b=before: len(made) > b or not
+              (client.is_alive() and server.is_alive()),
+              "a connection is made", lambda: (len(made), states()))
+        check(server.is_alive(), f"who serves has ended: {server.error!r}")
     over.set()
     client.get()
     with dial() as last:
