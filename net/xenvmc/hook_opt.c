@@ -34,13 +34,31 @@ static u32 hook_opt_socket(int optname)
 	return 0;
 }
 
+/* IPsec, which protects packets, is asked for at either level by both names */
+static u32 hook_opt_ip(int level, int optname)
+{
+	if (level == SOL_IP &&
+	    (optname == IP_IPSEC_POLICY || optname == IP_XFRM_POLICY))
+		return XENVMC_REASON_IPSEC;
+	if (level != SOL_IPV6)
+		return 0;
+	switch (optname) {
+	case IPV6_IPSEC_POLICY:
+	case IPV6_XFRM_POLICY:
+		return XENVMC_REASON_IPSEC;
+	case IPV6_ADDRFORM:
+		return XENVMC_REASON_SOCKOPT;
+	}
+	return 0;
+}
+
 /* What an option needs that a ring does not have. 0: nothing */
 static u32 hook_opt_unfit(int level, int optname)
 {
 	if (level == SOL_SOCKET)
 		return hook_opt_socket(optname);
-	if (level == SOL_IPV6 && optname == IPV6_ADDRFORM)
-		return XENVMC_REASON_SOCKOPT;
+	if (level == SOL_IP || level == SOL_IPV6)
+		return hook_opt_ip(level, optname);
 	/* A key: from then on the bytes are its */
 	if (level == SOL_TLS)
 		return XENVMC_REASON_ULP;
