@@ -342,6 +342,13 @@ void hook_read_tuple(const struct sock *sk, struct hook_tuple *t)
 	t->rport = sk->sk_dport;
 }
 
+static bool hook_is_link_local(const struct in6_addr *addr)
+{
+	return (ipv6_addr_type(addr) & IPV6_ADDR_LINKLOCAL) ||
+	       (ipv6_addr_v4mapped(addr) &&
+		ipv4_is_linklocal_169(addr->s6_addr32[3]));
+}
+
 /* The channel to ask, with a reference; NULL for the many that cannot gain */
 static struct xvmc_chan *hook_find_chan(const struct sock *sk,
 					const struct hook_tuple *t,
@@ -354,7 +361,7 @@ static struct xvmc_chan *hook_find_chan(const struct sock *sk,
 	if (!READ_ONCE(xn->hook_on))
 		return NULL;
 	/* Every link may have this address: it is never among the peers' */
-	if (ipv6_addr_type(&t->raddr) & IPV6_ADDR_LINKLOCAL) {
+	if (hook_is_link_local(&t->raddr)) {
 		xvmc_fallback(sk, NULL, XENVMC_DOMID_ANY,
 			      XENVMC_REASON_LINK_LOCAL);
 		return NULL;

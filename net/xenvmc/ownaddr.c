@@ -57,6 +57,20 @@ bool xvmc_addr6_leads(const struct in6_addr *addr)
 			 IPV6_ADDR_MAPPED | IPV6_ADDR_COMPATv4));
 }
 
+/**
+ * xvmc_addr4_leads() - whether an IPv4 address can lead to a domain
+ * @addr: the address
+ *
+ * Context: Any context.
+ * Return: as xvmc_addr6_leads().
+ */
+bool xvmc_addr4_leads(__be32 addr)
+{
+	return !ipv4_is_zeronet(addr) && !ipv4_is_loopback(addr) &&
+	       !ipv4_is_linklocal_169(addr) && !ipv4_is_multicast(addr) &&
+	       !ipv4_is_lbcast(addr);
+}
+
 static bool own_is_announced(const struct net_device *dev)
 {
 	return READ_ONCE(xvmc_net(dev_net(dev))->announce);
@@ -85,7 +99,8 @@ static void own_ipv4(const struct net_device *dev, struct own_list *list)
 	if (!in_dev)
 		return;
 	in_dev_for_each_ifa_rcu(ifa, in_dev)
-		if (ifa->ifa_scope == RT_SCOPE_UNIVERSE)
+		if (ifa->ifa_scope == RT_SCOPE_UNIVERSE &&
+		    xvmc_addr4_leads(ifa->ifa_local))
 			own_append(list, "%pI4", &ifa->ifa_local);
 }
 

@@ -13,6 +13,7 @@ struct in6_addr;
 
 /* Can it be somebody's, from wherever it is seen? Any context */
 bool xvmc_addr6_leads(const struct in6_addr *addr);
+bool xvmc_addr4_leads(__be32 addr);
 /*
  * Writes them to @buf of XVMC_OWN_ADDRS_LEN, with one space between. True if
  * there will be more in a moment, of which nothing tells

@@ -181,8 +181,7 @@ static bool store_parse_addr(const char *word, struct in6_addr *addr)
 		return in6_pton(word, -1, addr->s6_addr, -1, NULL) &&
 		       xvmc_addr6_leads(addr);
 	ipv6_addr_set_v4mapped(v4, addr);
-	return !ipv4_is_zeronet(v4) && !ipv4_is_loopback(v4) &&
-	       !ipv4_is_multicast(v4) && !ipv4_is_lbcast(v4);
+	return xvmc_addr4_leads(v4);
 }
 
 static void store_parse_addrs(char *text, struct xvmc_facts *facts)

@@ -58,6 +58,11 @@ static bool v4_is_usable(struct in_addr v4)
 	return host >> 24 != 0 && host >> 24 != 127 && host < 0xe0000000;
 }
 
+static bool v4_is_link_local(struct in_addr v4)
+{
+	return ntohl(v4.s_addr) >> 16 == 0xa9fe;
+}
+
 /*
  * The like. An IPv4 address that is dressed as an IPv6 one could pass for
  * another than it is; so could ::, ::1 and the rest of ::/96.
@@ -95,8 +100,11 @@ static int addr_parse(const char *word, struct in6_addr *addr)
 		return is_host(word + len, "/128") && v6_is_usable(addr) ? 1 :
 									   -1;
 	}
-	if (!is_host(word + len, "/32") || inet_pton(AF_INET, host, &v4) != 1 ||
-	    !v4_is_usable(v4))
+	if (inet_pton(AF_INET, host, &v4) != 1)
+		return -1;
+	if (v4_is_link_local(v4))
+		return 0;
+	if (!is_host(word + len, "/32") || !v4_is_usable(v4))
 		return -1;
 	addr_set_v4(addr, v4);
 	return 1;

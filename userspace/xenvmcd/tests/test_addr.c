@@ -54,6 +54,8 @@ static void list_link_local_is_passed_over(void **state)
 {
 	(void)state;
 	check_list("fe80::1 10.0.0.11 febf::1/64", "10.0.0.11", NULL);
+	check_list("169.254.0.1 10.0.0.11 169.254.255.254/16 169.253.0.1",
+		   "10.0.0.11 169.253.0.1", NULL);
 }
 
 static void list_malformed_ipv6_is_left_out(void **state)
