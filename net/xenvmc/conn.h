@@ -406,6 +406,13 @@ bool xvmc_rx_want_data(struct xvmc_conn *conn, u32 n);
 bool xvmc_rx_look(struct xvmc_conn *conn, u32 n);
 u32 xvmc_rx_queued(struct xvmc_conn *conn);
 u32 xvmc_rx_saved(const struct xvmc_conn *conn);
+/* A writer met a full ring. tx.mutex held */
+static inline void xvmc_tx_stalls(struct xvmc_conn *conn)
+{
+	lockdep_assert_held(&conn->tx.mutex);
+	WRITE_ONCE(conn->tx.stalls, conn->tx.stalls + 1);
+}
+
 bool xvmc_rx_over(struct xvmc_conn *conn);	/* the peer has stopped */
 /* Size of the ring that is lent, 0 without one. Any context */
 u32 xvmc_rx_size(struct xvmc_conn *conn);

@@ -101,7 +101,10 @@ static ssize_t tx_some(struct sock *sk, struct hook_conn *hc,
 		return sk_stream_error(sk, msg->msg_flags, ret);
 	}
 	ret = xvmc_tx_write(&hc->conn, &msg->msg_iter, msg_data_left(msg));
-	return ret || !msg_data_left(msg) ? ret : -EAGAIN;
+	if (ret || !msg_data_left(msg))
+		return ret;
+	xvmc_tx_stalls(&hc->conn);
+	return -EAGAIN;
 }
 
 /* Would the next step go by ring? A hint: neither lock is held */
@@ -258,12 +261,14 @@ static noinline ssize_t tx_go_on(struct sock *sk, struct hook_conn **at,
 	return err ? err : -EAGAIN;
 }
 
-/* @at: the hook_conn, with a reference; another one if the socket has it */
+/*
+ * @at: the hook_conn, with a reference; another one if the socket has it.
+ * @copied: bytes that are on their way
+ */
 static int tx_all(struct sock *sk, struct hook_conn **at, struct msghdr *msg,
-		  long timeo)
+		  size_t copied, long timeo)
 {
 	struct hook_conn *hc = *at;
-	size_t copied = 0;
 	ssize_t ret;
 
 	do {
@@ -315,6 +320,11 @@ void hook_tx_back(struct hook_conn *hc, u32 reason)
 /* What only TCP can send */
 static u32 tx_unfit(const struct sock *sk, const struct msghdr *msg)
 {
+	const unsigned int flags = MSG_OOB | MSG_ZEROCOPY | MSG_FASTOPEN;
+
+	if (likely(!(msg->msg_flags & flags) && !msg->msg_ubuf &&
+		   !msg->msg_controllen))
+		return 0;
 	if (msg->msg_flags & MSG_OOB)
 		return XENVMC_REASON_URGENT;
 	if ((msg->msg_flags & MSG_ZEROCOPY) && sock_flag(sk, SOCK_ZEROCOPY))
@@ -349,7 +359,7 @@ static noinline int tx_unhooked(struct sock *sk, struct msghdr *msg,
 }
 
 static int tx_hooked(struct sock *sk, struct hook_conn **at, struct msghdr *msg,
-		     long timeo)
+		     size_t copied, long timeo)
 {
 	u32 reason = tx_unfit(sk, msg);
 	int ret;
@@ -359,24 +369,65 @@ static int tx_hooked(struct sock *sk, struct hook_conn **at, struct msghdr *msg,
 		hook_taken_call(*at);
 	if (reason)
 		hook_tx_back(*at, reason);
-	ret = tx_all(sk, at, msg, timeo);
+	ret = tx_all(sk, at, msg, copied, timeo);
 	hook_put(*at);
 	return ret;
+}
+
+/* What is not done at once. @hc is put, if there is one */
+static noinline int tx_send(struct sock *sk, struct hook_conn *hc,
+			    struct msghdr *msg, size_t size, size_t copied)
+{
+	long timeo = sock_sndtimeo(sk, msg->msg_flags & MSG_DONTWAIT);
+	int ret;
+
+	for (;;) {
+		ret = hc ? tx_hooked(sk, &hc, msg, copied, timeo) :
+			   tx_unhooked(sk, msg, size, &timeo);
+		if (ret != HOOK_LOOK_AGAIN)
+			return ret;
+		hc = hook_get(sk);
+	}
+}
+
+/*
+ * What has room in a ring that is written to already: nearly every call, so it
+ * is short. 0 if there is more to it, and nothing was done.
+ */
+static ssize_t tx_at_once(struct sock *sk, struct hook_conn *hc,
+			  struct msghdr *msg)
+{
+	ssize_t ret = 0;
+
+	if (tx_unfit(sk, msg) || hook_is_taken(sk))
+		return 0;
+	mutex_lock(&hc->conn.tx.mutex);
+	pagefault_disable();
+	/* While it has started nobody has gone back to TCP */
+	if (likely(hc->conn.tx.started && !tx_error(sk)))
+		ret = xvmc_tx_write(&hc->conn, &msg->msg_iter,
+				    msg_data_left(msg));
+	pagefault_enable();
+	mutex_unlock(&hc->conn.tx.mutex);
+	if (likely(ret > 0))
+		hook_rest(sk, hc);
+	return max_t(ssize_t, ret, 0);
 }
 
 /* As struct proto has it. Process context, no locks */
 int hook_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 {
-	long timeo = sock_sndtimeo(sk, msg->msg_flags & MSG_DONTWAIT);
 	struct hook_conn *hc;
-	int ret;
+	ssize_t ret = 0;
 
 	hook_enter();
-	do {
-		hc = hook_get(sk);
-		ret = hc ? tx_hooked(sk, &hc, msg, timeo) :
-			   tx_unhooked(sk, msg, size, &timeo);
-	} while (ret == HOOK_LOOK_AGAIN);
+	hc = hook_get(sk);
+	if (likely(hc))
+		ret = tx_at_once(sk, hc, msg);
+	if (likely(ret && !msg_data_left(msg)))
+		hook_put(hc);
+	else
+		ret = tx_send(sk, hc, msg, size, ret);
 	hook_leave();
 	return ret;
 }

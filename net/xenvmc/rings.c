@@ -228,17 +228,15 @@ ssize_t xvmc_tx_write(struct xvmc_conn *conn, struct iov_iter *from, size_t len)
 	ring = tx_ring(conn);
 	if (!ring || !conn->tx.started)
 		return 0;
-	while (total < len) {
+	do {
 		n = tx_write_chunk(conn, ring, from, len - total);
 		if (n <= 0)
 			break;
 		total += n;
-	}
+	} while (total < len);
 	if (total) {
 		atomic64_add(total, &conn->chan->tx_bytes);
 		xvmc_stat_add(XVMC_STAT_TX_BYTES, total);
-	} else if (len && !n) {
-		WRITE_ONCE(conn->tx.stalls, conn->tx.stalls + 1);
 	}
 	return total ? total : n;
 }

@@ -78,6 +78,8 @@ static ssize_t stream_write_locked(struct sock *sk, struct xvmc_conn *conn,
 		n = stream_write_void(sk, msg);
 	else if (!xvmc_tx_start(conn, 0))
 		n = xvmc_tx_write(conn, &msg->msg_iter, msg_data_left(msg));
+	if (!n && conn->tx.started)
+		xvmc_tx_stalls(conn);
 	pagefault_enable();
 	mutex_unlock(&conn->tx.mutex);
 	return n;
