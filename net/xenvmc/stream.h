@@ -235,6 +235,8 @@ void xvmc_stream_stop_listening(struct sock *sk);
 /* stream_io.c: bytes and readiness */
 /* Marks the end of the own stream, if there is a ring. Takes tx.mutex */
 void xvmc_stream_send_fin(struct xvmc_conn *conn);
+bool xvmc_stream_writable(struct sock *sk, struct xvmc_conn *conn);
+u32 xvmc_stream_at_most(struct xvmc_conn *conn, size_t wanted);
 /* Wakes those who found no room. Any context */
 void xvmc_stream_wake_space(struct sock *sk);
 int xvmc_stream_sendmsg(struct socket *sock, struct msghdr *msg, size_t len);
