@@ -313,7 +313,12 @@ static int rx_unread(struct xvmc_conn *conn, struct xvmc_rx_ring *ring,
 		     u32 unused)
 {
 	int used = xvmc_ring_used(&ring->cons);
+	struct xvmc_ring_mark mark;
 
+	/* After the index. Without a start mark nobody can read them */
+	xvmc_ring_mark(&ring->cons, ring->epoch, &mark);
+	if (used > 0 && !mark.started)
+		used = 0;
 	return used < 0 ? used : used + (int)xvmc_rx_saved(conn);
 }
 

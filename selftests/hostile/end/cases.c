@@ -380,6 +380,21 @@ static int tell_after_stop(struct far *far, const struct hostile_case *it)
 	return 0;
 }
 
+/* Bytes of a lend that was never started: nobody can read them, nor may poll */
+static int tell_unstarted(struct far *far, const struct hostile_case *it)
+{
+	struct far_lent *lent = &far->lent[far_find_lent(far, 0)];
+
+	WRITE_ONCE(lent->mem.hdr->start_epoch, lent->epoch + 1);
+	xvmc_ring_publish(&lent->prod, it->value);
+	xvmc_bell_set(far->tx_mem.hdr, XVMC_BELL_DATA, far_find_lent(far, 0));
+	far_event(far);
+	far_settle(far);
+	if (near_recv(near_socket(0), 100) != -EAGAIN)
+		return -EBADMSG;
+	return near_is_readable(near_socket(0)) ? -EBADMSG : 0;
+}
+
 /* A frame whose header says @value in the word, behind which there is little */
 static int tell_frame(struct far *far, const struct hostile_case *it)
 {
@@ -646,6 +661,7 @@ static const char *play(struct far *far, struct far *honest_pair,
 {
 	struct before before;
 	const char *why;
+	int err;
 
 	if (it->early ? far_meet(far) : far_greet(far))
 		return "could not connect";
@@ -656,8 +672,11 @@ static const char *play(struct far *far, struct far *honest_pair,
 		return "bytes did not come through before";
 	note(&before, far);
 	/* Others are those of a ring that the lie itself has spoilt */
-	if (it->tell(far, it) == -ENOENT)
+	err = it->tell(far, it);
+	if (err == -ENOENT)
 		return "it could not be told";
+	if (err == -EBADMSG)
+		return "a socket's answers do not agree";
 	why = judge_in_time(far, &before, it);
 	if (!why)
 		why = judge_ends(far, it);

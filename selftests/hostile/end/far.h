@@ -189,6 +189,7 @@ void near_accept(void);
 u8 *near_bytes(void);
 int near_send(struct socket *sock, u32 len);
 int near_recv(struct socket *sock, u32 len);
+bool near_is_readable(struct socket *sock);
 void near_close(u32 n);
 struct xvmc_conn *near_door(u32 n);
 int near_door_write(struct xvmc_conn *conn, u32 len);

@@ -272,6 +272,17 @@ int near_recv(struct socket *sock, u32 len)
 }
 
 /**
+ * near_is_readable() - does poll() say so?
+ * @sock: socket
+ *
+ * Return: whether it does.
+ */
+bool near_is_readable(struct socket *sock)
+{
+	return sock->ops->poll(NULL, sock, NULL) & EPOLLIN;
+}
+
+/**
  * near_close() - close an accepted socket
  * @n: its number; nothing if there is none
  */

@@ -362,6 +362,7 @@ static const struct hostile_case hostile_cases[] = {
 	PAGE("stop_epoch_of_another", FINE, DATA_TX, W_STOP_EPOCH, 77),
 	PAGE("stop_epoch_now", STAYS, DATA_TX, W_STOP_EPOCH, 1),
 	DO("bytes_after_stop", STAYS, tell_after_stop, 0, 0),
+	DO("bytes_without_start", STAYS, tell_unstarted, 0, 100),
 	DO("stop_without_lend", STAYS, tell_after_stop, 0, 1),
 
 	/* Too much, and nothing at all */
