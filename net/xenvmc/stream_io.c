@@ -238,12 +238,14 @@ static int stream_send_all(struct sock *sk, struct xvmc_conn **connp,
 /* Waits for connect() to end. As TCP, also in states that it can not be in */
 static int stream_wait_connected(struct sock *sk, long *timeo)
 {
-	int err;
+	int err = 0;
 
 	if (READ_ONCE(sk->sk_state) == TCP_ESTABLISHED)
 		return 0;
 	lock_sock(sk);
-	err = sk_stream_wait_connect(sk, timeo);
+	/* It is EPIPE to that if connect() has ended meanwhile */
+	if (sk->sk_state != TCP_ESTABLISHED)
+		err = sk_stream_wait_connect(sk, timeo);
 	release_sock(sk);
 	return err;
 }

@@ -238,6 +238,45 @@ START_TEST(connect_nonblocking_ok)
 }
 END_TEST
 
+/* It is too early, or it is not: connect() may end at any moment of send() */
+START_TEST(sending_while_it_connects_ok)
+{
+	int listener, fd, i, sent;
+	union addr addr;
+	char buf[2];
+
+	listener = sock_listen(8, &addr);
+	for (i = 0; i < 300; i++) {
+		fd = sock_new(SOCK_NONBLOCK);
+		if (connect(fd, &addr.sa, ADDR_LEN))
+			ck_assert_int_eq(errno, EINPROGRESS);
+		sent = send(fd, "x", 1, MSG_NOSIGNAL);
+		ck_assert_msg(sent == 1 || errno == EAGAIN, "send: %s",
+			      strerror(errno));
+		OK(fcntl(fd, F_SETFL, 0));
+		ck_assert_int_eq(OK(send(fd, "y", 1, MSG_NOSIGNAL)), 1);
+		close(fd);
+		fd = OK(accept(listener, NULL, NULL));
+		read_all(fd, buf, sent == 1 ? 2 : 1);
+		read_eof(fd);
+		close(fd);
+	}
+}
+END_TEST
+
+/* The port of an accepted socket is its listener's, and not bound */
+START_TEST(disconnected_child_can_be_bound)
+{
+	struct sockaddr none = { .sa_family = AF_UNSPEC };
+	union addr addr = addr_self(0);
+	int fd[2];
+
+	sock_pair(fd);
+	OK(connect(fd[1], &none, sizeof(none)));
+	OK(bind(fd[1], &addr.sa, ADDR_LEN));
+}
+END_TEST
+
 START_TEST(connect_nonblocking_to_nobody_fails)
 {
 	union addr addr = addr_nobody();
@@ -473,6 +512,8 @@ TCase *setup_case(void)
 	tcase_add_test(tc, connect_twice_fails);
 	tcase_add_test(tc, connect_from_a_bound_port_ok);
 	tcase_add_test(tc, connect_nonblocking_ok);
+	tcase_add_test(tc, sending_while_it_connects_ok);
+	tcase_add_test(tc, disconnected_child_can_be_bound);
 	tcase_add_test(tc, connect_nonblocking_to_nobody_fails);
 	tcase_add_test(tc, backlog_is_a_limit);
 	tcase_add_test(tc, connect_with_timeout_ends);
