@@ -184,6 +184,10 @@ static int stream_wait_space(struct sock *sk, struct xvmc_conn *conn,
 	}
 	if (any)
 		xvmc_tx_want_half(conn);
+	/* Who polls beside us may have asked for what has come: asked anew */
+	if (any && READ_ONCE(xvmc_sk(sk)->nospace) &&
+	    xvmc_stream_writable(sk, conn))
+		xvmc_stream_wake_space(sk);
 	remove_wait_queue(sk_sleep(sk), &wait);
 	return err;
 }
