@@ -466,8 +466,12 @@ static bool stream_has_more(struct sock *sk, struct xvmc_conn *conn,
 	if (stream_ended(sk) || conn != rcu_access_pointer(xvmc_sk(sk)->conn))
 		return true;
 	/* A peek behind the end of the ring waits for other readers */
-	return conn && (!rd->skip || rd->skip < xvmc_rx_size(conn)) &&
-	       ring_has(conn, rd->skip + 1);
+	if (!conn || (rd->skip && rd->skip >= xvmc_rx_size(conn)))
+		return false;
+	/* So does one before a stop mark, but for that of the stream */
+	if (rd->skip && xvmc_rx_over(conn))
+		return xvmc_rx_fin(conn) || xvmc_rx_queued(conn) > rd->skip;
+	return ring_has(conn, rd->skip + 1);
 }
 
 static void stream_spin(struct sock *sk, struct xvmc_conn *conn,
