@@ -47,14 +47,21 @@ void xvmc_stream_send_fin(struct xvmc_conn *conn)
  * The peer has closed and takes nothing any more. TCP takes the bytes and gets
  * an RST for them, so that this write succeeds and what follows fails.
  */
-static ssize_t stream_write_void(struct sock *sk, struct msghdr *msg)
+static ssize_t stream_write_void(struct sock *sk, struct xvmc_conn *conn,
+				 struct msghdr *msg)
 {
 	size_t len = msg_data_left(msg);
+	bool mine;
 
-	iov_iter_advance(&msg->msg_iter, len);
 	lock_sock(sk);
-	xvmc_stream_reset(sk, EPIPE);
+	mine = xvmc_stream_conn_locked(sk) == conn;
+	if (mine)
+		xvmc_stream_reset(sk, EPIPE);
 	release_sock(sk);
+	/* The socket has another connection by now: see there */
+	if (!mine)
+		return 0;
+	iov_iter_advance(&msg->msg_iter, len);
 	return len;
 }
 
@@ -69,7 +76,7 @@ static ssize_t stream_write_locked(struct sock *sk, struct xvmc_conn *conn,
 	    (READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN))
 		n = -EPIPE;
 	else if (READ_ONCE(xvmc_sk(sk)->peer_left))
-		n = stream_write_void(sk, msg);
+		n = stream_write_void(sk, conn, msg);
 	else if (!xvmc_tx_start(conn, 0))
 		n = xvmc_tx_write(conn, &msg->msg_iter, msg_data_left(msg));
 	if (!n && conn->tx.started)
@@ -355,7 +362,8 @@ static ssize_t stream_read_ring(struct sock *sk, struct xvmc_conn *conn,
 	case XVMC_SRC_RING:
 		return stream_copy(conn, rd, limit);
 	case XVMC_SRC_RING_DONE:
-		if (rd->fin) {
+		/* Not of one that connect() has replaced meanwhile */
+		if (rd->fin && conn == rcu_access_pointer(xvmc_sk(sk)->conn)) {
 			/* Pairs with the acquire in stream_ended() */
 			smp_store_release(&xvmc_sk(sk)->fin_rcvd, true);
 		}
@@ -404,7 +412,8 @@ static ssize_t stream_read(struct sock *sk, struct xvmc_conn *conn,
 	} while (n == -EFAULT && stream_fault_in(conn, rd, &tries));
 	if (n == -ECONNRESET) {
 		lock_sock(sk);
-		xvmc_stream_reset(sk, ECONNRESET);
+		if (xvmc_stream_conn_locked(sk) == conn)
+			xvmc_stream_reset(sk, ECONNRESET);
 		release_sock(sk);
 		n = 0;
 	} else if (!n && rd->fin) {
