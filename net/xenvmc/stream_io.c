@@ -314,6 +314,7 @@ out:
  * @skip: bytes to pass over: those that MSG_PEEK has seen, and SO_PEEK_OFF
  * @flags: of the call
  * @fin: the end of the stream is behind what is in the ring
+ * @closed: both directions had ended before the ring was looked at
  * @cut: a page was missing before all that was there had been copied
  * @idle: for a while nothing came to be seen by a peek at much
  */
@@ -323,6 +324,7 @@ struct stream_read {
 	size_t skip;
 	int flags;
 	bool fin;
+	bool closed;
 	bool cut;
 	bool idle;
 };
@@ -436,12 +438,24 @@ static bool stream_ended(struct sock *sk)
 	       (READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN);
 }
 
+/* What a broken sender writes from now on is not part of the stream */
+static void stream_close_ring(struct sock *sk, const struct xvmc_conn *conn)
+{
+	lock_sock(sk);
+	if (conn && xvmc_stream_conn_locked(sk) == conn)
+		WRITE_ONCE(xvmc_sk(sk)->rx_over, true);
+	release_sock(sk);
+}
+
 /* The end was reached with nothing read: 0 or an errno */
-static int stream_end_result(struct sock *sk, const struct stream_read *rd)
+static int stream_end_result(struct sock *sk, const struct xvmc_conn *conn,
+			     const struct stream_read *rd)
 {
 	/* First: who sees this sees what xvmc_stream_reset() wrote before */
 	bool closed = smp_load_acquire(&sk->sk_state) == TCP_CLOSE;
 
+	if (rd->closed && rd->len && !(rd->flags & MSG_PEEK))
+		stream_close_ring(sk, conn);
 	if (READ_ONCE(xvmc_sk(sk)->fin_rcvd) || rd->fin)
 		return 0;
 	if (READ_ONCE(sk->sk_err))
@@ -572,6 +586,8 @@ static int stream_recv_all(struct sock *sk, struct xvmc_conn **connp,
 
 	for (;;) {
 		stream_renew_conn(xsk, connp);
+		/* Pairs with the release in xvmc_stream_reset() */
+		rd->closed = smp_load_acquire(&sk->sk_state) == TCP_CLOSE;
 		ended = stream_ended(sk);
 		n = *connp ? stream_read(sk, *connp, rd) : 0;
 		if (n < 0)
@@ -595,7 +611,7 @@ static int stream_recv_all(struct sock *sk, struct xvmc_conn **connp,
 		if (!rd->len && *connp && xvmc_rx_queued(*connp) > rd->skip)
 			return 0;
 		if (ended)
-			return stream_end_result(sk, rd);
+			return stream_end_result(sk, *connp, rd);
 		if (!timeo)
 			return -EAGAIN;
 		if (signal_pending(current))
@@ -647,9 +663,6 @@ int xvmc_stream_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 				 sock_rcvtimeo(sk, flags & MSG_DONTWAIT));
 	if (copied > 0)
 		stream_peeked(sk, flags, copied);
-	/* What a broken sender writes from now on is not part of the stream */
-	if (len && copied <= 0 && READ_ONCE(sk->sk_state) == TCP_CLOSE)
-		WRITE_ONCE(xvmc_sk(sk)->rx_over, true);
 	if (conn) {
 		stream_arm_data(sk, conn);
 		xvmc_conn_put(conn);

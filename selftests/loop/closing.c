@@ -272,6 +272,28 @@ START_TEST(reset_before_accept)
 }
 END_TEST
 
+/* Both have closed: what is unread is there for whoever can take it */
+START_TEST(bytes_of_the_end_wait_for_a_reader)
+{
+	char buf[8] = "";
+	int fd[2], zero = 0;
+
+	sock_pair(fd);
+	OK(shutdown(fd[1], SHUT_WR));
+	read_eof(fd[0]);
+	write_all(fd[0], "kept", 4);
+	close(fd[0]);
+	wait_for(fd[1], POLLHUP);
+	FAILS(recv(fd[1], (void *)8, 4, 0), EFAULT);
+	OK(setsockopt(fd[1], SOL_SOCKET, SO_PEEK_OFF, &zero, sizeof(zero)));
+	ck_assert_int_eq(OK(recv(fd[1], buf, 8, MSG_PEEK)), 4);
+	ck_assert_int_eq(OK(recv(fd[1], buf, 8, MSG_PEEK)), 0);
+	ck_assert_int_eq(OK(recv(fd[1], buf, 8, 0)), 4);
+	ck_assert_str_eq(buf, "kept");
+	read_eof(fd[1]);
+}
+END_TEST
+
 /* ---- who waits when it ends --------------------------------------------- */
 
 /**
@@ -457,6 +479,7 @@ TCase *closing_case(void)
 	tcase_add_test(tc, bytes_before_a_reset);
 	tcase_add_test(tc, queue_of_a_closed_peer_is_counted);
 	tcase_add_test(tc, reset_before_accept);
+	tcase_add_test(tc, bytes_of_the_end_wait_for_a_reader);
 	tcase_add_test(tc, reset_wakes_the_receiver);
 	tcase_add_test(tc, end_wakes_the_receiver_with_what_it_has);
 	tcase_add_test(tc, reset_wakes_the_sender);
