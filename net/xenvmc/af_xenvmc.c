@@ -58,6 +58,7 @@
 #include <linux/init.h>
 #include <linux/module.h>
 #include <linux/net.h>
+#include <linux/security.h>
 #include <net/sock.h>
 #include "fault.h"
 #include "stream.h"
@@ -90,12 +91,14 @@ static void sock_inherit(struct sock *sk, const struct sock *parent)
 	sk->sk_sndtimeo = READ_ONCE(parent->sk_sndtimeo);
 	sk->sk_rcvbuf = READ_ONCE(parent->sk_rcvbuf);
 	sk->sk_sndbuf = READ_ONCE(parent->sk_sndbuf);
-	sk->sk_userlocks = parent->sk_userlocks;
+	/* Its port is the listener's */
+	sk->sk_userlocks = parent->sk_userlocks & ~SOCK_BINDPORT_LOCK;
 	sk->sk_priority = READ_ONCE(parent->sk_priority);
 	sk->sk_mark = READ_ONCE(parent->sk_mark);
 	sk->sk_lingertime = READ_ONCE(parent->sk_lingertime);
 	sock_valbool_flag(sk, SOCK_LINGER, sock_flag(parent, SOCK_LINGER));
 	sock_valbool_flag(sk, SOCK_KEEPOPEN, sock_flag(parent, SOCK_KEEPOPEN));
+	security_sk_clone(parent, sk);
 }
 
 /**
@@ -186,6 +189,7 @@ static int af_bind(struct socket *sock, struct sockaddr_unsized *uaddr,
 	return err;
 }
 
+/* @peer: 1, or 2 of accept(), which takes one that was reset before as well */
 static int af_getname(struct socket *sock, struct sockaddr *uaddr, int peer)
 {
 	struct sock *sk = sock->sk;
@@ -195,8 +199,9 @@ static int af_getname(struct socket *sock, struct sockaddr *uaddr, int peer)
 	lock_sock(sk);
 	if (!peer)
 		ret = xvmc_addr_fill(uaddr, xsk->local_domid, xsk->local_port);
-	else if (xsk->remote_port && sk->sk_state != TCP_CLOSE &&
-		 sk->sk_state != TCP_SYN_SENT)
+	else if (xsk->remote_port &&
+		 (peer == 2 || (sk->sk_state != TCP_CLOSE &&
+				sk->sk_state != TCP_SYN_SENT)))
 		ret = xvmc_addr_fill(uaddr, xsk->remote_domid,
 				     xsk->remote_port);
 	release_sock(sk);

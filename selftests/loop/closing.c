@@ -258,16 +258,22 @@ END_TEST
 /* The other end is told though nobody accepted the connection */
 START_TEST(reset_before_accept)
 {
-	union addr addr;
+	union addr addr, own, from;
 	int listener = sock_listen(1, &addr);
 	int fd = sock_connect(&addr);
+	socklen_t len = sizeof(from);
 	char byte;
 
+	own = addr_of(fd);
 	linger(fd, 1, 0);
 	close(fd);
 	wait_for(listener, POLLIN);
-	fd = OK(accept(listener, NULL, NULL));
+	/* Whose it was can be asked for with accept(), and not any more later */
+	fd = OK(accept(listener, &from.sa, &len));
+	ck_assert_uint_eq(addr_port(&from), addr_port(&own));
 	wait_for(fd, POLLERR);
+	len = sizeof(from);
+	FAILS(getpeername(fd, &from.sa, &len), ENOTCONN);
 	FAILS(recv(fd, &byte, 1, 0), ECONNRESET);
 }
 END_TEST

@@ -268,12 +268,18 @@ END_TEST
 START_TEST(disconnected_child_can_be_bound)
 {
 	struct sockaddr none = { .sa_family = AF_UNSPEC };
-	union addr addr = addr_self(0);
-	int fd[2];
+	union addr addr, any = addr_self(0);
+	int listener, fd;
 
-	sock_pair(fd);
-	OK(connect(fd[1], &none, sizeof(none)));
-	OK(bind(fd[1], &addr.sa, ADDR_LEN));
+	/* A port by its number, for that is what is kept */
+	close(sock_listen(1, &addr));
+	listener = sock_new(0);
+	OK(bind(listener, &addr.sa, ADDR_LEN));
+	OK(listen(listener, 1));
+	sock_connect(&addr);
+	fd = OK(accept(listener, NULL, NULL));
+	OK(connect(fd, &none, sizeof(none)));
+	OK(bind(fd, &any.sa, ADDR_LEN));
 }
 END_TEST
 
