@@ -448,6 +448,45 @@ START_TEST(sending_without_a_copy_is_noticed)
 }
 END_TEST
 
+#define LARGE	4000000
+
+static void *drains(void *fd)
+{
+	drain(*(int *)fd, LARGE);
+	return NULL;
+}
+
+/* However many pieces it takes, each call counts as one */
+START_TEST(large_send_without_a_copy_has_one_notice)
+{
+	char notice[sizeof(struct sock_extended_err) + 64];
+	struct sock_extended_err *err = (void *)notice;
+	bool v4 = variant->family == AF_INET;
+	pthread_t reader;
+	static char *buf;
+	int fd[2];
+
+	/* Pages that nobody has touched come one after the other */
+	buf = mmap(NULL, LARGE, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ck_assert_ptr_ne(buf, MAP_FAILED);
+	sock_pair(fd);
+	set(fd[0], SOL_SOCKET, SO_ZEROCOPY, 1);
+	ck_assert_int_eq(pthread_create(&reader, NULL, drains, &fd[1]), 0);
+	ck_assert_int_eq(OK(send(fd[0], buf, LARGE, MSG_ZEROCOPY)), LARGE);
+	ck_assert_int_eq(pthread_join(reader, NULL), 0);
+	wait_for(fd[0], POLLERR);
+	ck_assert_int_gt(recv_control(fd[0], MSG_ERRQUEUE,
+				      v4 ? SOL_IP : SOL_IPV6,
+				      v4 ? IP_RECVERR : IPV6_RECVERR,
+				      notice, sizeof(notice)), 0);
+	ck_assert_uint_eq(err->ee_info, 0);
+	ck_assert_uint_eq(err->ee_data, 0);
+	flows(fd);
+	FAILS(recv(fd[0], notice, 1, MSG_ERRQUEUE), EAGAIN);
+}
+END_TEST
+
 START_TEST(receiving_by_mapping)
 {
 	struct tcp_zerocopy_receive zc = {};
@@ -723,6 +762,7 @@ TCase *tcp_case(void)
 	tcase_add_test(tc, stamping_begins_with_bytes_unread);
 	tcase_add_test(tc, departure_is_stamped);
 	tcase_add_test(tc, sending_without_a_copy_is_noticed);
+	tcase_add_test(tc, large_send_without_a_copy_has_one_notice);
 	tcase_add_test(tc, receiving_by_mapping);
 	tcase_add_test(tc, filter_of_packets_is_obeyed);
 	tcase_add_test(tc, pace_is_kept);
