@@ -427,12 +427,16 @@ static void back_stop(struct hook_conn *hc)
 	mutex_unlock(&hc->conn.tx.mutex);
 }
 
-/* Nobody wakes who waits here: the socket may be closed meanwhile */
+/*
+ * Nobody wakes who waits here: the socket may be closed meanwhile. Nor does a
+ * signal, but for a fatal one: TCP does not wait for an option, and nobody
+ * expects it to be interrupted.
+ */
 static void back_nap(u32 *us)
 {
 	ktime_t nap = ns_to_ktime(*us * NSEC_PER_USEC);
 
-	set_current_state(TASK_INTERRUPTIBLE);
+	set_current_state(TASK_KILLABLE | TASK_FREEZABLE);
 	schedule_hrtimeout(&nap, HRTIMER_MODE_REL);
 	*us = min_t(u32, 2 * *us, BACK_NAP_MAX);
 }
@@ -444,8 +448,8 @@ static void back_nap(u32 *us)
  *
  * Context: process, no locks held.
  * Return: 0; -EBUSY if the peer did not stop in time; -ENOMEM if there was no
- * memory for so long; -ECONNRESET if bytes are missing; -ERESTARTSYS on a
- * signal.
+ * memory for so long; -ECONNRESET if bytes are missing; -ERESTARTSYS if the
+ * task is killed.
  */
 int hook_go_back(struct hook_conn *hc, u32 reason)
 {
@@ -460,7 +464,7 @@ int hook_go_back(struct hook_conn *hc, u32 reason)
 	while ((err = back_try(sk, hc, reason)) == -EAGAIN || err == -ENOMEM) {
 		if (time_after(jiffies, end))
 			break;
-		if (signal_pending(current)) {
+		if (fatal_signal_pending(current)) {
 			err = -ERESTARTSYS;
 			break;
 		}
