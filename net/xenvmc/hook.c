@@ -272,8 +272,15 @@ static const struct xvmc_conn_ops hook_conn_ops = {
 
 /* ---- ESTABLISHED -------------------------------------------------------- */
 
-/* Options that would take a connection back: set before, or by the listener */
-static u32 hook_unfit_options(const struct sock *sk)
+/**
+ * hook_unfit_options() - options that take a connection back
+ * @sk: socket
+ *
+ * Set before it was one, by the listener, or by who does not ask us.
+ * Context: socket lock.
+ * Return: 0 or an &enum xenvmc_reason.
+ */
+u32 hook_unfit_options(const struct sock *sk)
 {
 	const struct tcp_sock *tp = tcp_sk(sk);
 

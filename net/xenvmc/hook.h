@@ -218,6 +218,7 @@ void hook_insert(struct hook_conn *hc, bool await);
 void hook_read_tuple(const struct sock *sk, struct hook_tuple *t);
 /* What a ring cannot carry, known at this moment. 0: can be moved */
 u32 hook_unfit(const struct sock *sk);
+u32 hook_unfit_options(const struct sock *sk);
 /* Longest wait of a call whose socket is not hooked any more */
 #define HOOK_NAP	(HZ / 20)
 

@@ -133,10 +133,12 @@ static void rest_leave(struct hook_conn *hc)
 void hook_rest_look(struct sock *sk, struct hook_conn *hc)
 {
 	bool cut = false;
+	u32 unfit;
 
 	lock_sock(sk);
 	WRITE_ONCE(hc->rest.look, jiffies + HZ);
 	hook_count(sk, hc);
+	unfit = hook_unfit_options(sk);
 	if (rest_is_due(sk, hc)) {
 		cut = rest_is_cut(sk, hc);
 		rest_send(sk, hc);
@@ -144,6 +146,8 @@ void hook_rest_look(struct sock *sk, struct hook_conn *hc)
 	if (cut)
 		hc->rest.gap = 0;
 	release_sock(sk);
+	if (unfit)
+		hook_leave_rings(hc, unfit);
 	if (cut)
 		rest_leave(hc);
 }

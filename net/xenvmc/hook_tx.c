@@ -29,19 +29,26 @@ static bool tx_held_back(const struct sock *sk, const struct hook_conn *hc)
 	return hc->tx_more || (tp->nonagle & TCP_NAGLE_CORK);
 }
 
-/* Switches if it can be done now. tx.mutex held */
+/*
+ * Switches if it can be done now. BPF sets options, too, and past us. tx.mutex
+ * held
+ */
 static bool tx_start(struct sock *sk, struct hook_conn *hc)
 {
 	bool started = false;
+	u32 unfit;
 
 	if (hc->conn.tx.started)
 		return true;
 	if (!xvmc_tx_has_ring(&hc->conn))
 		return false;
 	lock_sock(sk);
-	if (!tx_held_back(sk, hc))
+	unfit = hook_unfit_options(sk);
+	if (!unfit && !tx_held_back(sk, hc))
 		started = !xvmc_tx_start(&hc->conn, tcp_sk(sk)->write_seq);
 	release_sock(sk);
+	if (unfit)
+		hook_leave_rings(hc, unfit);
 	return started;
 }
 
