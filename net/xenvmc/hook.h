@@ -261,6 +261,7 @@ int hook_proto_init(void);
 bool hook_proto_fits(const struct sock *sk);
 void hook_proto_install(struct sock *sk, struct hook_conn *hc);
 void hook_proto_restore(struct sock *sk, struct hook_conn *hc);
+void hook_proto_disown(struct sock *sk);	/* takes the socket lock */
 bool hook_proto_restoring(void);
 void hook_proto_settle(struct sock *sk);	/* kTLS comes. Any context */
 bool hook_proto_is_copied(const struct sock *sk);

@@ -10,7 +10,10 @@
  * on each connection: it has functions of its own for options and closing,
  * whose place ours take, and ours call those. The socket holds its module.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/net.h>
+#include <linux/skmsg.h>
 #include <net/ipv6.h>
 #include <net/transp_v6.h>
 #include "fault.h"
@@ -244,6 +247,57 @@ bool hook_proto_is_copied(const struct sock *sk)
 	       prot->release_cb == hook_prots[hook_family(sk)].release_cb;
 }
 
+/* A sockmap was given TCP's functions to keep: hook_psock_update() */
+static bool proto_is_sockmaps(const struct sock *sk)
+{
+	bool ret;
+
+	rcu_read_lock();
+	ret = sk_psock(sk);
+	rcu_read_unlock();
+	return ret;
+}
+
+/*
+ * Somebody has put his own functions in place of ours without a word, as
+ * OpenVPN's offload does: he has kept ours, calls them, and puts them back one
+ * day. So this module can not go any more.
+ */
+static void proto_is_kept(void)
+{
+	static atomic_t kept = ATOMIC_INIT(0);
+
+	if (hook_is_unloading() || atomic_xchg(&kept, 1))
+		return;
+	__module_get(THIS_MODULE);
+	pr_notice("another module keeps a socket's functions: ours stays\n");
+}
+
+/**
+ * hook_proto_disown() - who had kept our functions may have put them back
+ * @sk: socket without a hook_conn, as the caller found
+ *
+ * Context: process, no locks.
+ */
+void hook_proto_disown(struct sock *sk)
+{
+	int family = hook_family(sk);
+	struct hook_conn *hc;
+
+	if (likely(READ_ONCE(sk->sk_prot) != &hook_prots[family]))
+		return;
+	lock_sock(sk);
+	/* Who goes back restores them before the table forgets the socket */
+	hc = hook_get(sk);
+	if (!hc && sk->sk_prot == &hook_prots[family]) {
+		WRITE_ONCE(sk->sk_prot, (struct proto *)hook_base[family]);
+		hook_replace_ops(sk, &hook_ops[family], hook_base_ops[family]);
+	}
+	release_sock(sk);
+	if (hc)
+		hook_put(hc);
+}
+
 /**
  * hook_proto_restore() - the socket's functions are its own again
  * @sk: socket
@@ -261,6 +315,8 @@ void hook_proto_restore(struct sock *sk, struct hook_conn *hc)
 		WRITE_ONCE(sk->sk_prot, (struct proto *)hc->base);
 	else if (hook_proto_is_copied(sk))
 		hook_ulp_rebuild_later();
+	else if (sk->sk_prot != hc->base && !proto_is_sockmaps(sk))
+		proto_is_kept();
 	if (!hook_replace_ops(sk, &hook_ops[family], &hook_late_ops[family]))
 		return;
 	xvmc_conn_hold(&hc->conn);

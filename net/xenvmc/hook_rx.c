@@ -612,6 +612,7 @@ static int rx_unhooked(struct sock *sk, struct msghdr *msg, size_t len,
 	bool block = !(flags & MSG_DONTWAIT) && !hook_proto_is_copied(sk);
 	int ret;
 
+	hook_proto_disown(sk);
 	if (block && (!hook_never_restarts() || hook_is_unloading()))
 		return hook_restart(sk);
 	if (block)

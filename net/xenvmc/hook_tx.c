@@ -356,6 +356,7 @@ static noinline int tx_unhooked(struct sock *sk, struct msghdr *msg,
 		     !hook_proto_is_copied(sk);
 	int ret;
 
+	hook_proto_disown(sk);
 	if (block && (!hook_never_restarts() || hook_is_unloading()))
 		return hook_restart(sk);
 	if (block)
