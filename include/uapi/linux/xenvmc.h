@@ -33,7 +33,8 @@
 /**
  * struct sockaddr_xenvmc - address of a socket
  * @svm_family: AF_XENVMC
- * @svm_domid: domain id; bind() takes XENVMC_DOMID_ANY, _SELF or the own one
+ * @svm_domid: domain id; bind() takes XENVMC_DOMID_ANY, _SELF or the own one,
+ *	and to connect() XENVMC_DOMID_ANY is XENVMC_DOMID_SELF
  * @svm_port: port in host byte order, XENVMC_PORT_ANY asks bind() for a free one
  * @svm_zero: must be zero
  */
@@ -65,7 +66,8 @@ struct sockaddr_xenvmc_uuid {
 
 /**
  * enum xenvmc_reason - why a connection stays on TCP or went back to it
- * @XENVMC_REASON_NONE: none, or one that is not known here
+ * @XENVMC_REASON_NONE: none; one of a peer's that is not known here counts as
+ *	@XENVMC_REASON_PEER_LEFT
  * @XENVMC_REASON_HOOK_OFF: the other end has no xenvmc_inet loaded
  * @XENVMC_REASON_NO_CHANNEL: peer is known, but not connected
  * @XENVMC_REASON_NO_RING: ring pool is exhausted

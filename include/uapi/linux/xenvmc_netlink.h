@@ -12,7 +12,8 @@
 /*
  * PEER_GET, CONN_GET: dump. STAT_GET, HOOK_GET: do. HOOK_SET: do, needs
  * CAP_NET_ADMIN in the network namespace. The *_EVENT come by the multicast
- * group, and may be lost: their numbers tell, see Documentation/seeing.rst.
+ * group, which takes CAP_NET_ADMIN to join, and may be lost: their numbers
+ * tell, see Documentation/seeing.rst.
  */
 enum xenvmc_cmd {
 	XENVMC_CMD_UNSPEC,
@@ -28,7 +29,11 @@ enum xenvmc_cmd {
 };
 #define XENVMC_CMD_MAX (__XENVMC_CMD_MAX - 1)
 
-/* PEER_GET, PEER_EVENT */
+/*
+ * PEER_GET, PEER_EVENT. ADDR and what follows are absent in namespaces of other
+ * user namespaces than the first, CONNS and what follows also without a
+ * channel, UUID if it is not known.
+ */
 enum xenvmc_attr_peer {
 	XENVMC_A_PEER_UNSPEC,
 	XENVMC_A_PEER_DOMID,		/* u16 */

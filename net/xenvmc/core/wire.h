@@ -183,6 +183,7 @@ struct xvmc_msg_resume {
  * ACCEPT and UPGRADE_OK: @arg is the id given by the one who answers.
  * REFUSE and RESET: @arg is a positive errno.
  * UPGRADE_NO and DETACH: @arg is an enum xenvmc_reason.
+ * WANT: @arg is 0.
  * @conn is the id given by the one addressed.
  */
 struct xvmc_msg_conn {
