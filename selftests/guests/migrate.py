@@ -22,8 +22,8 @@ from suspends import (BOUND, GUESTS, SILENCE, checkpoint,  # noqa: E402
                       fail_to_save, forget, peers, restore, save,
                       stop_programs)
 from system import (Flow, OPT, PORT, domid, each, lab, load,  # noqa: E402
-                    ring_conns, run, serve, stats, stop_serving, unload_all,
-                    until, until_connected, uuid)
+                    many_on_rings, ring_conns, run, serve, stats, stop_serving,
+                    unload_all, until, until_connected, uuid)
 from xenlab import domains, tap  # noqa: E402
 
 # What guest1 does while guest2 leaves (selftests/hostile/farewell.c)
@@ -162,7 +162,7 @@ class Migrate(Meanwhile):
                                   conns=count // 2))
                 for one, other in (GUESTS, GUESTS[::-1])]
         for one, other, _ in ends:
-            until(lambda g=one, o=other: ring_conns(g, o) == count,
+            until(lambda g=one, o=other: many_on_rings(g, o, count),
                   f"{one}: {count} connections are on rings", 300)
         begin = time.monotonic()
         save("guest2")
@@ -170,7 +170,7 @@ class Migrate(Meanwhile):
         print(f"# {count}: {time.monotonic() - begin:.0f} s", flush=True)
         self.assertLess(self.let_go("guest2"), SILENCE)
         for one, other, _ in ends:
-            until(lambda g=one, o=other: ring_conns(g, o) == count,
+            until(lambda g=one, o=other: many_on_rings(g, o, count),
                   f"{one}: {count} are on rings again", 300)
         for one, _, flow in ends:
             flow.program.end_input()

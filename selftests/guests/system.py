@@ -160,6 +160,18 @@ def ring_conns(where, whom):
                x["tx"] == x["rx"] == "ring" for x in tcp_conns(where))
 
 
+RINGS = 200    # of 256 that a guest lends to a peer; streams have some
+
+
+def many_on_rings(where, whom, count):
+    """@count of them are moved, and each that there is a ring for sends by it:
+    the others go by TCP until one is free."""
+    up = [x for x in tcp_conns(where)
+          if x["peer"] == domid(whom) and x["state"] == "up"]
+    by_ring = sum(x["tx"] == "ring" for x in up)
+    return len(up) == count and by_ring >= min(count, RINGS)
+
+
 def stream_paths(where):
     """What brings the bytes of its streams that are up, each way of each."""
     told = json.loads(run(where, f"{TOOL} -j conn show") or "[]")
