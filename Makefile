@@ -120,7 +120,7 @@ bench-check: packages
 	@unset MAKEFLAGS MAKELEVEL; exec selftests/bench/bench.py --check
 
 check: packages
-	@unset MAKEFLAGS MAKELEVEL; exec selftests/run check checkpatch
+	@unset MAKEFLAGS MAKELEVEL; exec selftests/run check checkpatch names
 
 unit: packages
 	@unset MAKEFLAGS MAKELEVEL; exec selftests/run unit
