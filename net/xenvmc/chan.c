@@ -392,21 +392,25 @@ static void chan_free_wqs(void)
 		destroy_workqueue(xvmc_wq);
 }
 
+/* Not freezable: a suspend has to talk to the peers while tasks are frozen */
+static struct workqueue_struct *chan_new_wq(const char *name, int max_active)
+{
+	if (xvmc_should_fail(XVMC_FAULT_WORKQUEUE))
+		return NULL;
+	return alloc_workqueue("%s", WQ_UNBOUND | WQ_MEM_RECLAIM, max_active,
+			       name);
+}
+
 /**
  * xvmc_chan_init() - make the workqueues of channels
  *
- * Not freezable: a suspend has to talk to the peers while tasks are frozen.
  * Return: 0 or -ENOMEM.
  */
 int xvmc_chan_init(void)
 {
-	const unsigned int flags = WQ_UNBOUND | WQ_MEM_RECLAIM;
-
-	if (xvmc_should_fail(XVMC_FAULT_WORKQUEUE))
-		return -ENOMEM;
-	xvmc_wq = alloc_workqueue("xenvmc", flags, 0);
-	chan_close_wq = alloc_workqueue("xenvmc_close", flags, WQ_MAX_ACTIVE);
-	xvmc_pair_wq = alloc_workqueue("xenvmc_pair", flags, 0);
+	xvmc_wq = chan_new_wq("xenvmc", 0);
+	chan_close_wq = chan_new_wq("xenvmc_close", WQ_MAX_ACTIVE);
+	xvmc_pair_wq = chan_new_wq("xenvmc_pair", 0);
 	if (xvmc_wq && chan_close_wq && xvmc_pair_wq)
 		return 0;
 	chan_free_wqs();

@@ -236,6 +236,19 @@ def readme(tree):
             yield f"{name}: not what README.rst shows"
 
 
+def fault_sites(tree):
+    """Calls that can fail on purpose and that no test has fail."""
+    sites = re.findall(r'X\(\w+,\s*"(\w+)"\)',
+                       tree.text["net/xenvmc/fault.h"])
+    tests = "".join(text for _, text in tree.files(
+        r"selftests/(faults|debug)/.*\.py"))
+    if not sites:
+        yield "net/xenvmc/fault.h: no site was found"
+    for site in sites:
+        if f'"{site}"' not in tests:
+            yield f"net/xenvmc/fault.h: {site} is in no test"
+
+
 def stale(tree):
     """Exceptions that excuse nothing, or have no reason."""
     for key, reason in tree.excused.items():
@@ -255,6 +268,7 @@ def main(folder):
     tests += [("file-size", file_size), ("function-size", function_size),
               ("columns", columns), ("spdx", spdx),
               ("shellcheck", shellcheck), ("readme-examples", readme),
+              ("fault-sites", fault_sites),
               ("transparency", surface.check),
               ("exceptions are in use", stale)]
     print("TAP version 13")

@@ -22,7 +22,7 @@ _BACK = ["sockopt|sockopt*2"] * 3
 _UNLOAD = ["unload|unload*2"] * 3
 
 EFFECTS = {
-    "load": {"stats": ["not loaded"], "workqueue": ["not loaded"],
+    "load": {"stats": ["not loaded"], "workqueue": ["not loaded"] * 3,
              "sysctl": ["not loaded"] * 6, "register": ["not loaded"] * 4,
              "peer": _NOT_LOADED,
              "chan": _NOT_LOADED * 3, "ring": _NOT_LOADED,
