@@ -43,7 +43,10 @@ class Trouble(Lies):
 
     def leaky_holds(self, guest, before, whose):
         """leaky.ko, of three objects: a small one, one of eight pages, and the
-        table of an area of vmalloc(). And of four pages more."""
+        table of an area of vmalloc(). And of four pages more. A kernel with
+        kmemleak has that for a witness, and is asked when all is over."""
+        if "-xenvmc-guest" in run(guest, "uname -r"):
+            return
         left = leaks.differences(before, leaks.count(lab))
         for what, number in (("objects", 3), ("pages", 8 + 4)):
             self.assertIn(f"{guest}: {what} of {whose}: leaky: 0 before, "
