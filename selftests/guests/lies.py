@@ -48,7 +48,7 @@ PORTS = ("port_nowhere", "port_of_another")
 # What a guest may write into the node of its offer, and whose fault it is
 OFFERS = {"no words": "garbage", "too few": "1 0 9",
           "not granted": "1 0 9 4294967295", "granted to dom0": "1 0 9 8",
-          "no version": "0 0 9 9", "long": "1 " * 900}
+          "no version": "0 0 9 9", "no port": "1 0 0 9", "long": "1 " * 900}
 FLOOD = 1000    # writes
 
 
@@ -292,23 +292,28 @@ class Lies(Scene):
     def test_07_announcements_of_any_kind(self):
         unload_all("guest2")
         home = "data/xenvmc"
+        seen_by = ("guest1", "guest3")
         for text in ("garbage", "1.2.3.4.5", "0.0.0.0 127.0.0.1 255.255.255.255",
                      domains.address("guest1"), domains.address6("guest1"),
-                     f"::ffff:{domains.address('guest1')} ::1 ff02::1 fe80::1",
+                     f"::ffff:{domains.address('guest1')} ::1 ff02::1 fe80::1 "
+                     "169.254.169.254",
                      "10.9.9.9 " * 200,
                      # XenStore takes 2 KiB in a node
                      " ".join(f"10.8.0.{n + 1}" for n in range(170))):
             run("guest2", f"xenstore-write {home}/addr '{text}' "
                 f"{home}/features zz {home}/version 1")
-            until(lambda: peer("guest1", "guest2"), "guest2 is listed")
+            for guest in seen_by:
+                until(lambda g=guest: peer(g, "guest2"), "guest2 is listed")
             self.bystander.flows()
-            told = json.dumps(peer("guest1", "guest2"))
+            # Nor is guest1's address guest2's to another
+            told = json.dumps([peer(guest, "guest2") for guest in seen_by])
             for address in (domains.address("guest1"), "127.0.0.1",
                             domains.address6("guest1"), "::1", "ff02::1",
-                            "fe80::1", "0.0.0.0", "255.255.255.255"):
+                            "fe80::1", "0.0.0.0", "255.255.255.255",
+                            "169.254.169.254"):
                 self.assertNotIn(f'"{address}"', told)
             run("guest2", f"xenstore-rm {home}")
-            until_forgotten(("guest1", "guest2"))
+            until_forgotten(*((guest, "guest2") for guest in seen_by))
         load("guest2")
         serve("guest2", "xenvmc")
 

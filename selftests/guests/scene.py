@@ -8,8 +8,8 @@ import json
 import unittest
 
 from system import (Flow, POLICY, PORT, TOOL, domid, domids, each, heal, lab,
-                    load, peer, run, serve, servers, start_daemon, stats,
-                    stop_daemon, until, until_connected)
+                    load, peer, ring_conns, run, serve, servers,
+                    start_daemon, stats, stop_daemon, until, until_connected)
 from xenlab import deadline, interrupts, leaks
 
 GUESTS = ("guest1", "guest2", "guest3")
@@ -94,6 +94,7 @@ class Scene(unittest.TestCase):
         if not self.bystander:
             return
         self.bystander.flows()
+        until(lambda: ring_conns("guest3", "guest1"), "it is on rings")
         if len(lab.guests_running()) < len(GUESTS):
             self.recover()
         leaks.check(lab, self.loaded)
