@@ -51,6 +51,18 @@ OFFERS = {"no words": "garbage", "too few": "1 0 9",
           "no version": "0 0 9 9", "no port": "1 0 0 9", "long": "1 " * 900}
 FLOOD = 1000    # writes
 
+# The share of interrupts, in two seconds, of the time of all processors
+BUSY = """python3 -c '
+import time
+def now():
+    with open("/proc/stat") as stat:
+        ticks = [int(word) for word in stat.readline().split()[1:]]
+    return sum(ticks[:8]), ticks[5] + ticks[6]
+before = now()
+time.sleep(2)
+all, busy = (x - y for x, y in zip(now(), before))
+print(busy / all)'"""
+
 
 def upgrades():
     """What guest1 has said to questions, and how often."""
@@ -86,6 +98,26 @@ class Lies(Scene):
             self.assertEqual(after[other], self.before[other])
         # A ring that was added stays mapped as long as the channel is there
         heal("guest1", "guest2")
+
+    def test_20_a_storm_leaves_time_for_others(self):
+        """guest2 rings all bells, for as long as it takes: connections of both
+        go on, and most of guest1's time is not its interrupts'."""
+        flows = self.start_both()
+        run("guest2", f"insmod {OPT}/liar.ko lie=storm_lasts "
+            f"addr={domains.address('guest1')}")
+        for _ in range(3):
+            before = stats("guest1")["events_spurious"]
+            share = float(run("guest1", BUSY))
+            print(f"# {share:.0%} of guest1's time are interrupts", flush=True)
+            self.assertLess(share, 0.5)
+            self.assertGreater(stats("guest1")["events_spurious"], before)
+            for flow in (*flows, self.bystander):
+                flow.flows()
+        run("guest2", "rmmod liar")
+        for flow in flows:
+            self.stop_exact(flow)
+        for name in ("violations", "channels_down"):
+            self.assertEqual(stats("guest1")[name], self.before[name], name)
 
     def test_20_the_ring_of_a_stream_ends(self):
         """guest1 writes to a ring whose grants end meanwhile. What Xen has

@@ -14,6 +14,7 @@
 
 #include <linux/gfp.h>
 #include <linux/inet.h>
+#include <linux/kthread.h>
 #include <linux/module.h>
 #include <net/ipv6.h>
 #include <xen/grant_table.h>
@@ -507,17 +508,54 @@ static int data_cons(struct xvmc_chan *chan)
 }
 
 /* Every bell that there is, again and again */
+static void storm_once(struct xvmc_chan *chan, u32 i)
+{
+	xvmc_bell_set(chan->tx_ctl.mem.hdr, i & 1, i / 2 % XVMC_MAX_RINGS);
+	chan->ops->kick(chan);
+	cond_resched();
+}
+
 static int storm(struct xvmc_chan *chan)
 {
 	u32 i;
 
-	for (i = 0; i < 20000; i++) {
-		xvmc_bell_set(chan->tx_ctl.mem.hdr, i & 1,
-			      i / 2 % XVMC_MAX_RINGS);
-		chan->ops->kick(chan);
-		cond_resched();
-	}
+	for (i = 0; i < 20000; i++)
+		storm_once(chan, i);
 	return 0;
+}
+
+static struct task_struct *stormer;
+static struct xvmc_chan *stormed;
+
+static int storm_on(void *chan)
+{
+	u32 i = 0;
+
+	while (!kthread_should_stop())
+		storm_once(chan, i++);
+	pr_info("storm_lasts: %u\n", i);
+	return 0;
+}
+
+/* The same until this module goes. The channel has to stay as long */
+static int storm_lasts(struct xvmc_chan *chan)
+{
+	xvmc_chan_hold(chan);
+	stormed = chan;
+	stormer = kthread_run(storm_on, chan, "liar");
+	if (!IS_ERR(stormer))
+		return 0;
+	stormer = NULL;
+	xvmc_chan_put(chan);
+	return -ENOMEM;
+}
+
+static void storm_end(void)
+{
+	if (!stormer)
+		return;
+	kthread_stop(stormer);
+	xvmc_chan_put(stormed);
 }
 
 /* ---- the table ---- */
@@ -554,6 +592,7 @@ static const struct {
 	{ "data_prod",		data_prod },
 	{ "data_cons",		data_cons },
 	{ "storm",		storm },
+	{ "storm_lasts",	storm_lasts },
 };
 
 static int __init liar_init(void)
@@ -583,6 +622,7 @@ static int __init liar_init(void)
 
 static void __exit liar_exit(void)
 {
+	storm_end();
 	own_end();
 }
 
