@@ -79,6 +79,7 @@ static void sock_destruct(struct sock *sk)
 	DEBUG_NET_WARN_ON_ONCE(rcu_access_pointer(xsk->conn));
 	DEBUG_NET_WARN_ON_ONCE(xsk->listener);
 	skb_queue_purge(&sk->sk_error_queue);
+	sock_prot_inuse_add(sock_net(sk), sk->sk_prot, -1);
 }
 
 /* What TCP's children inherit and this family knows */
@@ -125,6 +126,8 @@ struct sock *xvmc_sock_new(struct net *net, struct socket *sock,
 	sock_init_data(sock, sk);
 	sock_reset_flag(sk, SOCK_ZAPPED);
 	sk->sk_destruct = sock_destruct;
+	/* /proc/net/protocols shows it */
+	sock_prot_inuse_add(net, sk->sk_prot, 1);
 	if (parent)
 		sock_inherit(sk, parent);
 	xsk = xvmc_sk(sk);
