@@ -58,6 +58,31 @@ class Trouble(Lies):
         self.leaky_holds("guest1", before, "leaky")
         run("guest1", "rmmod leaky")
 
+    def test_00_what_guests_hold_has_a_name(self):
+        """What the lab would call a leak, of each kind, but for memory."""
+        holder = [os.path.join(HERE, "holder.py")]
+        for guest in ("guest1", "guest2"):
+            lab.push(holder, guest)
+            run(guest, "modprobe -aq xen-gntalloc xen-gntdev xen-evtchn; true")
+        before = leaks.count(lab)
+        one = lab.start("guest2", f"exec ./holder.py hold {domid('guest1')}")
+        one.until(lambda: one.lines, "it holds all")
+        other = lab.start("guest1", "exec ./holder.py map "
+                          f"{domid('guest2')} {int(one.lines[0])}")
+        other.until(lambda: other.lines, "it has mapped that")
+        left = leaks.differences(before, leaks.count(lab))
+        print("\n".join(f"# {line}" for line in left), flush=True)
+        for program in (other, one):
+            program.end_input()
+            self.assertEqual(program.wait(), 0, program.lines)
+            program.drop()
+        for what in ("granted to guest1", "mapped to guest1",
+                     "ports to guest1", "XenStore nodes", "XenStore watches",
+                     "sockets of AF_XENVMC", "sockets of TCP"):
+            self.assertEqual([line.startswith(f"guest2: {what}: ")
+                              for line in left].count(True), 1, what)
+        leaks.check(lab, before)
+
     def test_01_bytes_are_exact_and_on_rings(self):
         inet, xenvmc = self.start_both(gap=0)
         inet.flows()
