@@ -232,7 +232,7 @@ bool xvmc_stream_accept_ready(struct sock *sk);
 /* Locked: ends the children that wait. The state is not TCP_LISTEN any more */
 void xvmc_stream_stop_listening(struct sock *sk);
 
-/* stream_io.c: bytes and readiness */
+/* stream_io.c: bytes */
 /* Marks the end of the own stream, if there is a ring. Takes tx.mutex */
 void xvmc_stream_send_fin(struct xvmc_conn *conn);
 bool xvmc_stream_writable(struct sock *sk, struct xvmc_conn *conn);
@@ -242,6 +242,8 @@ void xvmc_stream_wake_space(struct sock *sk);
 int xvmc_stream_sendmsg(struct socket *sock, struct msghdr *msg, size_t len);
 int xvmc_stream_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 			int flags);
+
+/* stream_poll.c: readiness */
 __poll_t xvmc_stream_poll(struct file *file, struct socket *sock,
 			  struct poll_table_struct *wait);
 int xvmc_stream_ioctl(struct socket *sock, unsigned int cmd, unsigned long arg);
