@@ -145,6 +145,18 @@ static void tx_no_space(struct sock *sk)
 	set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
 }
 
+/* The next edge of EPOLLOUT must come although this caller does not wait */
+static noinline void tx_arm(struct sock *sk, struct hook_conn *hc)
+{
+	tx_no_space(sk);
+	/* As in tcp_poll(): whoever makes room sees the bit, or we see room */
+	smp_mb__after_atomic();
+	if (!rcu_access_pointer(hc->conn.tx.ring))
+		return;
+	if (xvmc_tx_want_space(&hc->conn))
+		READ_ONCE(sk->sk_write_space)(sk);
+}
+
 /*
  * Waits for room, with no lock held. When TCP had room and failed all the same
  * it was short of memory: a moment later may be better. So may less room than
@@ -186,22 +198,13 @@ static noinline int tx_wait(struct sock *sk, struct hook_conn *hc, long *timeo)
 			xvmc_tx_want_any(&hc->conn);
 		}
 	}
-	if (any)
+	if (any) {
 		xvmc_tx_want_half(&hc->conn);
+		/* Who polls beside us may have asked for what has come */
+		tx_arm(sk, hc);
+	}
 	remove_wait_queue(sk_sleep(sk), &wait);
 	return err;
-}
-
-/* The next edge of EPOLLOUT must come although this caller does not wait */
-static noinline void tx_arm(struct sock *sk, struct hook_conn *hc)
-{
-	tx_no_space(sk);
-	/* As in tcp_poll(): whoever makes room sees the bit, or we see room */
-	smp_mb__after_atomic();
-	if (!rcu_access_pointer(hc->conn.tx.ring))
-		return;
-	if (xvmc_tx_want_space(&hc->conn))
-		READ_ONCE(sk->sk_write_space)(sk);
 }
 
 /* Nothing by this way once the socket is TCP's again: it may be moved anew */
