@@ -211,11 +211,32 @@ static int af_getname(struct socket *sock, struct sockaddr *uaddr, int peer)
 	return ret;
 }
 
-/* SOL_SOCKET is the socket layer's; the family has no level of its own yet */
+/*
+ * Of SOL_SOCKET all but programs that would look at packets. The kernel reads
+ * some values under the socket lock: with page faults disabled, see faultin.c.
+ */
 static int af_setsockopt(struct socket *sock, int level, int optname,
 			 sockptr_t optval, unsigned int optlen)
 {
-	return -ENOPROTOOPT;
+	u32 tries = 0;
+	int err;
+
+	if (level != SOL_SOCKET)
+		return -ENOPROTOOPT;
+	switch (optname) {
+	case SO_ATTACH_FILTER:
+	case SO_ATTACH_BPF:
+	case SO_ATTACH_REUSEPORT_CBPF:
+	case SO_ATTACH_REUSEPORT_EBPF:
+		return -ENOPROTOOPT;
+	}
+	do {
+		pagefault_disable();
+		err = sock_setsockopt(sock, level, optname, optval, optlen);
+		pagefault_enable();
+	} while (err == -EFAULT && !sockptr_is_kernel(optval) &&
+		 xvmc_fault_in_value(optval.user, false, optlen, &tries));
+	return err;
 }
 
 static int af_getsockopt(struct socket *sock, int level, int optname,
@@ -258,6 +279,7 @@ static int af_create(struct net *net, struct socket *sock, int protocol,
 		return -EPROTONOSUPPORT;
 	sock->state = SS_UNCONNECTED;
 	sock->ops = &af_stream_ops;
+	compat_sol_socket(sock, true);
 	return xvmc_sock_new(net, sock, NULL, kern) ? 0 : -ENOBUFS;
 }
 

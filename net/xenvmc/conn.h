@@ -447,6 +447,7 @@ static inline long xvmc_wait_some(struct wait_queue_entry *wait, long nap,
 /* faultin.c: a copy with page faults disabled was -EFAULT; no locks held */
 #define XVMC_FAULT_IN	(64 * 1024)	/* the largest piece that is sent */
 bool xvmc_fault_in(struct iov_iter *iter, bool to, size_t len, u32 *tries);
+bool xvmc_fault_in_value(void __user *value, bool to, size_t len, u32 *tries);
 
 /*
  * spin.c: looking for a while before sleeping. Process context

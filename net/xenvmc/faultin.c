@@ -8,6 +8,7 @@
  * page faults disabled, and what is missing is brought in outside.
  */
 #include <linux/sched/signal.h>
+#include <linux/sizes.h>
 #include <linux/uio.h>
 #include "conn.h"
 
@@ -41,3 +42,29 @@ bool xvmc_fault_in(struct iov_iter *iter, bool to, size_t len, u32 *tries)
 	return bad < len && !(bad && *tries) && (*tries)++ < FAULT_TRIES;
 }
 EXPORT_SYMBOL_GPL(xvmc_fault_in);
+
+/* No option's value is longer: net.core.optmem_max */
+#define FAULT_VALUE	SZ_128K
+
+/**
+ * xvmc_fault_in_value() - bring in an option's value that the kernel has missed
+ * @value: of setsockopt(), or where that of getsockopt() belongs
+ * @to: the latter
+ * @len: bytes, as the program says
+ * @tries: 0 before the first try; counted
+ *
+ * The kernel copies some under the socket lock, for which others wait who hold
+ * a mutex of the connection. So options, too, are tried with page faults
+ * disabled.
+ * Context: process, no locks; may fault.
+ * Return: as xvmc_fault_in().
+ */
+bool xvmc_fault_in_value(void __user *value, bool to, size_t len, u32 *tries)
+{
+	struct iov_iter iter;
+
+	len = min_t(size_t, len, FAULT_VALUE);
+	iov_iter_ubuf(&iter, to ? ITER_DEST : ITER_SOURCE, value, len);
+	return xvmc_fault_in(&iter, to, len, tries);
+}
+EXPORT_SYMBOL_GPL(xvmc_fault_in_value);

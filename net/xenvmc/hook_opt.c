@@ -19,6 +19,8 @@ static u32 hook_opt_socket(int optname)
 	switch (optname) {
 	case SO_ATTACH_FILTER:
 	case SO_ATTACH_BPF:
+	/* Its program is read under the socket lock, see opt_set() */
+	case SO_ATTACH_REUSEPORT_CBPF:
 	case SO_BINDTODEVICE:
 	case SO_BINDTOIFINDEX:
 	case SO_MARK:
@@ -221,6 +223,40 @@ static void hook_opt_again(struct sock *sk)
 		hook_late_try(sk, true);
 }
 
+static int opt_set_once(struct sock *sk, int level, int optname,
+			sockptr_t optval, unsigned int optlen)
+{
+	if (level == SOL_SOCKET)
+		return sock_setsockopt(sk->sk_socket, level, optname, optval,
+				       optlen);
+	return hook_upper_of(sk)->setsockopt(sk, level, optname, optval,
+					     optlen);
+}
+
+/*
+ * A page of the value may be long in coming, and the kernel reads some under
+ * the socket lock: not while works of ours wait for that, see faultin.c. Where
+ * the value has pointers in it the socket has gone back before.
+ */
+static int opt_set(struct sock *sk, int level, int optname, sockptr_t optval,
+		   unsigned int optlen)
+{
+	struct hook_conn *hc = hook_get(sk);
+	u32 tries = 0;
+	int ret;
+
+	if (!hc)
+		return opt_set_once(sk, level, optname, optval, optlen);
+	do {
+		pagefault_disable();
+		ret = opt_set_once(sk, level, optname, optval, optlen);
+		pagefault_enable();
+	} while (ret == -EFAULT && !sockptr_is_kernel(optval) &&
+		 xvmc_fault_in_value(optval.user, false, optlen, &tries));
+	hook_put(hc);
+	return ret;
+}
+
 /* Process context, no locks; options of SOL_SOCKET as well */
 int hook_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 		    unsigned int optlen)
@@ -237,12 +273,9 @@ int hook_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 	ret = ret ?: hook_opt_prepare(sk, level, optname, name);
 	if (ret)
 		goto out;
-	if (level == SOL_SOCKET)
-		ret = sock_setsockopt(sk->sk_socket, level, optname, optval,
-				      optlen) ?: hook_opt_shrunk(sk);
-	else
-		ret = hook_upper_of(sk)->setsockopt(sk, level, optname,
-						    optval, optlen);
+	ret = opt_set(sk, level, optname, optval, optlen);
+	if (!ret && level == SOL_SOCKET)
+		ret = hook_opt_shrunk(sk);
 	if (!ret && *name)
 		hook_opt_again(sk);
 out:
@@ -263,6 +296,37 @@ static void hook_opt_count(struct sock *sk)
 	hook_put(hc);
 }
 
+/* Brings in what an answer needs. False: it is bad memory */
+static bool opt_fault_in(char __user *optval, int __user *optlen, u32 *tries)
+{
+	int len;
+
+	return !get_user(len, optlen) && len >= 0 &&
+	       xvmc_fault_in_value(optlen, true, sizeof(*optlen), tries) &&
+	       (!len || xvmc_fault_in_value(optval, true, len, tries));
+}
+
+/* As opt_set() */
+static int opt_get(struct sock *sk, int level, int optname,
+		   char __user *optval, int __user *optlen)
+{
+	struct hook_conn *hc = hook_get(sk);
+	u32 tries = 0;
+	int ret;
+
+	if (!hc)
+		return hook_upper_of(sk)->getsockopt(sk, level, optname,
+						     optval, optlen);
+	do {
+		pagefault_disable();
+		ret = hook_upper_of(sk)->getsockopt(sk, level, optname,
+						    optval, optlen);
+		pagefault_enable();
+	} while (ret == -EFAULT && opt_fault_in(optval, optlen, &tries));
+	hook_put(hc);
+	return ret;
+}
+
 int hook_getsockopt(struct sock *sk, int level, int optname,
 		    char __user *optval, int __user *optlen)
 {
@@ -274,8 +338,7 @@ int hook_getsockopt(struct sock *sk, int level, int optname,
 	if (level == SOL_TCP && optname == TCP_INFO)
 		hook_opt_count(sk);
 	if (!ret)
-		ret = hook_upper_of(sk)->getsockopt(sk, level, optname,
-						    optval, optlen);
+		ret = opt_get(sk, level, optname, optval, optlen);
 	hook_leave();
 	return ret;
 }

@@ -164,6 +164,7 @@ int xvmc_stream_accept(struct socket *sock, struct socket *newsock,
 	lock_sock(child);
 	xvmc_sk(child)->listener = NULL;
 	sock_graft(child, newsock);
+	compat_sol_socket(newsock, true);
 	newsock->state = SS_CONNECTED;
 	release_sock(child);
 	sock_put(sk);

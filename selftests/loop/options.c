@@ -123,7 +123,7 @@ static const char junk[ROOM] = "junk";
 static const struct option options[] = {
 	{ SOCK(SO_ACCEPTCONN), SWITCH },
 	{ SOCK(SO_ATTACH_BPF), NOT_READ | BACK, .value = { INT(-1) } },
-	{ SOCK(SO_ATTACH_REUSEPORT_CBPF), NOT_READ, 16, { junk } },
+	{ SOCK(SO_ATTACH_REUSEPORT_CBPF), NOT_READ | BACK, 16, { junk } },
 	{ SOCK(SO_ATTACH_REUSEPORT_EBPF), NOT_READ, .value = { INT(-1) } },
 	{ SOCK(SO_BINDTODEVICE), NOT_READ | BACK, 3, { "lo", "no", "" } },
 	{ SOCK(SO_BINDTOIFINDEX), BACK, .value = { INT(1), INT(0), INT(-1) } },

@@ -3,8 +3,11 @@
  * Cases: bind, listen, connect, accept, names and options.
  */
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/types.h>
 
 #include "loop.h"
@@ -495,6 +498,83 @@ START_TEST(unknown_option_fails)
 }
 END_TEST
 
+/* So many pages that the program has not touched yet; of a file they hold @fd's */
+static char *fresh_pages(size_t pages, int fd)
+{
+	char *map = mmap(NULL, pages * getpagesize(), PROT_READ | PROT_WRITE,
+			 fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_PRIVATE,
+			 fd, 0);
+
+	ck_assert_ptr_ne(map, MAP_FAILED);
+	return map;
+}
+
+/* The value lies in two pages: the second is read under the socket's lock */
+START_TEST(value_of_an_option_in_fresh_memory)
+{
+	const struct linger on = { .l_onoff = 1, .l_linger = 7 };
+	off_t place = getpagesize() - sizeof(on.l_onoff);
+	int file = OK(memfd_create("value", 0));
+	int fd[2];
+	struct linger *got;
+	socklen_t *len;
+	char *map;
+
+	OK(ftruncate(file, 2L * getpagesize()));
+	ck_assert_int_eq(OK(pwrite(file, &on, sizeof(on), place)),
+			 (ssize_t)sizeof(on));
+	sock_pair(fd);
+	map = fresh_pages(2, file);
+	OK(setsockopt(fd[0], SOL_SOCKET, SO_LINGER, map + place, sizeof(on)));
+	got = (struct linger *)fresh_pages(1, -1);
+	len = (socklen_t *)fresh_pages(1, -1);
+	*len = sizeof(*got);
+	OK(getsockopt(fd[0], SOL_SOCKET, SO_LINGER, got, len));
+	ck_assert_mem_eq(got, &on, sizeof(on));
+	OK(munmap(map + getpagesize(), getpagesize()));
+	FAILS(setsockopt(fd[0], SOL_SOCKET, SO_LINGER, map + place,
+			 sizeof(on)), EFAULT);
+	FAILS(setsockopt(fd[0], SOL_SOCKET, SO_LINGER, NULL, sizeof(on)),
+	      EFAULT);
+}
+END_TEST
+
+START_TEST(answer_in_fresh_memory)
+{
+	char *map = fresh_pages(2, -1);
+	int fd[2], mss = 0;
+	socklen_t *len;
+
+	if (!is_tcp())
+		return;
+	sock_pair(fd);
+	len = (socklen_t *)(map + getpagesize() - sizeof(*len));
+	*len = sizeof(mss);
+	OK(getsockopt(fd[0], IPPROTO_TCP, TCP_MAXSEG, map + getpagesize(),
+		      len));
+	memcpy(&mss, map + getpagesize(), sizeof(mss));
+	ck_assert_int_gt(mss, 0);
+	FAILS(getsockopt(fd[0], IPPROTO_TCP, TCP_MAXSEG, NULL, len), EFAULT);
+	FAILS(getsockopt(fd[0], IPPROTO_TCP, TCP_MAXSEG, &mss, NULL), EFAULT);
+}
+END_TEST
+
+/* TCP has filters for packets. Where there are none, none is taken for one */
+START_TEST(filter_without_packets_fails)
+{
+	struct sock_filter all = BPF_STMT(BPF_RET | BPF_K, 0x40000);
+	struct sock_fprog prog = { .len = 1, .filter = &all };
+	int fd = sock_new(0);
+
+	if (is_tcp())
+		OK(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog,
+			      sizeof(prog)));
+	else
+		FAILS(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog,
+				 sizeof(prog)), ENOPROTOOPT);
+}
+END_TEST
+
 TCase *setup_case(void)
 {
 	TCase *tc = tcase_create("setup");
@@ -533,5 +613,8 @@ TCase *setup_case(void)
 	tcase_add_test(tc, name_is_cut_to_the_room);
 	tcase_add_test(tc, options_that_tell);
 	tcase_add_test(tc, unknown_option_fails);
+	tcase_add_test(tc, value_of_an_option_in_fresh_memory);
+	tcase_add_test(tc, answer_in_fresh_memory);
+	tcase_add_test(tc, filter_without_packets_fails);
 	return tc;
 }
