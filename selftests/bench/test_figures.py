@@ -163,9 +163,13 @@ class Figures(unittest.TestCase):
         found = figures.worse(rows()[:-1], rows())
         self.assertEqual(found, ["moved 1 conns, 1 B, rtt: not measured"])
 
-    def test_many_connections_are_not_gated(self):
-        many = [dict(r, conns=50) for r in rows()]
-        self.assertEqual(figures.worse([], many), [])
+    def test_many_connections_may_differ_by_more(self):
+        def many(factor):
+            return [dict(r, conns=50) for r in rows(factor)]
+        self.assertEqual(figures.worse(many(0.88), many(1)), [])
+        self.assertEqual(len(figures.worse(many(0.86), many(1))),
+                         len(figures.FLOORS))
+        self.assertEqual(len(figures.worse([], many(1))), len(figures.FLOORS))
 
     def test_plain_tcp_is_not_gated(self):
         slow = [dict(r, median=r["median"] / 2) if r["path"] == "tcp" else r
@@ -175,7 +179,7 @@ class Figures(unittest.TestCase):
 
     COSTS = {"costs": [{"path": "moved", "size": 64,
                         "instructions_per_mib": 1000, "hypercalls_per_mib": 10,
-                        "doorbells_per_mib": 0.0}],
+                        "doorbells_per_mib": 0.0, "dom0_percent": 0.7}],
              "connections": [{"path": "moved", "instructions": 500,
                               "hypercalls": 3}]}
 
@@ -192,6 +196,7 @@ class Figures(unittest.TestCase):
         for kind, costs in (("costs", {"instructions_per_mib": 1051}),
                             ("costs", {"doorbells_per_mib": 2.1}),
                             ("costs", {"hypercalls_per_mib": 13}),
+                            ("costs", {"dom0_percent": 2}),
                             ("connections", {"instructions": 530}),
                             ("connections", {"hypercalls": 5})):
             with self.subTest(costs):
@@ -202,7 +207,8 @@ class Figures(unittest.TestCase):
         long = {"costs": [{"path": "moved", "size": 64,
                            "instructions_per_mib": 40e6,
                            "hypercalls_per_mib": 30,
-                           "doorbells_per_mib": 6}], "connections": []}
+                           "doorbells_per_mib": 6, "dom0_percent": 1}],
+                "connections": []}
         for calls, named in ((73, 0), (74, 1)):
             now = {**long, "costs": [{**long["costs"][0],
                                       "hypercalls_per_mib": calls}]}
