@@ -8,7 +8,11 @@
  * A watch only marks what may have changed; directory_run() does the work. So
  * a guest that writes a thousand times costs one look. Looks at one domain are
  * limited in rate as well, for what a guest announces makes work for dom0 and
- * wakes the other guests.
+ * wakes the other guests: a look that brings a change is paid for with so much
+ * time for each domain that may have to hear of it.
+ *
+ * A domain of which something fails is left out, and tried again: the others
+ * hear of each other meanwhile.
  *
  * Nothing is kept on disk. After a restart all is read from XenStore, also who
  * had an address first: those addresses that are published already.
@@ -24,6 +28,7 @@
 
 #define REFRESH_BURST		16
 #define REFRESH_INTERVAL_MS	250
+#define CHANGE_MS		10
 #define RETRY_MS		1000
 
 static const struct {
@@ -110,13 +115,14 @@ static int refresh(struct directory *dir, struct domain *d, int64_t now)
 	log_facts(d, &new, now);
 	carry_since(dir, d, &new);
 	memcpy(&d->facts, &new, sizeof(new));
+	d->busy_until += CHANGE_MS * (int64_t)dir->n;
 	dir->changed = true;
 	return 0;
 }
 
 /*
- * REFRESH_BURST looks at once, then one in REFRESH_INTERVAL_MS: busy_until is
- * the time when all looks so far are paid for.
+ * REFRESH_BURST looks at once, then one in REFRESH_INTERVAL_MS, or fewer if they
+ * bring changes: busy_until is the time when all looks so far are paid for.
  *
  * Return: ms to wait until the next one is due, 0 if it is due now.
  */
@@ -157,11 +163,13 @@ static int refresh_all(struct directory *dir, int64_t now, int64_t *next)
 			continue;
 		}
 		err = refresh(dir, d, now);
+		d->unread = err;
 		ret = ret ? ret : err;
 	}
 	return ret;
 }
 
+/* What cannot be read of one domain does not matter to the others */
 static int bring_up_to_date(struct directory *dir, int64_t now, int64_t *next)
 {
 	int err;
@@ -171,7 +179,10 @@ static int bring_up_to_date(struct directory *dir, int64_t now, int64_t *next)
 		if (err)
 			return err;
 	}
-	return refresh_all(dir, now, next);
+	err = refresh_all(dir, now, next);
+	if (err)
+		*next = sooner(*next, RETRY_MS);
+	return err;
 }
 
 /**
@@ -187,11 +198,12 @@ int64_t directory_run(struct directory *dir, int64_t now)
 	int err;
 
 	err = bring_up_to_date(dir, now, &next);
-	if (err) {
+	if (err)
 		log_limited(&dir->log, now, LOG_WARNING,
 			    "cannot read XenStore: %s", strerror(-err));
+	/* It is not known who is there */
+	if (err && dir->rescan)
 		return RETRY_MS;
-	}
 	if (dir->changed || (dir->retry_at && now >= dir->retry_at))
 		dir->retry_at = reconcile(dir, now) ? now + RETRY_MS : 0;
 	if (dir->retry_at)

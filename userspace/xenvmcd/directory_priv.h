@@ -22,6 +22,8 @@
  * @known: the facts have been read
  * @dirty: the facts may have changed
  * @reload: someone else changed what it can read
+ * @unread: it could not be read: what is known of it is old
+ * @failed: something of it could not be published just now
  * @busy_until: rate limit of refresh(), see there
  * @log: limit for complaints about what it wrote
  * @news: limit for lines on its coming and going
@@ -35,6 +37,8 @@ struct domain {
 	bool known;
 	bool dirty;
 	bool reload;
+	bool unread;
+	bool failed;
 	int64_t busy_until;
 	struct log_limit log;
 	struct log_limit news;

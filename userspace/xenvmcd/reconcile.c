@@ -149,8 +149,9 @@ static int unlist_unwanted(struct directory *dir, struct domain *d, int64_t now)
 		unsigned int peer = d->pub.entry[i].peer;
 		struct domain *p = directory_find(dir, peer);
 
-		if (p && is_wanted(dir, d, p) && is_listed(d, p) &&
-		    is_listed(p, d))
+		/* What p can read, if that could not be read, may be right */
+		if (p && is_wanted(dir, d, p) &&
+		    (p->unread || (is_listed(d, p) && is_listed(p, d))))
 			continue;
 		err = publish_unlist(dir->s, d->domid, &d->pub, peer);
 		if (err)
@@ -198,14 +199,18 @@ static int list_pair(struct directory *dir, struct domain *a, struct domain *b,
 	return err;
 }
 
-/* All unwanted pairs are gone: a pair is whole or not there at all. */
+/*
+ * All unwanted pairs are gone, but for those of domains that failed: a pair is
+ * whole or not there at all.
+ */
 static int list_wanted(struct directory *dir, struct domain *a, size_t next,
 		       int64_t now)
 {
 	int err, ret = 0;
 
-	for (; next < dir->n; next++) {
-		if (!is_wanted(dir, a, dir->dom[next]))
+	for (; next < dir->n && !a->failed; next++) {
+		if (dir->dom[next]->failed ||
+		    !is_wanted(dir, a, dir->dom[next]))
 			continue;
 		err = list_pair(dir, a, dir->dom[next], now);
 		ret = ret ? ret : err;
@@ -222,17 +227,25 @@ static int list_wanted(struct directory *dir, struct domain *a, size_t next,
  */
 int reconcile(struct directory *dir, int64_t now)
 {
-	int err, ret;
+	int err, ret = 0;
 	size_t i;
 
 	dir->changed = false;
-	ret = choose_addrs(dir);
-	for (i = 0; i < dir->n && !ret; i++)
-		ret = unlist_unwanted(dir, dir->dom[i], now);
-	for (i = 0; i < dir->n && !ret; i++)
-		ret = set_service(dir, dir->dom[i], now);
-	if (ret)
-		return ret;
+	err = choose_addrs(dir);
+	if (err)
+		return err;
+	for (i = 0; i < dir->n; i++) {
+		err = unlist_unwanted(dir, dir->dom[i], now);
+		dir->dom[i]->failed = err || dir->dom[i]->unread;
+		ret = ret ? ret : err;
+	}
+	for (i = 0; i < dir->n; i++) {
+		if (dir->dom[i]->failed)
+			continue;
+		err = set_service(dir, dir->dom[i], now);
+		dir->dom[i]->failed = err;
+		ret = ret ? ret : err;
+	}
 	for (i = 0; i < dir->n; i++) {
 		err = list_wanted(dir, dir->dom[i], i + 1, now);
 		ret = ret ? ret : err;

@@ -183,6 +183,17 @@ static int step(struct fake_store *f)
 	return ++f->calls == f->fail_at ? -EIO : 0;
 }
 
+/* A call that is about a node */
+static int step_at(struct fake_store *f, const char *path)
+{
+	int err = step(f);
+
+	if (f->fail_below && !strncmp(path, f->fail_below,
+				      strlen(f->fail_below)))
+		return -EIO;
+	return err;
+}
+
 static int fake_op_read(struct store *s, const char *path, char *buf,
 			size_t size)
 {
@@ -190,7 +201,7 @@ static int fake_op_read(struct store *s, const char *path, char *buf,
 	struct fake_node *node;
 
 	f->reads++;
-	if (step(f))
+	if (step_at(f, path))
 		return -EIO;
 	node = tree_find(tree_now(f), path);
 	if (!node)
@@ -210,7 +221,7 @@ static int fake_op_list(struct store *s, const char *path, char ***names)
 	size_t i, n = 0, top = strlen(path), bytes = 0;
 	char **list, *text;
 
-	if (step(f))
+	if (step_at(f, path))
 		return -EIO;
 	if (!tree_find(t, path))
 		return -ENOENT;
@@ -234,7 +245,7 @@ static int fake_op_write(struct store *s, const char *path, const char *value)
 {
 	struct fake_store *f = to_fake(s);
 
-	if (step(f))
+	if (step_at(f, path))
 		return -EIO;
 	node_set(tree_make(tree_now(f), path), value, strlen(value));
 	note(f, "write %s %s", path, value);
@@ -248,7 +259,7 @@ static int fake_op_rm(struct store *s, const char *path)
 	struct fake_store *f = to_fake(s);
 	int err;
 
-	if (step(f))
+	if (step_at(f, path))
 		return -EIO;
 	err = tree_rm(tree_now(f), path);
 	if (err)
@@ -265,7 +276,7 @@ static int fake_op_get_perms(struct store *s, const char *path,
 	struct fake_store *f = to_fake(s);
 	struct fake_node *node;
 
-	if (step(f))
+	if (step_at(f, path))
 		return -EIO;
 	node = tree_find(tree_now(f), path);
 	if (!node)
@@ -280,7 +291,7 @@ static int fake_op_set_perms(struct store *s, const char *path,
 	struct fake_store *f = to_fake(s);
 	struct fake_node *node;
 
-	if (step(f))
+	if (step_at(f, path))
 		return -EIO;
 	node = tree_find(tree_now(f), path);
 	if (!node)

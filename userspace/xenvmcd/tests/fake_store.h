@@ -63,6 +63,7 @@ struct fake_watch {
  * @calls: calls so far
  * @reads: calls of read so far
  * @fail_at: the call, counted by @calls, that fails with -EIO; 0 for none
+ * @fail_below: calls about nodes whose path begins so fail with -EIO, or NULL
  * @conflicts: so many commits to come end in -EAGAIN
  * @on_begin: called when a transaction has begun, to change things under it
  */
@@ -82,6 +83,7 @@ struct fake_store {
 	unsigned long calls;
 	unsigned long reads;
 	unsigned long fail_at;
+	const char *fail_below;
 	unsigned int conflicts;
 	void (*on_begin)(struct fake_store *f);
 };

@@ -161,12 +161,71 @@ static void failed_purge_is_told(void **state)
 	log_set_sink(NULL);
 }
 
+static bool sees(unsigned int d, unsigned int p)
+{
+	return fake_get(f, ROOT "/%u/xenvmc/peer/%u/addr", d, p);
+}
+
+static void run_once(void)
+{
+	char token[STORE_TOKEN_MAX];
+
+	while (!f->store.ops->next_event(&f->store, token))
+		directory_event(dir, token);
+	directory_run(dir, now);
+}
+
+/* Of three domains, nothing of 5 that is @below can be read or written */
+static void fails_below(const char *below)
+{
+	unsigned int domid;
+
+	log_set_sink(sink);
+	f = fake_new();
+	now = 1000;
+	for (domid = 3; domid <= 7; domid += 2)
+		fake_domain(f, domid, 10 * domid, "xenbr0", NULL);
+	fake_announce(f, 3, "10.0.0.3");
+	dir = directory_new(&f->store, policy_builtin());
+	assert_int_equal(directory_start(dir), 0);
+	settle();
+	f->fail_below = below;
+	fake_announce(f, 5, "10.0.0.5");
+	fake_announce(f, 7, "10.0.0.7");
+	run_once();
+	/* The others see each other, and do not any more, all the same */
+	assert_true(sees(3, 7) && sees(7, 3) && !sees(3, 5));
+	fake_withdraw(f, 3);
+	run_once();
+	assert_false(sees(7, 3));
+	f->fail_below = NULL;
+	settle();
+	assert_true(sees(5, 7) && sees(7, 5));
+	directory_free(dir);
+	fake_free(f);
+	log_set_sink(NULL);
+}
+
+static void one_that_cannot_be_read_is_left_out(void **state)
+{
+	(void)state;
+	fails_below(ROOT "/5/data");
+}
+
+static void one_that_cannot_be_written_is_left_out(void **state)
+{
+	(void)state;
+	fails_below(ROOT "/5/xenvmc");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_call_may_fail),
 		cmocka_unit_test(failed_start_is_told),
 		cmocka_unit_test(failed_purge_is_told),
+		cmocka_unit_test(one_that_cannot_be_read_is_left_out),
+		cmocka_unit_test(one_that_cannot_be_written_is_left_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

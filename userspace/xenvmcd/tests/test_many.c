@@ -2,7 +2,7 @@
 /*
  * A domain that announces ten thousand addresses, a few at a time: what it
  * holds is what it announced last, and all else is anybody's again. And one that
- * comes and goes many times.
+ * comes and goes many times, or has many to tell.
  */
 #include "test.h"
 
@@ -32,21 +32,40 @@ static void sink(int prio, const char *line)
 		fail_msg("%s", line);
 }
 
+static int64_t run_once(void)
+{
+	char token[STORE_TOKEN_MAX];
+
+	while (!f->store.ops->next_event(&f->store, token))
+		directory_event(dir, token);
+	return directory_run(dir, now);
+}
+
 /* Until it has nothing more to do */
 static void settle(void)
 {
-	char token[STORE_TOKEN_MAX];
 	int64_t wait;
 
 	do {
-		while (!f->store.ops->next_event(&f->store, token))
-			directory_event(dir, token);
-		wait = directory_run(dir, now);
+		wait = run_once();
 		if (wait > 0)
 			now += wait;
 	} while (wait >= 0 || f->nevent);
 	/* It is the test's, and grows with what was done */
 	fake_journal_clear(f);
+}
+
+static struct policy *policy_of(const char *text)
+{
+	FILE *file = fmemopen((void *)text, strlen(text), "r");
+	char err[POLICY_ERR_MAX];
+	struct policy *policy;
+
+	assert_non_null(file);
+	policy = policy_parse(file, "test", err);
+	assert_non_null(policy);
+	fclose(file);
+	return policy;
 }
 
 static int setup(void **state)
@@ -165,6 +184,39 @@ static void coming_and_going_does_not_fill_the_log(void **state)
 	assert_in_range(lines, 2, 8 + (now - begin) / LOG_LIMIT_MS + 1);
 }
 
+/* Forty others would hear of each of its changes */
+static void changes_are_limited_by_what_they_cost(void **state)
+{
+	enum { OTHERS = 40, SECONDS = 20 };
+	unsigned int changes = 0;
+	int64_t begin;
+	int i, line;
+
+	(void)state;
+	directory_set_policy(dir, policy_of("default deny\nallow domid:7 *"));
+	for (i = 0; i < OTHERS; i++) {
+		fake_domain(f, 10 + i, 100 + i, "xenbr0", NULL);
+		fake_announce(f, 10 + i, NULL);
+	}
+	settle();
+	begin = now;
+	for (i = 0; now - begin < SECONDS * 1000; i++, now += 10) {
+		fake_put(f, those_of(i % 2), ROOT "/7/data/xenvmc/addr");
+		run_once();
+		for (line = 0; (line = fake_journal_find(f, line, "commit")) >= 0;
+		     line++)
+			changes++;
+		fake_journal_clear(f);
+	}
+	/* 400 ms for each, and 250 for the look; at once what it has saved up */
+	assert_in_range(changes, OTHERS,
+			OTHERS * (SECONDS * 1000 / 650 + 16));
+	/* Another one is heard at once */
+	fake_put(f, "10.0.0.10", ROOT "/10/data/xenvmc/addr");
+	run_once();
+	sees(7, 10, "10.0.0.10");
+}
+
 #define MANY_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -173,6 +225,7 @@ int main(void)
 		MANY_TEST(only_the_last_ones_are_held),
 		MANY_TEST(all_others_are_given_back),
 		MANY_TEST(coming_and_going_does_not_fill_the_log),
+		MANY_TEST(changes_are_limited_by_what_they_cost),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
