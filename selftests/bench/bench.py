@@ -146,6 +146,9 @@ def smp(lab, args):
     course = booted(lab, icount=True, cpus=2)
     rows = rows_of(course.rounds(figures.PATHS, args.rounds))
     lab.check()
+    print("\nTwo processors, instructions counted:\n" + figures.table(rows))
+    good = say_floors(rows, figures.SMP_FLOORS)
+    sys.stdout.flush()
     course = booted(lab, cpus=2)
     values = course.rounds(("tcp", "moved"), WALL_PAIRS)
     lab.check()
@@ -153,14 +156,11 @@ def smp(lab, args):
                           for key, plain in values.items() if key[0] == "tcp"})
     path = os.path.join(folder(), "results-smp.json")
     write({**course.versions(), "rows": rows, "wall": wall}, path)
-    print("\nTwo processors, instructions counted:\n" + figures.table(rows))
     print(f"\nTwo processors, by the clock of this machine: moved TCP against "
           f"plain, {WALL_PAIRS} pairs")
     for row in wall:
         print("{what:>8} {conns:>3} x {size:>6} B {median:>7.2f}x "
               "({min:.2f} to {max:.2f})".format(**row))
-    print()
-    good = say_floors(rows, figures.SMP_FLOORS)
     print("\n" + path)
     return good
 
