@@ -200,43 +200,6 @@ static int tell_no_bye(struct far *far, const struct hostile_case *it)
 	return 0;
 }
 
-/* A word of the header page of a ring; an index is relative to the true one */
-static int tell_page(struct far *far, const struct hostile_case *it)
-{
-	int lent = far_find_lent(far, 0);
-	struct xvmc_ring_hdr *hdr;
-	u32 base = 0;
-
-	if (it->type == PAGE_CTL_TX) {
-		hdr = far->tx_mem.hdr;
-		base = far->tx.prod;
-	} else if (it->type == PAGE_CTL_RX) {
-		hdr = far->rx_mem.hdr;
-		base = far->rx.cons;
-	} else if (it->type == PAGE_DATA_TX) {
-		hdr = far->lent[lent].mem.hdr;
-		base = far->lent[lent].prod.prod;
-	} else {
-		hdr = far->own[0].mem.hdr;
-		base = far->own[0].cons.cons;
-	}
-	if (!it->relative)
-		base = 0;
-	WRITE_ONCE(((u32 *)hdr)[it->word], base + it->value);
-	memset(far->tx_mem.hdr->bell_data, 0xff, XVMC_MAX_RINGS / 8);
-	memset(far->tx_mem.hdr->bell_space, 0xff, XVMC_MAX_RINGS / 8);
-	far_event(far);
-	far_settle(far);
-	/* Somebody has to look */
-	if (near_socket(0)) {
-		near_recv(near_socket(0), 100);
-		near_send(near_socket(0), 100);
-	}
-	near_ask(far, false);
-	far_settle(far);
-	return 0;
-}
-
 /* Everything that the ring holds is one event: bounded by the ring */
 static int tell_flood(struct far *far, const struct hostile_case *it)
 {
@@ -446,34 +409,52 @@ void hostile_list(u32 from, char *text, size_t size)
 	}
 }
 
-static bool case_has(const struct hostile_case *it, u16 type, u32 word)
+/* Of a message of a type, or of a header page */
+static bool case_has(const struct hostile_case *it, bool page, u16 type,
+		     u32 word)
 {
+	bool in_page = it->tell == tell_page || it->tell == tell_events;
+	bool in_body = it->tell == tell_word || it->tell == tell_greeting ||
+		       it->tell == tell_answer;
+
 	return it->type == type && it->word == word &&
-	       (it->tell == tell_word || it->tell == tell_greeting ||
-		it->tell == tell_answer);
+	       (page ? in_page : in_body);
+}
+
+static bool case_is_lacking(bool page, u16 type, u32 word)
+{
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(hostile_cases); i++)
+		if (case_has(&hostile_cases[i], page, type, word))
+			return false;
+	return true;
 }
 
 /**
- * hostile_lacking() - the words of messages of which no case lies
+ * hostile_lacking() - words of messages and header pages of which no case lies
  * @text: gets "ok" or their names
  * @size: room
  */
 void hostile_lacking(char *text, size_t size)
 {
 	size_t n = 0;
-	u32 word, i;
+	u32 word;
 	u16 type;
 
 	for (type = 1; type < FAR_TYPES; type++)
-		for (word = 0; word < xvmc_ctlmsg_len(type) / 4; word++) {
-			for (i = 0; i < ARRAY_SIZE(hostile_cases); i++)
-				if (case_has(&hostile_cases[i], type, word))
-					break;
-			if (i == ARRAY_SIZE(hostile_cases))
+		for (word = 0; word < xvmc_ctlmsg_len(type) / 4; word++)
+			if (case_is_lacking(false, type, word))
 				n += scnprintf(text + n, size - n,
 					       "%s has no case of word %u, ",
 					       xvmc_ctlmsg_name(type), word);
-		}
+	for (type = 0; type < FAR_PAGES; type++)
+		for (word = 0; word < XVMC_PAGE_SIZE / 4;
+		     word = page_next(word))
+			if (case_is_lacking(true, type, word))
+				n += scnprintf(text + n, size - n,
+					       "page %u has no case of word %u, ",
+					       type, word);
 	if (!n)
 		scnprintf(text, size, "ok");
 }
@@ -657,7 +638,7 @@ static const char *judge_ends(struct far *far, const struct hostile_case *it)
 }
 
 static const char *play(struct far *far, struct far *honest_pair,
-			const struct hostile_case *it)
+			const struct hostile_case *it, enum far_age age)
 {
 	struct before before;
 	const char *why;
@@ -670,6 +651,8 @@ static const char *play(struct far *far, struct far *honest_pair,
 		return "could not talk";
 	if (!it->early && far_bytes(far))
 		return "bytes did not come through before";
+	if (!it->early)
+		page_age(far, age);
 	note(&before, far);
 	/* Others are those of a ring that the lie itself has spoilt */
 	err = it->tell(far, it);
@@ -677,6 +660,10 @@ static const char *play(struct far *far, struct far *honest_pair,
 		return "it could not be told";
 	if (err == -EBADMSG)
 		return "a socket's answers do not agree";
+	if (err == -EIO)
+		return "bytes or messages do not come through meanwhile";
+	if (err == -ETIMEDOUT)
+		return "a program sleeps on";
 	why = judge_in_time(far, &before, it);
 	if (!why)
 		why = judge_ends(far, it);
@@ -691,14 +678,15 @@ static const char *play(struct far *far, struct far *honest_pair,
 	return why;
 }
 
-static const char *case_run_row(const struct hostile_case *it, bool low)
+static const char *case_run_row(const struct hostile_case *it, bool low,
+				enum far_age age)
 {
 	struct far *far = far_new(low), *honest_pair = far_new(!low);
 	const char *why = "no memory";
 
 	if (far && honest_pair)
 		why = far_greet(honest_pair) ? "no honest pair" :
-					       play(far, honest_pair, it);
+					       play(far, honest_pair, it, age);
 	if (honest_pair)
 		far_leave(honest_pair, true);
 	if (far)
@@ -706,7 +694,18 @@ static const char *case_run_row(const struct hostile_case *it, bool low)
 	return why;
 }
 
-static const char *case_run(u32 n, bool low)
+/* Lies in pages are told wherever the indices may be */
+static u32 case_ages(u32 n)
+{
+	const struct hostile_case *it = &hostile_cases[n];
+
+	if (n >= ARRAY_SIZE(hostile_cases))
+		return 1;
+	return it->tell == tell_page || it->tell == tell_events ||
+	       it->tell == tell_asleep ? AGES : 1;
+}
+
+static const char *case_run(u32 n, bool low, enum far_age age)
 {
 	const struct hostile_case *it;
 
@@ -715,7 +714,7 @@ static const char *case_run(u32 n, bool low)
 	it = &hostile_cases[n];
 	if (it->only && it->only != (low ? ONLY_LOW : ONLY_HIGH))
 		return NULL;
-	return case_run_row(it, low);
+	return case_run_row(it, low, age);
 }
 
 /**
@@ -728,18 +727,21 @@ static const char *case_run(u32 n, bool low)
  */
 int hostile_case(const char *name, char *why, size_t size)
 {
-	int n = case_find(name), low;
+	int n = case_find(name), i;
 	const char *said;
+	bool low;
 
 	if (n < 0) {
 		strscpy(why, "there is no such case", size);
 		return -EINVAL;
 	}
-	for (low = 1; low >= 0; low--) {
-		said = case_run(n, low);
+	for (i = 0; i < 2 * case_ages(n); i++) {
+		low = !(i & 1);
+		said = case_run(n, low, i / 2);
 		if (said) {
-			snprintf(why, size, "%s, the victim is the %s domain",
-				 said, low ? "lower" : "higher");
+			snprintf(why, size, "%s, the victim is the %s domain%s",
+				 said, low ? "lower" : "higher",
+				 page_age_name(i / 2));
 			return -EINVAL;
 		}
 	}

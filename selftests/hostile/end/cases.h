@@ -33,6 +33,16 @@ enum far_page {
 	PAGE_CTL_RX,	/* ours, which the victim writes */
 	PAGE_DATA_TX,	/* a ring that the victim lent us */
 	PAGE_DATA_RX,	/* a ring that we lent it */
+	FAR_PAGES
+};
+
+/* For page_age(): where the indices of all rings are when a lie is told */
+enum far_age {
+	AGE_NEW,
+	AGE_WRAPS,	/* they begin anew with what comes next */
+	AGE_FULL_WRAPS,	/* with the last byte of what there is room for */
+	AGE_SIGN,	/* as AGE_WRAPS, for a number with a sign */
+	AGES
 };
 
 enum only {
@@ -67,6 +77,35 @@ struct hostile_case {
 	enum only only;
 	bool stop;
 };
+
+/**
+ * struct asleep - a word of a header page, told while programs sleep
+ * @page: whose
+ * @word: which
+ * @value: what stands there
+ * @relative: beside the true index
+ * @breaks: it can not be
+ */
+struct asleep {
+	enum far_page page;
+	u32 word;
+	u32 value;
+	bool relative;
+	bool breaks;
+};
+
+/* pages.c: of words of header pages */
+void page_age(struct far *far, enum far_age age);
+const char *page_age_name(enum far_age age);
+int page_tell(struct far *far, enum far_page page, u32 word, u32 value,
+	      bool relative);
+u32 page_next(u32 word);
+int tell_page(struct far *far, const struct hostile_case *it);
+int tell_events(struct far *far, const struct hostile_case *it);
+
+/* asleep.c: and while somebody sleeps */
+int asleep_play(struct far *far, const struct asleep *lie);
+int tell_asleep(struct far *far, const struct hostile_case *it);
 
 /* back.c: of streams that were cut */
 const char *hostile_back(u32 n, bool low);

@@ -3,7 +3,7 @@
  * How userspace plays: a parameter of the module.
  *
  *	list N		names of cases from the Nth on, as fit into a page
- *	lacking		the words of messages of which no case lies
+ *	lacking		words of messages and pages of which no case lies
  *	case NAME	one case
  *	random SEED N	N random messages
  *	reap		all that is closing yet is closed

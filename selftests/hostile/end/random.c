@@ -309,7 +309,7 @@ static void poke(struct play *play)
 {
 	struct far *far = play->far;
 	u32 ring = below(play, FAR_RINGS);
-	static const u32 word[] = { 0, 1, 2, 3, 4, 32, 33, 64, 96, 128, 129 };
+	u32 field = below(play, 32), word = 0;
 	struct xvmc_ring_hdr *hdr = far->tx_mem.hdr;
 	u32 *at;
 
@@ -319,7 +319,12 @@ static void poke(struct play *play)
 		hdr = far->own[ring].mem.hdr;
 	else if (far->lent[ring].mapped)
 		hdr = far->lent[ring].mem.hdr;
-	at = (u32 *)hdr + word[below(play, ARRAY_SIZE(word))];
+	while (field--) {
+		word = page_next(word);
+		if (word >= XVMC_PAGE_SIZE / 4)
+			word = 0;
+	}
+	at = (u32 *)hdr + word;
 	if (one_in(play, 2))
 		WRITE_ONCE(*at, bound(play));
 	else
@@ -631,6 +636,8 @@ int hostile_random(u32 seed, u32 count, char *why, size_t size)
 			err = next_pair(&play);
 		else if (one_in(&play, 500))
 			err = come_back(&play);
+		else if (one_in(&play, 100))
+			page_age(play.far, below(&play, AGES));
 		else if (one_in(&play, 3))
 			near_moves(&play);
 		else if (one_in(&play, 3))

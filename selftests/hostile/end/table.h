@@ -38,6 +38,15 @@
 #define INDEX(n, e, p, w, v) \
 	{ .name = n, .tell = tell_page, .expected = e, .relative = true, \
 	  .type = PAGE_##p, .word = w, .value = v, .stop = true }
+/* An index that says when to kick, at all values in turn */
+#define EVENT(n, p, w) \
+	{ .name = n, .tell = tell_events, .expected = FINE, \
+	  .type = PAGE_##p, .word = w, .stop = true }
+/* An index that can not be, while programs sleep */
+#define ASLEEP(n, p, w, v) \
+	{ .name = n, .tell = tell_asleep, .expected = BREAKS, \
+	  .relative = true, .type = PAGE_##p, .word = w, .value = v, \
+	  .stop = true }
 #define DO(n, e, fn, t, v) \
 	{ .name = n, .tell = fn, .expected = e, \
 	  .type = t, .value = v, .stop = true }
@@ -64,6 +73,7 @@
 #define W_MAGIC		(offsetof(struct xvmc_ring_hdr, magic) / 4)
 #define W_ORDER		(W_MAGIC + 1)
 #define W_GREF		(offsetof(struct xvmc_ring_hdr, gref) / 4)
+#define W_PAD(n)	(offsetof(struct xvmc_ring_hdr, pad##n) / 4)
 
 /* So many of the largest rings are too many: there are small ones already */
 #define PAGES_BOUND	(XVMC_MAX_TX_PAGES >> XVMC_RING_MAX_ORDER)
@@ -327,6 +337,7 @@ static const struct hostile_case hostile_cases[] = {
 	INDEX("ctl_prod_one_frame", NO_TYPE, CTL_TX, W_PROD, 8),
 	INDEX("ctl_prod_misaligned", BREAKS, CTL_TX, W_PROD, 4),
 	INDEX("ctl_prod_back", BREAKS, CTL_TX, W_PROD, -8),
+	INDEX("ctl_prod_full", NO_TYPE, CTL_TX, W_PROD, S_CTL),
 	INDEX("ctl_prod_beyond", BREAKS, CTL_TX, W_PROD, S_CTL + 8),
 	INDEX("ctl_prod_half", BREAKS, CTL_TX, W_PROD, 0x80000000),
 	INDEX("ctl_cons_beyond", BREAKS, CTL_RX, W_CONS, 8),
@@ -336,9 +347,11 @@ static const struct hostile_case hostile_cases[] = {
 	INDEX("data_prod_one", STAYS, DATA_TX, W_PROD, 1),
 	INDEX("data_prod_full", STAYS, DATA_TX, W_PROD, S_THEIRS),
 	INDEX("data_prod_beyond", BREAKS, DATA_TX, W_PROD, S_THEIRS + 1),
+	INDEX("data_prod_full_back", BREAKS, DATA_TX, W_PROD, -S_THEIRS),
 	INDEX("data_prod_back", BREAKS, DATA_TX, W_PROD, -1),
 	INDEX("data_prod_half", BREAKS, DATA_TX, W_PROD, 0x80000000),
 	INDEX("data_cons_beyond", BREAKS, DATA_RX, W_CONS, 1),
+	INDEX("data_cons_full_beyond", BREAKS, DATA_RX, W_CONS, S_OURS),
 	INDEX("data_cons_back", STAYS, DATA_RX, W_CONS, -1),
 	INDEX("data_cons_full", STAYS, DATA_RX, W_CONS, -S_OURS),
 	INDEX("data_cons_too_far_back", BREAKS, DATA_RX, W_CONS, -S_OURS - 1),
@@ -347,12 +360,75 @@ static const struct hostile_case hostile_cases[] = {
 	INDEX("data_cons_event", FINE, DATA_TX, W_CONS_EVENT, 0x80000000),
 	INDEX("ctl_prod_event_now", FINE, CTL_RX, W_PROD_EVENT, 1),
 	INDEX("ctl_cons_event", FINE, CTL_TX, W_CONS_EVENT, 0x80000000),
+	EVENT("data_prod_events", DATA_RX, W_PROD_EVENT),
+	EVENT("data_cons_events", DATA_TX, W_CONS_EVENT),
+	EVENT("ctl_prod_events", CTL_RX, W_PROD_EVENT),
+	EVENT("ctl_cons_events", CTL_TX, W_CONS_EVENT),
+	EVENT("own_data_prod_events", DATA_TX, W_PROD_EVENT),
+	EVENT("own_data_cons_events", DATA_RX, W_CONS_EVENT),
+	EVENT("own_ctl_prod_events", CTL_TX, W_PROD_EVENT),
+	EVENT("own_ctl_cons_events", CTL_RX, W_CONS_EVENT),
+	ASLEEP("asleep_data_prod_beyond", DATA_TX, W_PROD, S_THEIRS + 1),
+	ASLEEP("asleep_data_prod_back", DATA_TX, W_PROD, -1),
+	ASLEEP("asleep_data_prod_half", DATA_TX, W_PROD, 0x80000000),
+	ASLEEP("asleep_data_cons_beyond", DATA_RX, W_CONS, S_OURS + 1),
+	ASLEEP("asleep_data_cons_back", DATA_RX, W_CONS, -1),
+	ASLEEP("asleep_data_cons_half", DATA_RX, W_CONS, 0x80000000),
+	ASLEEP("asleep_ctl_prod_beyond", CTL_TX, W_PROD, S_CTL + 8),
+	ASLEEP("asleep_ctl_prod_back", CTL_TX, W_PROD, -8),
+	ASLEEP("asleep_ctl_prod_half", CTL_TX, W_PROD, 0x80000000),
+	ASLEEP("asleep_ctl_cons_beyond", CTL_RX, W_CONS, 8),
+	ASLEEP("asleep_ctl_cons_back", CTL_RX, W_CONS, -S_CTL - 8),
+	ASLEEP("asleep_ctl_cons_half", CTL_RX, W_CONS, 0x80000000),
 	PAGE("own_prod_overwritten", FINE, DATA_RX, W_PROD, 0xdeadbeef),
 	PAGE("own_cons_overwritten", STAYS, DATA_TX, W_CONS, 0xdeadbeef),
 	PAGE("ctl_own_prod_overwritten", FINE, CTL_RX, W_PROD, 0xdeadbeef),
-	PAGE("magic_overwritten", FINE, DATA_RX, W_MAGIC, 0),
-	PAGE("order_overwritten", FINE, DATA_RX, W_ORDER, 31),
-	PAGE("gref_overwritten", FINE, DATA_RX, W_GREF, U32_MAX),
+	INDEX("ctl_own_cons_overwritten", FINE, CTL_TX, W_CONS, -8),
+	PAGE("data_rx_magic", FINE, DATA_RX, W_MAGIC, 0),
+	PAGE("data_rx_order", FINE, DATA_RX, W_ORDER, 31),
+	PAGE("data_rx_gref", FINE, DATA_RX, W_GREF, U32_MAX),
+	PAGE("data_rx_pad0", FINE, DATA_RX, W_PAD(0), U32_MAX),
+	PAGE("data_rx_pad1", FINE, DATA_RX, W_PAD(1), U32_MAX),
+	PAGE("data_rx_pad2", FINE, DATA_RX, W_PAD(2), U32_MAX),
+	PAGE("data_rx_pad3", FINE, DATA_RX, W_PAD(3), U32_MAX),
+	PAGE("data_rx_pad4", FINE, DATA_RX, W_PAD(4), U32_MAX),
+	PAGE("data_tx_magic", FINE, DATA_TX, W_MAGIC, 0),
+	PAGE("data_tx_order", FINE, DATA_TX, W_ORDER, 31),
+	PAGE("data_tx_gref", FINE, DATA_TX, W_GREF, U32_MAX),
+	PAGE("data_tx_pad0", FINE, DATA_TX, W_PAD(0), U32_MAX),
+	PAGE("data_tx_pad1", FINE, DATA_TX, W_PAD(1), U32_MAX),
+	PAGE("data_tx_pad2", FINE, DATA_TX, W_PAD(2), U32_MAX),
+	PAGE("data_tx_pad3", FINE, DATA_TX, W_PAD(3), U32_MAX),
+	PAGE("data_tx_pad4", FINE, DATA_TX, W_PAD(4), U32_MAX),
+	PAGE("ctl_rx_magic", FINE, CTL_RX, W_MAGIC, 0),
+	PAGE("ctl_rx_order", FINE, CTL_RX, W_ORDER, 31),
+	PAGE("ctl_rx_gref", FINE, CTL_RX, W_GREF, U32_MAX),
+	PAGE("ctl_rx_pad0", FINE, CTL_RX, W_PAD(0), U32_MAX),
+	PAGE("ctl_rx_pad1", FINE, CTL_RX, W_PAD(1), U32_MAX),
+	PAGE("ctl_rx_pad2", FINE, CTL_RX, W_PAD(2), U32_MAX),
+	PAGE("ctl_rx_pad3", FINE, CTL_RX, W_PAD(3), U32_MAX),
+	PAGE("ctl_rx_pad4", FINE, CTL_RX, W_PAD(4), U32_MAX),
+	PAGE("ctl_tx_magic", FINE, CTL_TX, W_MAGIC, 0),
+	PAGE("ctl_tx_order", FINE, CTL_TX, W_ORDER, 31),
+	PAGE("ctl_tx_gref", FINE, CTL_TX, W_GREF, U32_MAX),
+	PAGE("ctl_tx_pad0", FINE, CTL_TX, W_PAD(0), U32_MAX),
+	PAGE("ctl_tx_pad1", FINE, CTL_TX, W_PAD(1), U32_MAX),
+	PAGE("ctl_tx_pad2", FINE, CTL_TX, W_PAD(2), U32_MAX),
+	PAGE("ctl_tx_pad3", FINE, CTL_TX, W_PAD(3), U32_MAX),
+	PAGE("ctl_tx_pad4", FINE, CTL_TX, W_PAD(4), U32_MAX),
+	PAGE("data_rx_start_epoch", FINE, DATA_RX, W_START_EPOCH, U32_MAX),
+	PAGE("data_rx_start_seq", FINE, DATA_RX, W_START_SEQ, U32_MAX),
+	PAGE("data_rx_stop_epoch", FINE, DATA_RX, W_STOP_EPOCH, 1),
+	PAGE("ctl_rx_start_epoch", FINE, CTL_RX, W_START_EPOCH, U32_MAX),
+	PAGE("ctl_rx_start_seq", FINE, CTL_RX, W_START_SEQ, U32_MAX),
+	PAGE("ctl_rx_stop_epoch", FINE, CTL_RX, W_STOP_EPOCH, 1),
+	PAGE("ctl_tx_start_epoch", FINE, CTL_TX, W_START_EPOCH, U32_MAX),
+	PAGE("ctl_tx_start_seq", FINE, CTL_TX, W_START_SEQ, U32_MAX),
+	PAGE("ctl_tx_stop_epoch", FINE, CTL_TX, W_STOP_EPOCH, 1),
+	PAGE("data_rx_bell_data", FINE, DATA_RX, W_BELL_DATA, U32_MAX),
+	PAGE("data_rx_bell_space", FINE, DATA_RX, W_BELL_SPACE, U32_MAX),
+	PAGE("data_tx_bell_data", FINE, DATA_TX, W_BELL_DATA, U32_MAX),
+	PAGE("data_tx_bell_space", FINE, DATA_TX, W_BELL_SPACE, U32_MAX),
 	PAGE("bells_of_nothing", FINE, CTL_TX, W_BELL_DATA, U32_MAX),
 	PAGE("room_in_nothing", FINE, CTL_TX, W_BELL_SPACE, U32_MAX),
 	PAGE("own_bells_overwritten", FINE, CTL_RX, W_BELL_DATA, U32_MAX),
