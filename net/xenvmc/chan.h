@@ -277,6 +277,8 @@ bool xvmc_chan_flush(struct xvmc_chan *chan);
 void xvmc_chan_queue(struct xvmc_chan *chan, struct xvmc_conn *conn);
 /* A violation by the peer: counts, logs, closes. Any context */
 void xvmc_chan_violation(struct xvmc_chan *chan, const char *what);
+/* One that peer.c has counted, and acts on. Any context */
+void xvmc_chan_distrust(struct xvmc_chan *chan, const char *what);
 
 /* Pool: a free or new own ring, or NULL. Process context */
 struct xvmc_rx_ring *xvmc_chan_take_rx(struct xvmc_chan *chan, u32 most);

@@ -435,6 +435,22 @@ void xvmc_chan_violation(struct xvmc_chan *chan, const char *what)
 }
 EXPORT_SYMBOL_GPL(xvmc_chan_violation);
 
+/**
+ * xvmc_chan_distrust() - the peer broke the protocol, and that is told already
+ * @chan: channel
+ * @what: a constant
+ *
+ * Nothing that comes behind it is read, nor counts as another violation.
+ * Context: any.
+ */
+void xvmc_chan_distrust(struct xvmc_chan *chan, const char *what)
+{
+	spin_lock_bh(&chan->lock);
+	chan_violation_locked(chan, what);
+	chan->reported = true;
+	spin_unlock_bh(&chan->lock);
+}
+
 /* Reports a violation once; the peer's state machine then closes */
 static void chan_check_violated(struct xvmc_chan *chan)
 {

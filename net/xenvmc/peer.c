@@ -156,6 +156,10 @@ static u8 peer_failed(struct xvmc_peer *peer, const char *what, int err)
 /* What the peer did that no channel has told of */
 static u8 peer_violated(struct xvmc_peer *peer, const char *what)
 {
+	struct xvmc_chan *chan = peer_chan(peer);
+
+	if (chan)
+		xvmc_chan_distrust(chan, what);
 	xvmc_stat_inc(XVMC_STAT_VIOLATIONS);
 	trace_xenvmc_violation(peer->domid, what);
 	pr_warn_ratelimited("domain %u broke the protocol: %s\n", peer->domid,

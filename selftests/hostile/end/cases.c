@@ -133,6 +133,15 @@ static int tell_twice(struct far *far, const struct hostile_case *it)
 	return far_say(far, &msg);
 }
 
+/* What comes behind a greeting that breaks the channel breaks nothing more */
+static int tell_more(struct far *far, const struct hostile_case *it)
+{
+	struct far_msg hello = honest(far, it->type);
+	struct far_msg more = far_msg(XVMC_MSG_RING_DEL, it->value, 0, 0, 0);
+
+	return far_put(far, &hello) ?: far_say(far, &more);
+}
+
 /* Given up before it was answered: what HELLO names is gone when it is read */
 static int tell_given_up(struct far *far, const struct hostile_case *it)
 {

@@ -116,6 +116,8 @@ static const struct hostile_case hostile_cases[] = {
 	EARLY("detach_before_hello", BREAKS, DETACH, TRUE_WORDS, 0, ONLY_NONE),
 	HONEST("hello_again", BREAKS, HELLO),
 	HONEST("ack_again", BREAKS, HELLO_ACK),
+	DO("more_behind_hello_again", BREAKS, tell_more, XVMC_MSG_HELLO,
+	   U32_MAX),
 	HONEST("bye", ANSWERS, BYE),
 	{ .name = "bye_unheard", .tell = tell_bye_unheard,
 	  .expected = ANSWERS, .type = XVMC_MSG_CONNECT, .word = 2,
