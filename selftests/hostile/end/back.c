@@ -35,6 +35,7 @@ struct back_case;
  * @received: and received
  * @answered: it was resumed as it should be
  * @wanted: the stream that something is awaited of
+ * @told: what its socket has said
  * @parked: what %XVMC_STAT_CONN_PARKED shows when all are cut
  * @before: &back_stats in front of all
  */
@@ -46,6 +47,7 @@ struct back {
 	u64 received[BACK_STREAMS];
 	bool answered[BACK_STREAMS];
 	u32 wanted;
+	int told;
 	u64 parked;
 	u64 before[ARRAY_SIZE(back_stats)];
 };
@@ -67,6 +69,9 @@ struct back {
  * @other: another guest comes
  * @torn: the ring of the first stream was not stopped
  * @first: RESUME is there before the victim can say its own
+ * @answers: streams that are resumed, a bit each, if it vanishes then
+ * @vanishes: dom0 parts the two, and it says nothing any more
+ * @unlent: and no ring was lent to those
  */
 struct back_case {
 	const char *name;
@@ -84,6 +89,9 @@ struct back_case {
 	bool other;
 	bool torn;
 	bool first;
+	u8 answers;
+	bool vanishes;
+	bool unlent;
 };
 
 /* ---- bytes ---- */
@@ -291,7 +299,7 @@ static int back_answer(struct back *back, const struct back_case *it, u32 n)
 	if (!it->first)
 		far_say(back->far, &msg);
 	back->far->conn[n].state = FAR_UP;
-	return back_lend(back, n);
+	return it->unlent ? 0 : back_lend(back, n);
 }
 
 /* ---- lies ---- */
@@ -365,6 +373,14 @@ static int lie_other(struct back *back, const struct back_case *it)
 	return far_say(back->far, &msg);
 }
 
+/* Those that are UP must hear of it; the others wait for it to come again */
+static void back_vanish(struct back *back)
+{
+	xvmc_peer_event(back->far->peer, XVMC_PEV_UNLISTED, NULL);
+}
+
+#define VANISH(n, a, u) \
+	{ .name = n, .vanishes = true, .answers = a, .unlent = u }
 #define POSITION(n, w, v, r) \
 	{ .name = n, .lie = lie_word, .stat = XVMC_STAT_PARK_MISMATCH, \
 	  .lost = BIT(0), .refuses = true, .word = w, .value = v, \
@@ -415,6 +431,11 @@ static const struct back_case back_cases[] = {
 	  .refuses = true, .waits = true },
 	{ .name = "back_not_stopped", .torn = true,
 	  .stat = XVMC_STAT_PARK_TORN, .lost = BIT(0) },
+	VANISH("back_vanishes_when_greeted", 0, false),
+	VANISH("back_vanishes_after_one_resume", BIT(1), true),
+	VANISH("back_vanishes_after_resume_and_lend", BIT(1), false),
+	VANISH("back_vanishes_after_both", BIT(0) | BIT(1), true),
+	VANISH("back_vanishes_after_both_and_lends", BIT(0) | BIT(1), false),
 };
 
 /* ---- judging ---- */
@@ -425,6 +446,8 @@ static u64 back_want(const struct back_case *it, enum xvmc_stat stat)
 
 	if (stat == XVMC_STAT_VIOLATIONS)
 		return it->breaks;
+	if (stat == XVMC_STAT_CONN_RESUMED && it->vanishes)
+		return hweight8(it->answers);
 	if (stat == XVMC_STAT_CONN_RESUMED)
 		return it->waits ? 0 : BACK_STREAMS - lost;
 	return stat == it->stat ? lost : 0;
@@ -457,9 +480,31 @@ static const char *judge_end(struct back *back, u32 n, int end)
 	return NULL;
 }
 
+static bool back_is_told(struct back *back)
+{
+	back->told = near_recv(near_socket(back->wanted), BACK_MOST);
+	return back->told != -EAGAIN;
+}
+
+static const char *judge_vanished(struct back *back,
+				  const struct back_case *it, u32 n)
+{
+	if (!(it->answers & BIT(n)))
+		return judge_end(back, n, -EAGAIN);
+	if (!n && back_check(back, n, BACK_UNREAD))
+		return "the unread bytes are not there";
+	back->wanted = n;
+	if (!back_until(back, back_is_told))
+		return "it hears nothing of it";
+	return back->told == -ECONNRESET ? NULL :
+					   "it has not the end that it should";
+}
+
 static const char *judge_stream(struct back *back, const struct back_case *it,
 				u32 n)
 {
+	if (it->vanishes)
+		return judge_vanished(back, it, n);
 	if (it->waits)
 		return judge_end(back, n, -EAGAIN);
 	if (it->breaks || it->lost & BIT(n))
@@ -483,8 +528,8 @@ static const char *back_judge(struct back *back, const struct back_case *it)
 		return "it is not counted so";
 	if (it->refuses != !!back->far->heard[XVMC_MSG_REFUSE])
 		return it->refuses ? "not refused" : "refused";
-	if (far_is_up(back->far) == it->breaks)
-		return it->breaks ? "the channel is up" : "the channel is down";
+	if (far_is_up(back->far) == (it->breaks || it->vanishes))
+		return far_is_up(back->far) ? "the channel is up" : "the channel is down";
 	for (n = 0; !why && n < BACK_STREAMS; n++)
 		why = judge_stream(back, it, n);
 	return why;
@@ -506,24 +551,37 @@ static const char *back_begin(struct back *back, const struct back_case *it)
 	return back_cut(back, it->torn) ? "it is not cut" : NULL;
 }
 
+/* Whoever goes on is answered before the lie, or after it */
+static bool back_answers(const struct back *back, const struct back_case *it,
+			 u32 n, bool before)
+{
+	bool after_lie = !n || it->lie == lie_again;
+
+	if (it->no_feature || it->other || back->answered[n] ||
+	    before == after_lie)
+		return false;
+	return it->vanishes ? it->answers & BIT(n) : !(it->lost & BIT(n));
+}
+
 static const char *back_play(struct back *back, const struct back_case *it)
 {
 	const char *why = back_begin(back, it);
-	bool gone = it->no_feature || it->other;
 	int err = 0;
+	u32 n;
 
 	if (why)
 		return why;
 	if (back_come(back, it))
 		return "it could not come back";
-	if (!gone && !(it->lost & BIT(1)) && it->lie != lie_again)
+	if (back_answers(back, it, 1, true))
 		err = back_answer(back, it, 1);
 	if (!err && it->lie)
 		err = it->lie(back, it);
-	if (!err && !gone && !(it->lost & BIT(0)) && !back->answered[0])
-		err = back_answer(back, it, 0);
-	if (!err && !gone && it->lie == lie_again)
-		err = back_answer(back, it, 1);
+	for (n = 0; !err && n < BACK_STREAMS; n++)
+		if (back_answers(back, it, n, false))
+			err = back_answer(back, it, n);
+	if (!err && it->vanishes)
+		back_vanish(back);
 	if (err)
 		return err == -EBADMSG ? "it says a wrong position" :
 					 "it could not be told";
@@ -534,7 +592,7 @@ static const char *back_leave(struct back *back, struct far *honest_pair)
 {
 	const char *why = NULL;
 
-	far_leave(back->far, true);
+	far_leave(back->far, !back->it->vanishes);
 	if (near_leave_all())
 		return "the victim can not listen any more";
 	if (far_talk(honest_pair) || far_bytes(honest_pair))

@@ -16,8 +16,14 @@ static struct far_msg made(u16 type, u32 a, u32 b, u32 c, u32 d)
 	return far_msg(type, a, b, c, d);
 }
 
-/* What a message holds when nothing in it is wrong, after far_talk() */
-static struct far_msg honest(const struct far *far, u16 type)
+/**
+ * hostile_honest() - what a message holds when nothing in it is wrong
+ * @far: pair, after far_talk()
+ * @type: of the message
+ *
+ * Return: the message.
+ */
+struct far_msg hostile_honest(const struct far *far, u16 type)
 {
 	u32 stream = far->conn[0].id, tcp = far->conn[1].id;
 	struct far_msg msg;
@@ -70,9 +76,16 @@ static int more_rings(struct far *far)
 	return err;
 }
 
-static int tell_word(struct far *far, const struct hostile_case *it)
+/**
+ * tell_word() - a message of which one word is not true, or none
+ * @far: pair
+ * @it: which
+ *
+ * Return: 0 or a negative errno.
+ */
+int tell_word(struct far *far, const struct hostile_case *it)
 {
-	struct far_msg msg = honest(far, it->type);
+	struct far_msg msg = hostile_honest(far, it->type);
 
 	if (it->word < FAR_WORDS)
 		msg.word[it->word] = it->value;
@@ -89,11 +102,17 @@ static int tell_greeting(struct far *far, const struct hostile_case *it)
 	return far_say(far, &msg);
 }
 
-/* The first that the victim hears after it has asked, where it is named */
-static int tell_answer(struct far *far, const struct hostile_case *it)
+/**
+ * tell_answer() - the first that the victim hears after it has asked
+ * @far: pair that talks
+ * @it: the message, in which the victim's question is named
+ *
+ * Return: 0 or a negative errno.
+ */
+int tell_answer(struct far *far, const struct hostile_case *it)
 {
 	bool lend = it->type == XVMC_MSG_LEND || it->type == XVMC_MSG_RECALL;
-	struct far_msg msg = honest(far, it->type);
+	struct far_msg msg = hostile_honest(far, it->type);
 	int n = far_free_conn(far);
 
 	if (near_ask(far, is_tcp(it->type) != it->relative))
@@ -111,7 +130,7 @@ static int tell_answer(struct far *far, const struct hostile_case *it)
 /* The ring that is lent to one connection, in the name of another */
 static int tell_recall_other(struct far *far, const struct hostile_case *it)
 {
-	struct far_msg msg = honest(far, XVMC_MSG_RECALL);
+	struct far_msg msg = hostile_honest(far, XVMC_MSG_RECALL);
 
 	msg.word[2] = far->conn[1].id;
 	return far_say(far, &msg);
@@ -119,7 +138,7 @@ static int tell_recall_other(struct far *far, const struct hostile_case *it)
 
 static int tell_len(struct far *far, const struct hostile_case *it)
 {
-	struct far_msg msg = honest(far, it->type);
+	struct far_msg msg = hostile_honest(far, it->type);
 
 	msg.len = it->value;
 	return far_say(far, &msg);
@@ -127,7 +146,7 @@ static int tell_len(struct far *far, const struct hostile_case *it)
 
 static int tell_twice(struct far *far, const struct hostile_case *it)
 {
-	struct far_msg msg = honest(far, it->type);
+	struct far_msg msg = hostile_honest(far, it->type);
 
 	far_say(far, &msg);
 	return far_say(far, &msg);
@@ -136,7 +155,7 @@ static int tell_twice(struct far *far, const struct hostile_case *it)
 /* What comes behind a greeting that breaks the channel breaks nothing more */
 static int tell_more(struct far *far, const struct hostile_case *it)
 {
-	struct far_msg hello = honest(far, it->type);
+	struct far_msg hello = hostile_honest(far, it->type);
 	struct far_msg more = far_msg(XVMC_MSG_RING_DEL, it->value, 0, 0, 0);
 
 	return far_put(far, &hello) ?: far_say(far, &more);
@@ -145,8 +164,8 @@ static int tell_more(struct far *far, const struct hostile_case *it)
 /* Given up before it was answered: what HELLO names is gone when it is read */
 static int tell_given_up(struct far *far, const struct hostile_case *it)
 {
-	struct far_msg hello = honest(far, XVMC_MSG_HELLO);
-	struct far_msg bye = honest(far, XVMC_MSG_BYE);
+	struct far_msg hello = hostile_honest(far, XVMC_MSG_HELLO);
+	struct far_msg bye = hostile_honest(far, XVMC_MSG_BYE);
 
 	hello.word[2] = U32_MAX;
 	return far_put(far, &hello) ?: far_say(far, &bye);
@@ -155,64 +174,16 @@ static int tell_given_up(struct far *far, const struct hostile_case *it)
 /* An answer of the one family for a connection of the other */
 static int tell_other_kind(struct far *far, const struct hostile_case *it)
 {
-	struct far_msg msg = honest(far, it->type);
+	struct far_msg msg = hostile_honest(far, it->type);
 
 	msg.word[0] = far->conn[is_tcp(it->type) ? 0 : 1].id;
 	return far_say(far, &msg);
 }
 
-/* The victim may have asked: 1: by CONNECT, 2: by UPGRADE */
-static int tell_nothing(struct far *far, const struct hostile_case *it)
-{
-	int err = it->value ? near_ask(far, it->value == 2) : 0;
-
-	far_settle(far);
-	return err ? -ENOENT : 0;
-}
-
-/* Of two rings that are lent to us only one is given back */
-static int tell_one_stop(struct far *far, const struct hostile_case *it)
-{
-	int ring = far_find_lent(far, 0);
-
-	if (ring < 0)
-		return -ENOENT;
-	far_stop(far, ring);
-	far_event(far);
-	far_settle(far);
-	return 0;
-}
-
-/* The victim wants its ring back, or ends both connections; no answer comes */
-static int tell_no_answer(struct far *far, const struct hostile_case *it)
-{
-	if (it->type == XVMC_MSG_RECALL) {
-		xvmc_rx_recall(near_door(0), XENVMC_REASON_RECLAIM);
-	} else {
-		near_close(0);
-		near_door_leave(0, false, true);
-	}
-	far_settle(far);
-	far_deaf(far);
-	return 0;
-}
-
-/* dom0 parts the two: the rings are given back, and no BYE comes */
-static int tell_no_bye(struct far *far, const struct hostile_case *it)
-{
-	u32 i;
-
-	xvmc_peer_event(far->peer, XVMC_PEV_UNLISTED, NULL);
-	for (i = 0; i < XVMC_MAX_RINGS; i++)
-		far_stop(far, i);
-	far_event(far);
-	return 0;
-}
-
 /* Everything that the ring holds is one event: bounded by the ring */
 static int tell_flood(struct far *far, const struct hostile_case *it)
 {
-	struct far_msg msg = honest(far, it->type);
+	struct far_msg msg = hostile_honest(far, it->type);
 	u32 i;
 
 	for (i = 0; i < it->value && far_is_up(far); i++)
@@ -278,7 +249,7 @@ static int tell_pages(struct far *far, const struct hostile_case *it)
 /* The victim asks and leaves, again and again, and nobody gives a last word */
 static int tell_no_last_word(struct far *far, const struct hostile_case *it)
 {
-	struct far_msg msg = honest(far, XVMC_MSG_CONNECT);
+	struct far_msg msg = hostile_honest(far, XVMC_MSG_CONNECT);
 	u32 i;
 
 	for (i = 0; i < it->value; i++) {
@@ -295,7 +266,7 @@ static int tell_no_last_word(struct far *far, const struct hostile_case *it)
 /* Questions that are refused, while there is no room for the answers */
 static int tell_unheard(struct far *far, const struct hostile_case *it)
 {
-	struct far_msg msg = honest(far, it->type);
+	struct far_msg msg = hostile_honest(far, it->type);
 	u32 i;
 
 	for (i = 0; i < it->value; i++) {
@@ -317,7 +288,7 @@ static int tell_unheard_storm(struct far *far, const struct hostile_case *it)
 /* BYE, before there is room for the victim's */
 static int tell_bye_unheard(struct far *far, const struct hostile_case *it)
 {
-	struct far_msg bye = honest(far, XVMC_MSG_BYE);
+	struct far_msg bye = hostile_honest(far, XVMC_MSG_BYE);
 	u32 i;
 
 	tell_unheard(far, it);
@@ -593,36 +564,6 @@ static const char *judge_in_time(struct far *far, const struct before *before,
 	}
 }
 
-/* Does everybody hear of it when the far end is declared gone? */
-static const char *judge_gone(struct far *far, const struct hostile_case *it)
-{
-	unsigned long end = jiffies + usecs_to_jiffies(HOSTILE_SLOW_US);
-	struct xvmc_conn *door;
-	int got = -EAGAIN;
-	u32 n;
-
-	xvmc_peer_event(far->peer, XVMC_PEV_UNLISTED, NULL);
-	while (near_socket(0) && got == -EAGAIN) {
-		got = near_recv(near_socket(0), 100);
-		if (got == -EAGAIN && time_after(jiffies, end))
-			return "its socket hangs";
-		schedule_timeout_uninterruptible(1);
-	}
-	/* After DETACH it is the end of the stream */
-	if (near_socket(0) && got != -ECONNRESET &&
-	    (got || it->type != XVMC_MSG_DETACH))
-		return "its socket was not reset";
-	for (n = 0; n < NEAR_ENDS; n++) {
-		door = near_door(n);
-		while (door && READ_ONCE(door->state) != XVMC_CONN_DEAD) {
-			if (time_after(jiffies, end))
-				return "a door is not told";
-			schedule_timeout_uninterruptible(1);
-		}
-	}
-	return NULL;
-}
-
 /* Are the connections of far_talk() as they were? */
 static const char *judge_ends(struct far *far, const struct hostile_case *it)
 {
@@ -706,10 +647,11 @@ static const char *case_run_row(const struct hostile_case *it, bool low,
 /* Lies in pages are told wherever the indices may be */
 static u32 case_ages(u32 n)
 {
-	const struct hostile_case *it = &hostile_cases[n];
+	const struct hostile_case *it;
 
 	if (n >= ARRAY_SIZE(hostile_cases))
 		return 1;
+	it = &hostile_cases[n];
 	return it->tell == tell_page || it->tell == tell_events ||
 	       it->tell == tell_asleep ? AGES : 1;
 }

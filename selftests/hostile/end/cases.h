@@ -94,6 +94,35 @@ struct asleep {
 	bool breaks;
 };
 
+/* For tell_begin(): how far a connection gets */
+enum {
+	BEGIN_ADDS = 1,		/* a ring is announced for it */
+	BEGIN_LENDS,		/* and lent */
+	BEGIN_WRITES,		/* and bytes are on the victim's */
+};
+
+/* For tell_way_back(): which of its duties the far end does */
+enum {
+	BACK_NOTHING,
+	BACK_STOPS,
+	BACK_DETACHES,
+};
+
+/* cases.c */
+struct far_msg hostile_honest(const struct far *far, u16 type);
+int tell_word(struct far *far, const struct hostile_case *it);
+int tell_answer(struct far *far, const struct hostile_case *it);
+
+/* vanish.c: silence from some step on */
+int tell_nothing(struct far *far, const struct hostile_case *it);
+int tell_one_stop(struct far *far, const struct hostile_case *it);
+int tell_no_answer(struct far *far, const struct hostile_case *it);
+int tell_no_bye(struct far *far, const struct hostile_case *it);
+int tell_begin(struct far *far, const struct hostile_case *it);
+int tell_tcp(struct far *far, const struct hostile_case *it);
+int tell_way_back(struct far *far, const struct hostile_case *it);
+const char *judge_gone(struct far *far, const struct hostile_case *it);
+
 /* pages.c: of words of header pages */
 void page_age(struct far *far, enum far_age age);
 const char *page_age_name(enum far_age age);
