@@ -19,6 +19,7 @@
 #include "chan.h"
 #include "peer.h"
 #include "compat/compat.h"
+#include "end/farewell.h"
 
 static char *addr = "";
 module_param(addr, charp, 0444);
@@ -32,61 +33,10 @@ static struct xvmc_chan *chan;
 static struct task_struct *task;
 static unsigned long told;
 
-/* Data that does not exist, in a ring of the peer's */
-static void prod_jumps(struct xvmc_ring_hdr *hdr)
-{
-	WRITE_ONCE(hdr->prod, READ_ONCE(hdr->prod) +
-			      (2 * XVMC_PAGE_SIZE << READ_ONCE(hdr->order)));
-}
-
-/* A byte more, though the ring was stopped */
-static void writes_on(struct xvmc_ring_hdr *hdr)
-{
-	WRITE_ONCE(hdr->prod, READ_ONCE(hdr->prod) + 1);
-}
-
-/* A byte less than the peer may have seen */
-static void prod_shrinks(struct xvmc_ring_hdr *hdr)
-{
-	WRITE_ONCE(hdr->prod, READ_ONCE(hdr->prod) - 1);
-}
-
-/* The ring was never stopped, and began elsewhere */
-static void stop_is_taken_back(struct xvmc_ring_hdr *hdr)
-{
-	WRITE_ONCE(hdr->stop_epoch, 0);
-	WRITE_ONCE(hdr->start_seq, READ_ONCE(hdr->start_seq) + 1);
-}
-
-/* All at once, and as random words */
-static void anything(struct xvmc_ring_hdr *hdr)
-{
-	get_random_bytes(hdr, offsetof(struct xvmc_ring_hdr, pad0));
-}
-
-/* Room that does not exist, in an own ring */
-static void cons_jumps(struct xvmc_ring_hdr *hdr)
-{
-	WRITE_ONCE(hdr->cons, READ_ONCE(hdr->cons) +
-			      (2 * XVMC_PAGE_SIZE << READ_ONCE(hdr->order)));
-}
-
-static const struct {
-	const char *name;
-	bool own;
-	void (*tell)(struct xvmc_ring_hdr *hdr);
-} lies[] = {
-	{ "prod_jumps",		false,	prod_jumps },
-	{ "writes_on",		false,	writes_on },
-	{ "prod_shrinks",	false,	prod_shrinks },
-	{ "stop_is_taken_back",	false,	stop_is_taken_back },
-	{ "anything",		false,	anything },
-	{ "cons_jumps",		true,	cons_jumps },
-};
-
 /* A channel that is closed waits for a grace period before its rings go */
 static void tell_of_all(u32 which)
 {
+	const struct farewell_lie *lie = &farewell_lies[which];
 	struct xvmc_rx_ring *rx;
 	struct xvmc_tx_ring *tx;
 	u32 id;
@@ -97,9 +47,9 @@ static void tell_of_all(u32 which)
 			break;
 		tx = rcu_dereference(chan->tx[id]);
 		rx = READ_ONCE(chan->rx[id]);
-		if (lies[which].own ? !rx : !tx)
+		if (lie->own ? !rx : !tx)
 			continue;
-		lies[which].tell(lies[which].own ? rx->mem.hdr : tx->mem.hdr);
+		lie->tell(lie->own ? rx->mem.hdr : tx->mem.hdr);
 		told++;
 	}
 	rcu_read_unlock();
@@ -127,8 +77,8 @@ static int __init farewell_init(void)
 
 	if (!in4_pton(addr, -1, (u8 *)&v4, -1, NULL))
 		return -EINVAL;
-	for (i = 0; strcmp(lies[i].name, lie); )
-		if (++i == ARRAY_SIZE(lies))
+	for (i = 0; strcmp(farewell_lies[i].name, lie); )
+		if (++i == ARRAY_SIZE(farewell_lies))
 			return -EINVAL;
 	ipv6_addr_set_v4mapped(v4, &to);
 	chan = xvmc_peer_chan_by_addr(&to, &known);

@@ -501,6 +501,8 @@ static const char *judge(const struct far *far, const struct before *before,
 		return "not counted as one violation";
 	if (expected == BREAKS)
 		return up ? "the channel is up" : NULL;
+	if (expected == LEAVES)
+		return violations > 1 ? "counted more than once" : NULL;
 	if (violations)
 		return "counted as a violation";
 	if ((expected == CLOSES || expected == ANSWERS) && up)
@@ -613,7 +615,8 @@ static const char *play(struct far *far, struct far *honest_pair,
 	if (err == -EIO)
 		return "bytes or messages do not come through meanwhile";
 	if (err == -ETIMEDOUT)
-		return "a program sleeps on";
+		return it->expected == LEAVES ? "it does not leave" :
+						"a program sleeps on";
 	why = judge_in_time(far, &before, it);
 	if (!why)
 		why = judge_ends(far, it);

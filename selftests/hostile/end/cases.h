@@ -25,6 +25,7 @@ enum expected {
 	CLOSES,		/* the channel ends in good order */
 	ANSWERS,	/* it does, and BYE is said */
 	BREAKS,		/* a violation: the channel breaks, once */
+	LEAVES,		/* it has left, and said so, or that we broke it */
 };
 
 /* For tell_page(): whose header page */
@@ -122,6 +123,9 @@ int tell_begin(struct far *far, const struct hostile_case *it);
 int tell_tcp(struct far *far, const struct hostile_case *it);
 int tell_way_back(struct far *far, const struct hostile_case *it);
 const char *judge_gone(struct far *far, const struct hostile_case *it);
+
+/* leave.c: while the victim leaves */
+int tell_farewell(struct far *far, const struct hostile_case *it);
 
 /* pages.c: of words of header pages */
 void page_age(struct far *far, enum far_age age);

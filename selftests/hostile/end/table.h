@@ -51,6 +51,11 @@
 	{ .name = n, .tell = fn, .expected = e, \
 	  .type = t, .value = v, .stop = true }
 
+/* farewell_lies[@w], from the event of the peer on */
+#define FAREWELL(n, ev, w) \
+	{ .name = n, .tell = tell_farewell, .expected = LEAVES, \
+	  .type = XVMC_PEV_##ev, .word = w }
+
 #define VANISH(n, fn, t, v) \
 	{ .name = n, .tell = fn, .expected = VANISHES, \
 	  .type = t, .word = TRUE_WORDS, .value = v }
@@ -460,6 +465,18 @@ static const struct hostile_case hostile_cases[] = {
 	DO("flood_of_upgrades", REFUSES, tell_flood, XVMC_MSG_UPGRADE, 1000),
 	DO("flood_of_detaches", NO_CONN, tell_flood, XVMC_MSG_DETACH, 1000),
 	DO("flood_of_nothing", NO_TYPE, tell_flood, 999, 1000),
+
+	/* From the moment on at which the victim wants to leave */
+	FAREWELL("suspended_prod_jumps", SUSPEND, 0),
+	FAREWELL("suspended_writes_on", SUSPEND, 1),
+	FAREWELL("suspended_prod_shrinks", SUSPEND, 2),
+	FAREWELL("suspended_stop_is_taken_back", SUSPEND, 3),
+	FAREWELL("suspended_anything", SUSPEND, 4),
+	FAREWELL("suspended_cons_jumps", SUSPEND, 5),
+	FAREWELL("leaves_prod_jumps", LEAVE, 0),
+	FAREWELL("leaves_writes_on", LEAVE, 1),
+	FAREWELL("leaves_anything", LEAVE, 4),
+	FAREWELL("leaves_cons_jumps", LEAVE, 5),
 
 	/* Silent from some step on, until dom0 says that it is gone */
 	{ .name = "vanishes_before_hello", .tell = tell_nothing,
