@@ -24,6 +24,9 @@ PART = 10000            # messages with one seed
 REPORT = "20"           # milliseconds between two words of the bystander
 REPORTS = 250           # so many without a byte, and it stands
 SILENCE = 60            # seconds without a word, and it is gone
+STANDS = 2              # seconds of a case in which its bytes must have moved
+CLOSING = 8             # cases whose pairs may be closing yet
+PATIENCE = 20           # seconds for what is counted to be as before
 WORDS = re.compile(r"BUG|WARNING|KASAN|UBSAN|ODEBUG|possible|suspicious|Oops|"
                    r"INFO: task|rcu:.*stall")
 
@@ -93,6 +96,19 @@ class Bystander:
                 return None
         return f"the bystander's bytes stand: {first}"
 
+    def seen(self):
+        """What it said last, and when."""
+        with self.news:
+            return self.line, time.monotonic()
+
+    def stood(self, before):
+        """Whether it stood still all the while since seen() said @before, if
+        that was long."""
+        line, now = self.seen()
+        if now - before[1] < STANDS or line != before[0]:
+            return None
+        return f"the bystander stood still for {now - before[1]:.1f} s"
+
     def stop(self):
         """Ends it; why it was not right, or None."""
         self.client.stdin.close()
@@ -100,6 +116,41 @@ class Bystander:
         self.client.wait()
         self.server.communicate()
         return None if self.line.startswith("end=exact") else self.line.strip()
+
+
+class Leftovers:
+    """What is there after a case and was not before all. Pairs of silent far
+    ends close side by side, and are looked at some cases later."""
+
+    def __init__(self):
+        self.first = self.count()
+        self.cases = 0
+
+    @staticmethod
+    def count():
+        """[pairs that close yet, peers, connections, sockets]."""
+        with open("/proc/net/protocols", encoding="ascii") as table:
+            rows = [line.split() for line in table]
+        sockets = [int(row[2]) for row in rows if row[0] == "XENVMC"]
+        return [int(word) for word in command("left").split()[1::2]] + sockets
+
+    def check(self, wait=False):
+        """After a case: what is left over, or None. @wait: of all"""
+        self.cases += 1
+        if self.count()[0] and self.cases < CLOSING and not wait:
+            return None
+        said = command("reap")
+        if said != "ok":
+            return said
+        end = time.monotonic() + PATIENCE
+        while self.count() != self.first:
+            if time.monotonic() > end:
+                return f"of the last {self.cases} cases there are left over, " \
+                    "peers, connections, sockets: " \
+                    f"{self.count()[1:]}, not {self.first[1:]}"
+            time.sleep(0.01)
+        self.cases = 0
+        return None
 
 
 class Report:
@@ -169,7 +220,7 @@ def show(total):
         print(f"# {name}: {said} said, {accepted} accepted, {refused} refused")
 
 
-def randoms(report, bystander, seed, enough):
+def randoms(report, bystander, left, seed, enough):
     """Parts with one seed after the other until @enough(messages)."""
     total = {}
     messages = 0
@@ -178,7 +229,7 @@ def randoms(report, bystander, seed, enough):
         add_up(total, said)
         messages += PART
         print(f"# {said[0]}" if said else "# no words")
-        why = why or bystander.moved()
+        why = why or bystander.moved() or left.check(wait=True)
         report.test(f"random messages, XENVMC_SEED={seed}", why)
         if why:
             break
@@ -198,25 +249,30 @@ def main():
     parts = -(-messages // PART)
     everything = not sys.argv[1:]
     bystander = Bystander()
+    bystander.place()
+    left = Leftovers()
     if soak is not None:
         report = Report(0)
         end = time.monotonic() + int(soak) if int(soak) else float("inf")
-        randoms(report, bystander, seed, lambda _: time.monotonic() > end)
+        randoms(report, bystander, left, seed,
+                lambda _: time.monotonic() > end)
         print(f"1..{report.number + 2}")
     else:
         report = Report(len(wanted) + (parts + 1 if everything else 0) + 3)
         for name in wanted:
+            before = bystander.seen()
             said = command(f"case {name}")
             why = None if said == "ok" else said
-            report.test(name, why or bystander.moved())
+            report.test(name, why or bystander.stood(before) or
+                        bystander.moved() or left.check())
         lack = command("lacking")
         report.test("there is a case of every word that crosses",
                     None if lack == "ok" else lack)
         if everything:
-            randoms(report, bystander, seed, lambda n: n >= messages)
-    said = command("reap")
-    report.test("every channel is closed, and empty",
-                None if said == "ok" else said)
+            randoms(report, bystander, left, seed,
+                    lambda n: n >= messages)
+    report.test("every channel is closed, and nothing is left",
+                left.check(wait=True))
     report.test("the bystander's bytes are exact", bystander.stop())
     return 1 if report.failed else 0
 

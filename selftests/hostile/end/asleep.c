@@ -3,8 +3,8 @@
  * Programs that sleep in the victim: one waits for bytes of the stream of
  * far_talk(), one for room in it, when a word of a shared page is not true.
  *
- * Each byte of both is compared if nothing is to break; else both are to hear of
- * it. Whoever is never woken gives up after a while, and fails the case.
+ * Each byte of both is compared if nothing is to break; else both are to hear
+ * of it. Whoever is never woken gives up after a while, and fails the case.
  */
 #include <linux/kthread.h>
 #include <linux/slab.h>
@@ -122,7 +122,7 @@ static bool asleep_wait(const struct sleeper *reader,
 	return true;
 }
 
-/* All that is there. How many bytes are as they should be, up to the first other */
+/* All that is there. How many bytes of it are right, up to the first other */
 static u32 asleep_drink(struct far *far, u32 pos)
 {
 	struct far_own *own = &far->own[0];

@@ -689,6 +689,7 @@ int hostile_case(const char *name, char *why, size_t size)
 		strscpy(why, "there is no such case", size);
 		return -EINVAL;
 	}
+	far_set_case(case_name(n));
 	for (i = 0; i < 2 * case_ages(n); i++) {
 		low = !(i & 1);
 		said = case_run(n, low, i / 2);

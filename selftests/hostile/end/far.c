@@ -12,6 +12,10 @@
 static LIST_HEAD(leaving);	/* the playing task's own */
 static u32 nr_leaving;
 static u16 next_domid = 100;
+static const char *far_case = "random";
+static char far_why[128];
+
+#define FAR_PATIENCE	(20 * HZ)	/* for what RCU puts off */
 
 static void far_kick(struct xvmc_chan *chan)
 {
@@ -27,25 +31,42 @@ static void far_close(struct xvmc_chan *chan)
 	spin_unlock_bh(&far->lock);
 }
 
+static struct far *far_of(const struct xvmc_chan *chan)
+{
+	return chan->peer->tpriv;
+}
+
 static int far_ring_grant(struct xvmc_chan *chan, struct xvmc_ring_mem *mem,
 			  u32 order)
 {
-	return xvmc_loop_ops.ring_grant(chan, mem, order);
+	int err = xvmc_loop_ops.ring_grant(chan, mem, order);
+
+	if (!err)
+		atomic_inc(&far_of(chan)->granted);
+	return err;
 }
 
 static void far_ring_end(struct xvmc_chan *chan, struct xvmc_ring_mem *mem)
 {
+	if (mem->priv)
+		atomic_dec(&far_of(chan)->granted);
 	xvmc_loop_ops.ring_end(chan, mem);
 }
 
 static int far_ring_map(struct xvmc_chan *chan, struct xvmc_ring_mem *mem,
 			u32 order, u32 token)
 {
-	return xvmc_loop_ops.ring_map(chan, mem, order, token);
+	int err = xvmc_loop_ops.ring_map(chan, mem, order, token);
+
+	if (!err)
+		atomic_inc(&far_of(chan)->mapped);
+	return err;
 }
 
 static void far_ring_unmap(struct xvmc_chan *chan, struct xvmc_ring_mem *mem)
 {
+	if (mem->priv)
+		atomic_dec(&far_of(chan)->mapped);
 	xvmc_loop_ops.ring_unmap(chan, mem);
 }
 
@@ -129,6 +150,7 @@ struct far *far_new(bool low)
 	if (!far)
 		return NULL;
 	far->low = low;
+	far->name = far_case;
 	spin_lock_init(&far->lock);
 	INIT_LIST_HEAD(&far->node);
 	if (xvmc_loop_ops.ring_grant(NULL, &far->rx_mem, XVMC_CTL_ORDER))
@@ -245,25 +267,47 @@ void far_leave(struct far *far, bool stop)
 	nr_leaving++;
 }
 
-/* The doors are closed: nothing but the far end may hold the channel */
-static int far_wait(struct far *far)
+/* What the victim has not let go of, or NULL. @refs: not by now either */
+static const char *far_holds(const struct far *far, bool refs)
 {
-	struct xvmc_chan *chan = far->chan;
-	int left;
+	const struct xvmc_chan *chan = far->chan;
 
-	xvmc_peer_wait_left(far->peer);
-	if (!chan)
-		return 0;
-	left = atomic_read(&chan->nr_conns) + atomic_read(&chan->borrowed) +
-	       chan->nr_rx + chan->nr_tx;
-	if (left)
-		pr_err("a closed channel has %d conns, %d lent, %u and %u rings\n",
-		       atomic_read(&chan->nr_conns),
-		       atomic_read(&chan->borrowed), chan->nr_rx, chan->nr_tx);
-	return left ? -EBUSY : 0;
+	if (atomic_read(&far->granted) || atomic_read(&far->mapped))
+		return "rings that are granted or mapped";
+	if (chan && atomic_read(&chan->nr_conns))
+		return "connections";
+	if (chan && (atomic_read(&chan->borrowed) || chan->nr_rx ||
+		     chan->nr_tx || chan->has_rx_ctl || chan->has_tx_ctl))
+		return "rings, or lent ones";
+	/* Ours are one of each, and the channel's to the peer */
+	if (refs && chan && kref_read(&chan->ref) > 1)
+		return "a reference to its channel";
+	if (refs && kref_read(&far->peer->ref) > 1 + !!chan)
+		return "a reference to its peer";
+	return NULL;
 }
 
-static int reap(u32 most, u32 silent)
+/* The doors are closed: nothing but the far end may hold the channel */
+static int far_wait(struct far *far, bool refs)
+{
+	unsigned long end = jiffies + FAR_PATIENCE;
+	const char *held;
+
+	xvmc_peer_wait_left(far->peer);
+	held = far_holds(far, false);
+	while (refs && !held && far_holds(far, true)) {
+		if (time_after(jiffies, end))
+			held = far_holds(far, true);
+		schedule_timeout_uninterruptible(1);
+	}
+	if (held)
+		snprintf(far_why, sizeof(far_why), "left over of %s: %s",
+			 far->name, held);
+	return held ? -EBUSY : 0;
+}
+
+/* @refs: nothing waits for a far end to come back, which holds its channel */
+static int reap(u32 most, u32 silent, bool refs)
 {
 	struct far *far, *next;
 	int err = 0;
@@ -272,7 +316,7 @@ static int reap(u32 most, u32 silent)
 		if (nr_leaving <= (far->silent ? silent : most) &&
 		    rcu_access_pointer(far->peer->chan))
 			continue;
-		if (far_wait(far))
+		if (far_wait(far, refs))
 			err = -EBUSY;
 		list_del(&far->node);
 		nr_leaving--;
@@ -286,20 +330,50 @@ static int reap(u32 most, u32 silent)
  * far_reap() - free pairs that left
  * @most: how many may stay, if the far end did what it has to when they left
  *
- * The others close side by side: each takes as long as the victim waits.
- * Return: 0, or -EBUSY if a closed channel was not empty.
+ * The others close side by side: each takes as long as the victim waits. If
+ * none is to stay, nothing is cut any more either.
+ * Return: 0, or -EBUSY if something was left over, see far_left().
  */
 int far_reap(u32 most)
 {
-	return reap(most, FAR_SILENT);
+	return reap(most, FAR_SILENT, !most);
 }
 
 /**
  * far_reap_all() - free all that left
  *
- * Return: 0, or -EBUSY if a closed channel was not empty.
+ * Return: 0, or -EBUSY if something was left over, see far_left().
  */
 int far_reap_all(void)
 {
-	return reap(0, 0);
+	return reap(0, 0, true);
+}
+
+/**
+ * far_left() - what was left over, and of which case
+ *
+ * Return: words, static.
+ */
+const char *far_left(void)
+{
+	return far_why;
+}
+
+/**
+ * far_closing() - how many pairs may be closing yet
+ *
+ * Return: the number.
+ */
+u32 far_closing(void)
+{
+	return nr_leaving;
+}
+
+/**
+ * far_set_case() - whose pairs are made from now on
+ * @name: of the case; static
+ */
+void far_set_case(const char *name)
+{
+	far_case = name;
 }

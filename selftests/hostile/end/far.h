@@ -112,6 +112,9 @@ struct far_lent {
  * @heard: messages of each type that came
  * @last: the last one of each type
  * @resume: the RESUME of each connection, as its token's second word says
+ * @granted: rings of the near end's that it has not ended
+ * @mapped: rings of ours that it has mapped
+ * @name: of the case that it is made for
  * @slowest: longest time in us that the near end had something to do
  * @node: in the list of those that are closing
  */
@@ -133,6 +136,9 @@ struct far {
 	u32 heard[FAR_TYPES];
 	struct far_msg last[FAR_TYPES];
 	struct far_msg resume[FAR_CONNS];
+	atomic_t granted;
+	atomic_t mapped;
+	const char *name;
 	s64 slowest;
 	struct list_head node;
 };
@@ -153,6 +159,12 @@ void far_leave(struct far *far, bool stop);
  */
 int far_reap(u32 most);
 int far_reap_all(void);
+/* Names the pairs that are made from now on */
+void far_set_case(const char *name);
+/* After -EBUSY: of which case something was left over, and what */
+const char *far_left(void);
+/* Pairs that may be closing yet */
+u32 far_closing(void);
 
 /* far_say.c: words, events */
 bool far_is_up(const struct far *far);

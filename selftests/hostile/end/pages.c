@@ -52,8 +52,8 @@ static bool page_ring(struct far *far, enum far_page page, int n,
 }
 
 /*
- * What is unread, if anything, stays at its place. Else the ring is emptied: what
- * an index says of it that is not true is zeros.
+ * What is unread, if anything, stays at its place. Else the ring is emptied:
+ * what an index says of it that is not true is zeros.
  */
 static void page_move(struct page_ring *ring, u32 to)
 {

@@ -628,6 +628,7 @@ int hostile_random(u32 seed, u32 count, char *why, size_t size)
 	u32 done = 0, type;
 	int err = 0;
 
+	far_set_case("random messages");
 	memset(&play, 0, sizeof(play));
 	prandom_seed_state(&play.rnd, seed);
 	while (!err && done < count && !signal_pending(current)) {
