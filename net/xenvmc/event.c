@@ -17,6 +17,7 @@
 #include <uapi/linux/xenvmc_netlink.h>
 #include "conn.h"
 #include "event.h"
+#include "fault.h"
 #include "netlink.h"
 #include "peer.h"
 #include "stats.h"
@@ -84,7 +85,9 @@ static bool event_begin(struct event *ev, struct net *net, u8 cmd, int seq_attr)
 		return false;
 	ev->net = net;
 	ev->hdr = NULL;
-	ev->skb = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_ATOMIC);
+	ev->skb = NULL;
+	if (!xvmc_should_fail(XVMC_FAULT_EVENT))
+		ev->skb = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_ATOMIC);
 	if (ev->skb)
 		ev->hdr = genlmsg_put(ev->skb, 0, 0, &xvmc_genl_family, 0, cmd);
 	if (ev->hdr)

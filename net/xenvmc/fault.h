@@ -20,6 +20,8 @@
  * XenStore or tells it something, but for what takes an announcement or an
  * offer back, which cannot be undone. POSITION is one byte too many in a
  * RESUME or in a greeting by TCP. CARRIER is what TCP needs to carry a stream.
+ * TAKEN is what goes back in a task's own time; ULP, what finds out whose tables
+ * kTLS has, and whether there is kTLS.
  * REGISTER is whatever makes us known to the kernel when we are loaded,
  * and the device that hears of suspends; TABLES are the hook's.
  */
@@ -48,6 +50,11 @@
 	X(CARRIER,	"carrier")		\
 	X(HOOK_CONN,	"hook_conn")		\
 	X(BACK_SKB,	"back_skb")		\
+	X(TAKEN,	"taken")		\
+	X(ULP,		"ulp")			\
+	X(ANSWER,	"answer")		\
+	X(EVENT,	"event")		\
+	X(TAP_SKB,	"tap_skb")		\
 	X(OWN,		"own")			\
 	X(MAP_MEM,	"map_mem")		\
 	X(MAP_PAGES,	"map_pages")		\

@@ -8,6 +8,7 @@
  */
 #include <linux/sockios.h>
 #include <asm/ioctls.h>
+#include "fault.h"
 #include "hook.h"
 #include "stats.h"
 
@@ -177,7 +178,8 @@ static bool hook_opt_unknown(const struct sock *sk, char *name)
 	struct socket *sock;
 	int err;
 
-	if (sock_create_kern(sock_net(sk), PF_INET, SOCK_STREAM, IPPROTO_TCP,
+	if (xvmc_should_fail(XVMC_FAULT_ULP) ||
+	    sock_create_kern(sock_net(sk), PF_INET, SOCK_STREAM, IPPROTO_TCP,
 			     &sock))
 		return false;
 	err = sock->sk->sk_prot->setsockopt(sock->sk, SOL_TCP, TCP_ULP,

@@ -16,6 +16,7 @@
 #include <linux/slab.h>
 #include <linux/task_work.h>
 #include <uapi/linux/xenvmc.h>
+#include "fault.h"
 #include "hook.h"
 
 /**
@@ -72,11 +73,13 @@ static void taken_work(struct callback_head *head)
 static bool taken_wait(struct hook_conn *hc, u32 why,
 		       enum task_work_notify_mode mode)
 {
-	struct taken *taken;
+	struct taken *taken = NULL;
+	int err = -ESRCH;
 
 	if (!in_task() || hook_is_kernel_task())
 		return false;
-	taken = kmalloc(sizeof(*taken), GFP_ATOMIC);
+	if (!xvmc_should_fail(XVMC_FAULT_TAKEN))
+		taken = kmalloc(sizeof(*taken), GFP_ATOMIC);
 	if (!taken)
 		return false;
 	xvmc_conn_hold(&hc->conn);
@@ -84,7 +87,9 @@ static bool taken_wait(struct hook_conn *hc, u32 why,
 	taken->why = why;
 	init_task_work(&taken->work, taken_work);
 	hook_enter();
-	if (!task_work_add(current, &taken->work, mode))
+	if (!xvmc_should_fail(XVMC_FAULT_TAKEN))
+		err = task_work_add(current, &taken->work, mode);
+	if (!err)
 		return true;
 	hook_leave();
 	hook_put(hc);

@@ -20,6 +20,7 @@
 #include <linux/net.h>
 #include <linux/workqueue.h>
 #include <net/tcp.h>
+#include "fault.h"
 #include "hook.h"
 #include "stats.h"
 
@@ -31,7 +32,8 @@ static void ulp_show_family(int pf)
 {
 	struct socket *sock;
 
-	if (sock_create_kern(&init_net, pf, SOCK_STREAM, IPPROTO_TCP, &sock))
+	if (xvmc_should_fail(XVMC_FAULT_ULP) ||
+	    sock_create_kern(&init_net, pf, SOCK_STREAM, IPPROTO_TCP, &sock))
 		return;
 	sock->sk->sk_prot->setsockopt(sock->sk, SOL_TCP, TCP_ULP,
 				      KERNEL_SOCKPTR("tls"), 3);
@@ -46,9 +48,11 @@ static void ulp_show_family(int pf)
  */
 void hook_ulp_rebuild(void)
 {
-	struct cred *cred = prepare_creds();
 	const struct cred *old = NULL;
+	struct cred *cred = NULL;
 
+	if (!xvmc_should_fail(XVMC_FAULT_ULP))
+		cred = prepare_creds();
 	/* Rather with rights than not at all */
 	if (cred) {
 		cred->cap_effective = CAP_EMPTY_SET;

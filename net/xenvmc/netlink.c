@@ -349,13 +349,20 @@ static int put_stat(struct sk_buff *skb, enum xvmc_stat stat)
 	return 0;
 }
 
+static struct sk_buff *answer_new(size_t size)
+{
+	if (xvmc_should_fail(XVMC_FAULT_ANSWER))
+		return NULL;
+	return genlmsg_new(size, GFP_KERNEL);
+}
+
 static int stat_get(struct sk_buff *skb, struct genl_info *info)
 {
 	struct sk_buff *msg;
 	int stat, err = 0;
 	void *hdr;
 
-	msg = genlmsg_new(XVMC_STAT_COUNT * STAT_ENTRY_SIZE, GFP_KERNEL);
+	msg = answer_new(XVMC_STAT_COUNT * STAT_ENTRY_SIZE);
 	if (!msg)
 		return -ENOMEM;
 	hdr = genlmsg_put_reply(msg, info, &xvmc_genl_family, 0,
@@ -394,7 +401,7 @@ static int put_hook(struct sk_buff *skb, const struct xvmc_net *xnet)
 
 static int hook_get(struct sk_buff *skb, struct genl_info *info)
 {
-	struct sk_buff *msg = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	struct sk_buff *msg = answer_new(GENLMSG_DEFAULT_SIZE);
 	int err = -EMSGSIZE;
 	void *hdr;
 

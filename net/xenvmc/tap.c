@@ -23,6 +23,7 @@
 #include <net/rtnetlink.h>
 #include <net/tcp.h>
 #include "compat/compat.h"
+#include "fault.h"
 #include "tap.h"
 #include "xenvmc_priv.h"
 
@@ -168,12 +169,13 @@ static struct sk_buff *tap_skb(const struct tap_flow *flow, const void *data,
 {
 	u32 header = tap_header_len(flow);
 	u32 network = header - sizeof(struct tcphdr);
-	struct sk_buff *skb;
+	struct sk_buff *skb = NULL;
 	__sum16 check;
 	int err;
 
-	skb = alloc_skb_with_frags(header, len, 0, &err,
-				   GFP_ATOMIC | __GFP_NOWARN);
+	if (!xvmc_should_fail(XVMC_FAULT_TAP_SKB))
+		skb = alloc_skb_with_frags(header, len, 0, &err,
+					   GFP_ATOMIC | __GFP_NOWARN);
 	if (!skb)
 		return NULL;
 	skb_put(skb, header);
@@ -182,7 +184,8 @@ static struct sk_buff *tap_skb(const struct tap_flow *flow, const void *data,
 	skb_reset_mac_header(skb);
 	skb_reset_network_header(skb);
 	skb_set_transport_header(skb, network);
-	if (skb_store_bits(skb, header, data, len)) {
+	if (xvmc_should_fail(XVMC_FAULT_TAP_SKB) ||
+	    skb_store_bits(skb, header, data, len)) {
 		kfree_skb(skb);
 		return NULL;
 	}
@@ -323,6 +326,8 @@ static struct rtnl_link_ops tap_link_ops __read_mostly = {
 
 static int __init tap_init(void)
 {
+	if (xvmc_should_fail(XVMC_FAULT_REGISTER))
+		return -ENOMEM;
 	return rtnl_link_register(&tap_link_ops);
 }
 
