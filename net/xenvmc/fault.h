@@ -19,9 +19,9 @@
  * CTL_SEND finds the control ring full, for a moment. STORE is whatever asks
  * XenStore or tells it something, but for what takes an announcement or an
  * offer back, which cannot be undone. POSITION is one byte too many in a
- * RESUME or in a greeting by TCP. CARRIER is what TCP needs to carry a stream.
- * TAKEN is what goes back in a task's own time; ULP, what finds out whose tables
- * kTLS has, and whether there is kTLS.
+ * RESUME or in a greeting by TCP. CARRIER is what TCP needs to carry a stream,
+ * GREET what is asked of TCP for that. TAKEN is what goes back in a task's own
+ * time; ULP, what finds out whose tables kTLS has, and whether there is kTLS.
  * REGISTER is whatever makes us known to the kernel when we are loaded,
  * and the device that hears of suspends; TABLES are the hook's.
  */
@@ -48,6 +48,7 @@
 	X(RESUME,	"resume")		\
 	X(POSITION,	"position")		\
 	X(CARRIER,	"carrier")		\
+	X(GREET,	"greet")		\
 	X(HOOK_CONN,	"hook_conn")		\
 	X(BACK_SKB,	"back_skb")		\
 	X(TAKEN,	"taken")		\

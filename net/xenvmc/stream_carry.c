@@ -53,7 +53,8 @@ static struct xvmc_carrier *carrier_alloc(void)
 	carrier = kvzalloc(sizeof(*carrier), GFP_KERNEL);
 	if (!carrier)
 		return NULL;
-	carrier->spare = kzalloc(sizeof(*carrier->spare), GFP_KERNEL);
+	if (!xvmc_should_fail(XVMC_FAULT_CARRIER))
+		carrier->spare = kzalloc(sizeof(*carrier->spare), GFP_KERNEL);
 	if (carrier->spare)
 		return carrier;
 	kvfree(carrier);

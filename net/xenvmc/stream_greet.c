@@ -251,6 +251,13 @@ int xvmc_greet_hear(struct xvmc_carrier *carrier, u8 type)
 	return 0;
 }
 
+static int greet_socket(struct net *net, int family, struct socket **sock)
+{
+	if (xvmc_should_fail(XVMC_FAULT_GREET))
+		return -ENOBUFS;
+	return sock_create_kern(net, family, SOCK_STREAM, IPPROTO_TCP, sock);
+}
+
 /* ---- listening ---------------------------------------------------------- */
 
 /* Also called for a child that nobody has accepted yet, which has the words */
@@ -274,6 +281,14 @@ static void listen_strip(const struct carry_listener *listener, struct sock *sk)
 	write_unlock_bh(&sk->sk_callback_lock);
 }
 
+/* Who is not accepted connects again, which is what the next try is for */
+static int listen_accept(struct carry_listener *listener, struct socket **sock)
+{
+	if (xvmc_should_fail(XVMC_FAULT_GREET))
+		return -ENOMEM;
+	return kernel_accept(listener->sock, sock, O_NONBLOCK);
+}
+
 static void listen_work(struct work_struct *work)
 {
 	struct carry_listener *listener = container_of(work,
@@ -281,12 +296,20 @@ static void listen_work(struct work_struct *work)
 	struct socket *sock;
 	int n = GREET_ACCEPTS;
 
-	while (n-- && !kernel_accept(listener->sock, &sock, O_NONBLOCK)) {
+	while (n-- && !listen_accept(listener, &sock)) {
 		listen_strip(listener, sock->sk);
 		xvmc_carrier_new(sock, CARRY_TOLD, NULL);
 	}
 	if (n < 0)
 		queue_work(xvmc_wq, work);
+}
+
+static int listen_bind(struct socket *sock, struct sockaddr_unsized *addr,
+		       int len)
+{
+	if (xvmc_should_fail(XVMC_FAULT_GREET))
+		return -EADDRNOTAVAIL;
+	return kernel_bind(sock, addr, len);
 }
 
 /* IPv6's takes both, where there is IPv6 */
@@ -299,11 +322,11 @@ static int listen_open(struct net *net, struct socket **sock)
 	struct sockaddr_in to4 = { .sin_family = AF_INET, .sin_port = port };
 	int err;
 
-	err = sock_create_kern(net, AF_INET6, SOCK_STREAM, IPPROTO_TCP, sock);
+	err = greet_socket(net, AF_INET6, sock);
 	if (!err) {
 		sock_set_reuseaddr((*sock)->sk);
 		(*sock)->sk->sk_ipv6only = false;
-		err = kernel_bind(*sock, (struct sockaddr_unsized *)&to6,
+		err = listen_bind(*sock, (struct sockaddr_unsized *)&to6,
 				  sizeof(to6));
 		if (!err)
 			return 0;
@@ -311,11 +334,11 @@ static int listen_open(struct net *net, struct socket **sock)
 		if (err == -EADDRINUSE)
 			return err;
 	}
-	err = sock_create_kern(net, AF_INET, SOCK_STREAM, IPPROTO_TCP, sock);
+	err = greet_socket(net, AF_INET, sock);
 	if (err)
 		return err;
 	sock_set_reuseaddr((*sock)->sk);
-	err = kernel_bind(*sock, (struct sockaddr_unsized *)&to4,
+	err = listen_bind(*sock, (struct sockaddr_unsized *)&to4,
 			  sizeof(to4));
 	if (err)
 		sock_release(*sock);
@@ -350,12 +373,13 @@ static void listen_close(struct carry_listener *listener)
 
 static int listen_begin(struct net *net)
 {
-	struct carry_listener *listener;
+	struct carry_listener *listener = NULL;
 	struct sock *sk;
 	int err;
 
 	lockdep_assert_held(&listen_mutex);
-	listener = kzalloc(sizeof(*listener), GFP_KERNEL);
+	if (!xvmc_should_fail(XVMC_FAULT_GREET))
+		listener = kzalloc(sizeof(*listener), GFP_KERNEL);
 	if (!listener)
 		return -ENOMEM;
 	err = listen_open(net, &listener->sock);
@@ -372,7 +396,9 @@ static int listen_begin(struct net *net)
 	listener->data_ready = sk->sk_data_ready;
 	sk->sk_data_ready = listen_news;
 	write_unlock_bh(&sk->sk_callback_lock);
-	err = kernel_listen(listener->sock, GREET_BACKLOG);
+	err = -EADDRINUSE;
+	if (!xvmc_should_fail(XVMC_FAULT_GREET))
+		err = kernel_listen(listener->sock, GREET_BACKLOG);
 	if (err)
 		listen_close(listener);
 	return err;
@@ -462,13 +488,16 @@ static int dial_open(struct net *net, const struct in6_addr *to,
 	};
 	int err;
 
-	err = sock_create_kern(net, v4 ? AF_INET : AF_INET6, SOCK_STREAM,
-			       IPPROTO_TCP, sock);
+	err = greet_socket(net, v4 ? AF_INET : AF_INET6, sock);
 	if (err)
 		return err;
-	err = kernel_connect(*sock, v4 ? (struct sockaddr_unsized *)&to4 :
-					 (struct sockaddr_unsized *)&to6,
-			     v4 ? sizeof(to4) : sizeof(to6), O_NONBLOCK);
+	err = -ENETUNREACH;
+	if (!xvmc_should_fail(XVMC_FAULT_GREET))
+		err = kernel_connect(*sock, v4 ?
+				     (struct sockaddr_unsized *)&to4 :
+				     (struct sockaddr_unsized *)&to6,
+				     v4 ? sizeof(to4) : sizeof(to6),
+				     O_NONBLOCK);
 	if (err && err != -EINPROGRESS) {
 		sock_release(*sock);
 		return err;

@@ -499,7 +499,7 @@ def memory_is_short_for_a_moment():
     """At either end, for the carrier or for what its bytes go through."""
     client, server = connect()
     ways = both_ways(client, server, 14)
-    for nth, site in ((1, "carrier"), (3, "carrier"), (4, "carrier"),
+    for nth, site in ((1, "carrier"), (5, "carrier"), (6, "carrier"),
                       (2, "chan"), (1, "grant")):
         memory_is_short(ways, nth, site)
     close(client, server)
