@@ -8,6 +8,11 @@
  * less than 0: each fails, and the log says nothing.
  * fault_calls lists how often each site was asked since fault_nth was set.
  * No lock: a test sets the site while fault_nth is 0 and nobody looks at it.
+ * fault_page is another way to fail, for those of a ring's pages that are
+ * neither the first, nor in the middle, nor the last: the page of the next ring
+ * at fault_site that is missing, then the page behind it of the one after that.
+ * fault_planted is a bug in what fails, by which the test shows that it sees
+ * one: 1, the failure is ignored; 2, memory is lost by it.
  *
  * switch_bytes is another thing: each reader takes its ring back whenever it
  * has read so many bytes, so that the writer goes to TCP and, with the next
@@ -21,6 +26,7 @@
 #include <linux/math64.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
+#include <linux/slab.h>
 #include "fault.h"
 #include "transport.h"
 
@@ -33,6 +39,8 @@ static const char * const fault_names[] = {
 static char fault_site[16];
 static atomic_t fault_left = ATOMIC_INIT(0);
 static atomic_t fault_calls[ARRAY_SIZE(fault_names)];
+static atomic_t fault_page = ATOMIC_INIT(-1);
+static unsigned int fault_planted;
 static unsigned int switch_bytes;
 
 static int fault_set(const char *value, const struct kernel_param *param)
@@ -77,6 +85,26 @@ static const struct kernel_param_ops fault_calls_ops = {
 	.get = fault_get_calls,
 };
 
+static int fault_set_page(const char *value, const struct kernel_param *param)
+{
+	int n, err;
+
+	err = kstrtoint(value, 0, &n);
+	if (!err)
+		atomic_set(&fault_page, n);
+	return err;
+}
+
+static int fault_get_page(char *buf, const struct kernel_param *param)
+{
+	return sysfs_emit(buf, "%d\n", atomic_read(&fault_page));
+}
+
+static const struct kernel_param_ops fault_page_ops = {
+	.set = fault_set_page,
+	.get = fault_get_page,
+};
+
 static unsigned int loopback = 1;
 
 /* The parameters' lock is held: one at a time */
@@ -112,10 +140,34 @@ module_param_cb(fault_nth, &fault_ops, NULL, 0600);
 MODULE_PARM_DESC(fault_nth, "the call that fails; 0: none; -1: all");
 module_param_cb(fault_calls, &fault_calls_ops, NULL, 0400);
 MODULE_PARM_DESC(fault_calls, "calls of each site since fault_nth was set");
+module_param_cb(fault_page, &fault_page_ops, &fault_page, 0600);
+MODULE_PARM_DESC(fault_page, "of the next ring that is missing; -1: none");
+module_param(fault_planted, uint, 0600);
+MODULE_PARM_DESC(fault_planted, "1: failures are ignored; 2: they lose memory");
 module_param_cb(loopback, &fault_loopback_ops, &loopback, 0600);
 MODULE_PARM_DESC(loopback, "0, 2: the loopback's channel goes; 1: it comes");
 module_param(switch_bytes, uint, 0600);
 MODULE_PARM_DESC(switch_bytes, "a reader recalls its ring so often; 0: never");
+
+/* sysfs leaves the end of the line in */
+static bool fault_is_at(enum xvmc_fault site)
+{
+	return !fault_site[0] || fault_site[0] == '\n' ||
+	       sysfs_streq(fault_site, fault_names[site]);
+}
+
+/* Does it act as if it had failed? */
+static bool fault_acts(void)
+{
+	char *lost;
+
+	if (fault_planted == 2) {
+		lost = kmalloc(333, GFP_ATOMIC);
+		if (lost)
+			WRITE_ONCE(lost[0], 1);
+	}
+	return fault_planted != 1;
+}
 
 /**
  * xvmc_should_fail() - asked by a site before it does what can fail
@@ -126,23 +178,30 @@ MODULE_PARM_DESC(switch_bytes, "a reader recalls its ring so often; 0: never");
  */
 bool xvmc_should_fail(enum xvmc_fault site)
 {
-	const char *name = fault_names[site];
-
 	atomic_inc(&fault_calls[site]);
-	if (!atomic_read(&fault_left))
-		return false;
-	/* sysfs leaves the end of the line in */
-	if (fault_site[0] && fault_site[0] != '\n' &&
-	    !sysfs_streq(fault_site, name))
+	if (!atomic_read(&fault_left) || !fault_is_at(site))
 		return false;
 	if (atomic_read(&fault_left) < 0)
 		return true;
 	if (atomic_dec_if_positive(&fault_left) != 0)
 		return false;
-	pr_info("xenvmc: fails on purpose: %s\n", name);
-	return true;
+	pr_info("xenvmc: fails on purpose: %s\n", fault_names[site]);
+	return fault_acts();
 }
 EXPORT_SYMBOL_GPL(xvmc_should_fail);
+
+static int fault_which_page(enum xvmc_fault site, u32 n)
+{
+	int page;
+
+	if (atomic_read(&fault_page) < 0 || !fault_is_at(site))
+		return -1;
+	page = atomic_fetch_inc(&fault_page);
+	if ((u32)page >= n)
+		return -1;
+	pr_info("xenvmc: fails on purpose: %s\n", fault_names[site]);
+	return page;
+}
 
 /**
  * xvmc_which_fails() - asked by a site before it does several of the same
@@ -161,7 +220,7 @@ int xvmc_which_fails(enum xvmc_fault site, u32 n)
 	for (i = 0; i < n; i++)
 		if ((!i || i == n / 2 || i + 1 == n) && xvmc_should_fail(site))
 			return i;
-	return -1;
+	return fault_which_page(site, n);
 }
 
 /**
