@@ -27,7 +27,7 @@ help:
 #= make test-debug the tests without Xen, on a kernel with sanitizers
 #= make test-debug-xen the tests in Xen, in guests with sanitizers (2 hours)
 #= make test-migrate guests are saved, restored and migrated while bytes flow
-#= make test-faults every call that can fail does, in turn, in Xen too (an hour)
+#= make test-faults every call that can fail does, in turn, in Xen too (2 hours)
 #= make test-applications Debian's programs, hook off and on (an hour)
 #= make soak       random calls on sockets until SECONDS have passed, or for ever
 #= make soak-hostile a lying peer until SECONDS have passed, or for ever

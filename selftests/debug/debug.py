@@ -52,17 +52,20 @@ TESTS = (
     ("hostile", 1500, ["hostile"]),
     ("kernel", 900, ["kernel"]),
     ("model", 600, ["model", "20"]),
-    ("faults", 400, ["faults", "load", "netns", "stream"]),
-    ("faults-first", 400, ["faults", "--first", "attach", "refuse", "park",
-                            "hook", "back", "unload"]),
+    ("faults", 600, ["faults", "load", "attach", "netns", "refuse", "ask",
+                     "stream"]),
+    ("faults-park", 600, ["faults", "park",
+                          "carry:carrier+greet+spill+position"]),
+    ("faults-hook", 600, ["faults", "hook"]),
+    ("faults-late", 600, ["faults", "late"]),
+    ("faults-back", 600, ["faults", "back", "ulp", "taken", "tap", "unload"]),
 )
 # Only if they are named. The soak ends by itself after XENVMC_SOAK seconds, if
 # not 0
 NAMED = (
     ("soak-hostile", 0, ["hostile"]),
     ("soak", 0, ["soak"]),
-    ("faults-hook", 1500, ["faults", "attach", "refuse", "park", "hook",
-                            "back", "unload"]),
+    ("faults-carry", 3600, ["faults", "carry"]),
 )
 # Of these, CASE stands behind a word of its own
 CASE_WORD = {"hook": ["--only"], "switch": ["--only"]}
@@ -131,6 +134,8 @@ def build():
     for name in ("net/xenvmc", "selftests/debug"):
         uml.build_modules(kernel, sources, name, modules)
     build_faulty(kernel, os.path.join(modules, "faulty"))
+    shutil.copy2(os.path.join(modules, "taker.ko"),
+                 os.path.join(modules, "faulty"))
     build_played(kernel, os.path.join(modules, "played"))
     build_kernel_tests(kernel)
     tools = artifacts.build_tools(TOP, build_folder(), uml.SUITE, say)

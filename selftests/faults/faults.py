@@ -1,18 +1,20 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-"""faults.py [--first] MODULES [PATH[:SITE]...]: each call that can fail does so.
+"""faults.py MODULES [PATH[:SITE[+SITE...]]...]: each call that can fail does so.
 TAP.
 
 Runs on the sanitizer kernel, as root, with the modules of a test build. A path
 is walked with the first call of a site failing, then the second, until none of
-that site fails; --first: the first only. effects.py says what each failure may
-be seen by. Each time: nothing hangs, no byte is wrong, no connection stays, the
-path can be walked again, the modules can be unloaded, and the bytes of another
-connection go on. After each path, no memory may be lost. The kernel's complaints
-are looked for by who runs this.
+that site fails. effects.py says what each failure may be seen by. Each time:
+nothing hangs, no byte is wrong, no connection stays, the path can be walked again,
+the modules can be unloaded, and the bytes of another connection go on. After each
+path, no memory may be lost. The kernel's complaints are looked for by who runs
+this.
 """
+import contextlib
 import ctypes
 import errno
+import json
 import os
 import select
 import signal
@@ -23,7 +25,7 @@ import time
 import traceback
 
 import walk
-from effects import EFFECTS, SOUND
+from effects import EFFECTS, SOUND, VARIES
 from walk import Wrong, check
 
 FACTOR = float(os.environ.get("XENVMC_DEADLINE_FACTOR", "1"))
@@ -31,10 +33,10 @@ DEADLINE = int(30 * FACTOR)     # of one walk
 SELF, PORT, PORT_BESIDE = 0x7ff0, 7900, 7901
 SERVER = "10.9.0.2"
 SIZE = 40000
-TCP_INQ = 36
+TCP_ULP, TCP_INQ = 31, 36
+TAKER = "/sys/module/taker/parameters/socket"
 LIBC = ctypes.CDLL(None, use_errno=True)
-FIRST = "--first" in sys.argv
-WORDS = [word for word in sys.argv[1:] if word != "--first"]
+WORDS = sys.argv[1:]
 
 
 class Hang(BaseException):
@@ -56,6 +58,7 @@ class Now:      # pylint: disable=too-few-public-methods
     before = {}             # counters when it began
     calls = {}              # of each site, until the path was walked
     standing = 0            # connections that stay
+    other = None            # walk.Beside: what must not notice
 
     @classmethod
     def begin(cls):
@@ -150,8 +153,8 @@ def park():
         client.sendall(walk.block(5, SIZE // 4))
         # Those that wait for long would be carried by TCP
         with open("/proc/sys/net/xenvmc/carry", "w",
-                  encoding="ascii") as carry:
-            carry.write("0")
+                  encoding="ascii") as file:
+            file.write("0")
         Now.begin()
         channel("2")
         channel("1")
@@ -202,10 +205,11 @@ def close(*socks):
         sock.close()
 
 
-def moved_and(then, begin=lambda: None):
+def moved_and(then, begin=lambda: None, before=lambda: None):
     """A TCP connection is moved; @then is what follows. It must not fail."""
     client, child = tcp()
     try:
+        before()
         moved = settle(client, child)
         begin()
         then(client, child)
@@ -216,10 +220,46 @@ def moved_and(then, begin=lambda: None):
     return "" if moved else "tcp"
 
 
+def carry():
+    """TCP carries a connection of AF_XENVMC whose ends are apart."""
+    client, child = ends(PORT)
+    with client, child:
+        child.settimeout(DEADLINE / 2)
+        client.settimeout(DEADLINE / 2)
+        client.sendall(walk.block(5, SIZE // 4))
+        Now.begin()
+        channel("2")
+        try:
+            walk.take(child, walk.block(5, SIZE // 4))
+            walk.carry(client, child, walk.block(6, SIZE))
+            walk.carry(child, client, walk.block(7, SIZE))
+        finally:
+            channel("1")
+        walk.exchange(client, child, SIZE)
+
+
 def hook():
     """A TCP connection, moved, from connect() to close()."""
     Now.begin()
     return moved_and(lambda *ends: walk.exchange(*ends, SIZE))
+
+
+def switch(on):
+    """The hook of both network namespaces, over the loopback, too."""
+    value = bytes([on])
+    for space in ("a", "b"):
+        within(space, lambda: walk.Netlink().do(
+            walk.HOOK_SET, walk.attr(walk.ENABLED, value) +
+            walk.attr(walk.LOOPBACK, value)))
+
+
+def late():
+    """A TCP connection is moved that was there before the hook was on."""
+    def on():
+        Now.begin()
+        switch(True)
+    switch(False)
+    return moved_and(lambda *ends: walk.exchange(*ends, SIZE), before=on)
 
 
 def moved_back(take_back):
@@ -262,6 +302,85 @@ def unload():
         insmod("xenvmc_inet")
 
 
+def ulp():
+    """kTLS takes a connection with unread bytes, after TCP has it again."""
+    def take_back(client, child):
+        client.sendall(walk.block(6, SIZE))
+        child.setsockopt(socket.IPPROTO_TCP, TCP_ULP, b"tls")
+        walk.take(child, walk.block(6, SIZE))
+        walk.exchange(client, child, SIZE)
+    moved_back(take_back)
+
+
+def taken():
+    """A driver takes the socket of a connection with unread bytes."""
+    def owner(number):
+        with open(TAKER, "w", encoding="ascii") as file:
+            file.write(str(number))
+
+    def take(client, child):
+        client.sendall(walk.block(7, SIZE))
+        owner(child.fileno())
+        try:
+            walk.take(child, walk.block(7, SIZE))
+            walk.exchange(client, child, SIZE)
+        finally:
+            owner(-1)
+    moved_back(take)
+
+
+def mon_dropped():
+    """Packets that the capture device of namespace "a" has not shown."""
+    done = subprocess.run(["ip", "-n", "a", "-j", "-s", "link", "show", "mon"],
+                          check=True, stdout=subprocess.PIPE)
+    link, = json.loads(done.stdout)
+    return link["stats64"]["tx"]["dropped"]
+
+
+def tap():
+    """Bytes of a moved connection are shown to a capture."""
+    told = []
+
+    def capture(client, child):
+        if not insmod("xenvmc_tap"):
+            told.append("not loaded")
+            return
+        for words in ("add mon type xenvmcmon", "set mon up"):
+            subprocess.run(["ip", "-n", "a", "link", *words.split()],
+                           check=True)
+        walk.carry(client, child, walk.block(8, 100))
+        walk.carry(child, client, walk.block(9, 100))
+        told.append("dropped" * mon_dropped())
+        walk.rmmod("xenvmc_tap")
+    moved_back(capture)
+    return "".join(told)
+
+
+def ask():
+    """Counters and hook are asked for, and a listener is told of events."""
+    told, link, listener = [], walk.Netlink(), walk.Listener()
+
+    def switch_loopback(value):
+        link.do(walk.HOOK_SET, walk.attr(walk.LOOPBACK, value))
+    switch_loopback(b"\1")
+    Now.begin()
+    for question in (walk.STAT_GET, walk.HOOK_GET):
+        try:
+            link.do(question)
+        except walk.Refused as err:
+            told.append(errno.errorcode[err.number])
+    switch_loopback(b"\0")
+    switch_loopback(b"\1")
+    Now.end()
+    # What was not told shows in the number of the next
+    switch_loopback(b"\0")
+    events = listener.events()
+    lost = walk.stats()["monitor_lost"] - Now.before["monitor_lost"]
+    check(walk.gaps(events) == lost, f"{lost} are lost, and not so told")
+    check(len(events) + lost == 4, f"{len(events)} events, {lost} lost")
+    return "".join(told)
+
+
 def netns():
     """A network namespace comes and goes."""
     Now.begin()
@@ -299,11 +418,12 @@ def load():
     return ""
 
 
+BOTH = ("xenvmc", "xenvmc_inet")
 # Path, the modules that it needs
 PATHS = {load: (), attach: ("xenvmc",), netns: ("xenvmc",),
-         refuse: ("xenvmc",), stream: ("xenvmc",), park: ("xenvmc",),
-         hook: ("xenvmc", "xenvmc_inet"), back: ("xenvmc", "xenvmc_inet"),
-         unload: ("xenvmc", "xenvmc_inet")}
+         refuse: ("xenvmc",), ask: ("xenvmc",), stream: ("xenvmc",),
+         park: ("xenvmc",), carry: ("xenvmc",), hook: BOTH, late: BOTH,
+         back: BOTH, ulp: BOTH, taken: (*BOTH, "taker"), tap: BOTH, unload: BOTH}
 
 
 def prepare(path):
@@ -315,15 +435,13 @@ def hook_on(path):
     """Last before the walk: the hook looks for connections a while later, too,
     and what failed to move may do so then."""
     if "xenvmc_inet" in PATHS[path]:
-        for space in ("a", "b"):
-            within(space, lambda: subprocess.run(
-                ["xenvmc", "hook", "on", "loopback"], check=True))
+        switch(True)
 
 
 def beside(path):
     """A connection that must not notice what fails. It is one of AF_XENVMC, if
     the module and the loopback's channel are there all the time."""
-    if path in (load, park):
+    if path in (load, park, carry):
         listener = socket.create_server(("127.0.0.1", 0))
         with listener:
             client = socket.create_connection(listener.getsockname())
@@ -331,11 +449,6 @@ def beside(path):
     both = walk.Beside(*ends(PORT_BESIDE), DEADLINE / 2)
     both.moves()
     return both
-
-
-def leave(path):
-    for name in reversed(PATHS[path]):
-        walk.rmmod(name)
 
 
 def once(path):
@@ -352,6 +465,22 @@ def once(path):
     return told.strip()
 
 
+
+
+@contextlib.contextmanager
+def ready(path):
+    """All that the path needs is there, and another connection beside it."""
+    signal.alarm(DEADLINE)
+    prepare(path)
+    Now.other = beside(path)
+    yield
+    signal.alarm(DEADLINE)
+    Now.other.stop()
+    for name in reversed(PATHS[path]):
+        walk.rmmod(name)
+    signal.alarm(0)
+
+
 def failing(path, site, nth, log):
     """Walk with the @nth call of @site failing, then without. What users are
     told of it, or None if it did not fail."""
@@ -360,8 +489,6 @@ def failing(path, site, nth, log):
     rights = EFFECTS[path.__name__][site] if site else ["|".join(sound)]
     right = rights[min(nth, len(rights)) - 1]
     Now.site, Now.nth, Now.wanted = site, nth, right.split("|")
-    prepare(path)
-    other = beside(path)
     hook_on(path)
     Now.standing = walk.connections() if walk.loaded() else 0
     log.sites()
@@ -370,65 +497,77 @@ def failing(path, site, nth, log):
     check(len(failed) <= 1, f"failed more than once: {failed}")
     check(not failed or told in Now.wanted,
           f"seen by \"{told}\", expected: \"{right}\"")
-    other.moves()
+    Now.other.moves()
     Now.site, Now.nth, Now.wanted = "", 0, sound
     if failed:
         again = once(path)
         check(again in sound, f"the next walk is not as without failure: "
               f"\"{again}\", expected: {sound}")
-    other.stop()
-    leave(path)
-    signal.alarm(0)
     return told if failed else None
 
 
+def each_call(path, site, log):
+    """The calls of @site on a path fail, one after another. Returns how many
+    have."""
+    nth, told = 0, ""
+    while told is not None:
+        nth += 1
+        start = time.monotonic()
+        try:
+            # Modules that are new: rings that are there do not fail again
+            with ready(path):
+                told = failing(path, site, nth, log)
+        except (Wrong, Hang) as err:
+            raise Wrong(f"{site}, call {nth}: {err}") from err
+        if told is not None:
+            print(f"# {site}, call {nth}: {told or 'not seen'} "
+                  f"({time.monotonic() - start:.1f} s)", flush=True)
+    return nth - (told is None)
+
+
 def every(path, log, only):
-    """All failures of a path, one after another; @only: of that site, if it is
-    named. Returns how many."""
-    failing(path, "", 0, log)
-    met, sites = set(Now.calls), EFFECTS[path.__name__]
+    """All failures of a path; @only: of these sites, if some are named. Returns
+    how many."""
+    with ready(path):
+        failing(path, "", 0, log)
+    name = path.__name__
+    met, sites = set(Now.calls), EFFECTS[name]
+    if path is not ask:
+        # The walk asks
+        met -= {"answer"}
     check(met <= set(sites), f"not in effects.py: {met - set(sites)}")
     count = 0
     for site, rights in sites.items():
-        if only not in ("", site):
+        if not rights or only and site not in only.split("+"):
             continue
         check(site in met, f"{site} was not met")
-        nth, told = 0, ""
-        while told is not None and not (FIRST and nth):
-            nth += 1
-            start = time.monotonic()
-            try:
-                told = failing(path, site, nth, log)
-            except (Wrong, Hang) as err:
-                raise Wrong(f"{site}, call {nth}: {err}") from err
-            if told is not None:
-                print(f"# {site}, call {nth}: {told or 'not seen'} "
-                      f"({time.monotonic() - start:.1f} s)", flush=True)
-        nth -= not FIRST
-        check(nth, f"{site} never failed")
-        check(FIRST or site == "ctl_send" or nth == len(rights),
-              f"{site} failed {nth} times, expected {len(rights)}")
-        count += nth
+        failed = each_call(path, site, log)
+        check(failed, f"{site} never failed")
+        check(failed == len(rights) or
+              {site, f"{name}:{site}", f"{name}:*"} & set(VARIES),
+              f"{site} failed {failed} times, expected {len(rights)}")
+        count += failed
     return count
 
 
 def main():
     signal.signal(signal.SIGALRM, hang)
     named = dict(word.partition(":")[::2] for word in WORDS[1:])
-    paths = [p for p in PATHS if not named or p.__name__ in named]
-    print(f"TAP version 13\n1..{len(paths)}", flush=True)
+    tests = [p for p in PATHS if not named or p.__name__ in named]
+    print(f"TAP version 13\n1..{len(tests)}", flush=True)
     log = walk.Log()
-    for number, path in enumerate(paths, 1):
+    for number, test in enumerate(tests, 1):
+        name = test.__name__
         start = time.monotonic()
         try:
-            count = every(path, log, named.get(path.__name__, ""))
+            count = every(test, log, named.get(name, ""))
             walk.check_memory()
         except Exception:  # pylint: disable=broad-except
             print("# " + "\n# ".join(traceback.format_exc().splitlines()))
             # What is loaded now is in no known state
-            print(f"not ok {number} {path.__name__}", flush=True)
+            print(f"not ok {number} {name}", flush=True)
             return 1
-        print(f"ok {number} {path.__name__}: {count} calls failed in turn "
+        print(f"ok {number} {name}: {count} calls failed in turn "
               f"# time={time.monotonic() - start:.1f}", flush=True)
     return 0
 

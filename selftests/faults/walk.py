@@ -15,14 +15,15 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path += [HERE, os.path.join(HERE, "../netlink")]
 
 # pylint: disable=wrong-import-position
-from netlink_test import (PEER_GET, STAT_GET, Netlink,  # noqa: E402
-                          attrs)
+from netlink_test import (ENABLED, HOOK_GET, HOOK_SET,  # noqa: E402
+                          LOOPBACK, PEER_GET, STAT_GET, Listener, Netlink,
+                          Refused, attr, attrs, gaps)
 
 KMEMLEAK = "/sys/kernel/debug/kmemleak"
 PARAMETERS = "/sys/module/xenvmc/parameters"
 PEER_CONNS = 6
 # Of the counters that are no reason to be on TCP, those that tell of trouble
-TROUBLE = ("violations", "ctl_dropped", "channels_down")
+TROUBLE = ("violations", "ctl_dropped", "channels_down", "monitor_lost")
 AF_XENVMC, ANY = 19, 0xffff
 
 
@@ -60,13 +61,24 @@ def rmmod(name):
 
 # ---- sites -----------------------------------------------------------------
 
+def turn(name, value):
+    """Set a parameter of the test build."""
+    with open(f"{PARAMETERS}/{name}", "w", encoding="ascii") as file:
+        # Without a byte there would be no write
+        file.write(f"{value}\n")
+
+
+def parameter(name):
+    """The number that stands there."""
+    with open(f"{PARAMETERS}/{name}", encoding="ascii") as file:
+        return int(file.read())
+
+
 def arm(nth, site=""):
     """The @nth call of @site fails, or of any. 0: none; calls are counted anew
     in any case."""
-    for name, value in (("nth", "0"), ("site", site), ("nth", str(nth))):
-        with open(f"{PARAMETERS}/fault_{name}", "w", encoding="ascii") as file:
-            # Without a byte there would be no write
-            file.write(value or "\n")
+    for name, value in (("nth", 0), ("site", site), ("nth", nth)):
+        turn(f"fault_{name}", value)
 
 
 def calls():
