@@ -23,6 +23,16 @@ TRANSPORT = r"(grant|evtchn|xenstore|trans_xen|discovery|migrate|trans_loop)"
 FILE_LINES = 800
 SHELL_LINES = 400
 FUNCTION_LINES = 80
+# Calls of the kernel's that take memory, or that it or Xen may refuse
+CAN_FAIL = re.compile(
+    r"\b([kv][a-z]*alloc\w*|k\w*dup\w*|kv?asprintf|(alloc|kthread)_\w+|"
+    r"\w+_z?alloc|get_(zeroed|free)_pages?|(nl|genl)msg_new|skb_copy|"
+    r"skb_clone|skb_store_bits|sk_alloc|sock_create\w*|task_work_add|"
+    r"kernel_(bind|listen|accept|connect)|xa_(alloc|store|insert|reserve)\w*|"
+    r"(\w*_)?register(_\w+)?|prepare_creds|bind_\w+_to_irq\w*|"
+    r"request_(threaded_)?irq|gnttab_(grant|alloc|map|unmap)_\w+|"
+    r"HYPERVISOR_\w+|xenbus_\w+)\s*\(")
+FAILS = re.compile(r"\bxvmc_(should_fail|which_fails)\s*\(")
 COLUMNS = 80
 
 
@@ -249,6 +259,25 @@ def fault_sites(tree):
             yield f"net/xenvmc/fault.h: {site} is in no test"
 
 
+def fault_calls(tree):
+    """Functions in which more calls can fail than fail on purpose."""
+    if not CAN_FAIL.search("p = kzalloc(1, GFP_KERNEL);"):
+        yield "does not notice its example"
+    sources = {name: strip_comments(text)
+               for name, text in tree.files(r"net/xenvmc/[^/]*\.c")}
+    ours = {function for text in sources.values()
+            for function, _, _ in functions(text)}
+    for name, text in sources.items():
+        lines = text.split("\n")
+        for function, line, length in functions(text):
+            body = "\n".join(lines[line:line + length])
+            calls = [call[0] for call in CAN_FAIL.findall(body)
+                     if call[0] not in ours]
+            if len(calls) > len(FAILS.findall(body)) and \
+                    not tree.is_excused("fault-calls", name, function):
+                yield f"{name}:{line}: {function}: {' '.join(calls)}"
+
+
 def stale(tree):
     """Exceptions that excuse nothing, or have no reason."""
     for key, reason in tree.excused.items():
@@ -268,7 +297,7 @@ def main(folder):
     tests += [("file-size", file_size), ("function-size", function_size),
               ("columns", columns), ("spdx", spdx),
               ("shellcheck", shellcheck), ("readme-examples", readme),
-              ("fault-sites", fault_sites),
+              ("fault-sites", fault_sites), ("fault-calls", fault_calls),
               ("transparency", surface.check),
               ("exceptions are in use", stale)]
     print("TAP version 13")
