@@ -32,6 +32,7 @@ PLANTED = (
     ("object", "ODEBUG: free active"),
     ("shift", "UBSAN: shift-out-of-bounds"),
     ("leak", "new suspected memory leaks"),
+    ("leak-of-a-failure", "new suspected memory leaks"),
 )
 BUSY = ("both_directions_at_once_are_exact", "ping_pong_of_one_byte",
         "epoll_edge_triggered", "slow_reader_blocks_the_writer",
@@ -52,8 +53,8 @@ TESTS = (
     ("hostile", 1500, ["hostile"]),
     ("kernel", 900, ["kernel"]),
     ("model", 600, ["model", "20"]),
-    ("faults", 600, ["faults", "load", "attach", "netns", "refuse", "ask",
-                     "stream"]),
+    ("faults", 600, ["faults", "planted", "load", "attach", "netns", "refuse",
+                     "ask", "stream", "pages"]),
     ("faults-park", 600, ["faults", "park",
                           "carry:carrier+greet+spill+position"]),
     ("faults-hook", 600, ["faults", "hook"]),
