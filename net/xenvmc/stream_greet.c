@@ -312,7 +312,11 @@ static int listen_bind(struct socket *sock, struct sockaddr_unsized *addr,
 	return kernel_bind(sock, addr, len);
 }
 
-/* IPv6's takes both, where there is IPv6 */
+/*
+ * IPv6's takes both. Where it can only not be had for now, neither is the port:
+ * a socket for IPv4 alone would have it for as long as streams wait, and shut
+ * out those whose other end comes by IPv6.
+ */
 static int listen_open(struct net *net, struct socket **sock)
 {
 	__be16 port = htons(READ_ONCE(xvmc_net(net)->carry_port));
@@ -320,26 +324,22 @@ static int listen_open(struct net *net, struct socket **sock)
 		.sin6_family = AF_INET6, .sin6_port = port,
 	};
 	struct sockaddr_in to4 = { .sin_family = AF_INET, .sin_port = port };
+	bool v4 = false;
 	int err;
 
 	err = greet_socket(net, AF_INET6, sock);
-	if (!err) {
-		sock_set_reuseaddr((*sock)->sk);
-		(*sock)->sk->sk_ipv6only = false;
-		err = listen_bind(*sock, (struct sockaddr_unsized *)&to6,
-				  sizeof(to6));
-		if (!err)
-			return 0;
-		sock_release(*sock);
-		if (err == -EADDRINUSE)
-			return err;
+	if (err == -EAFNOSUPPORT) {
+		v4 = true;
+		err = greet_socket(net, AF_INET, sock);
 	}
-	err = greet_socket(net, AF_INET, sock);
 	if (err)
 		return err;
 	sock_set_reuseaddr((*sock)->sk);
-	err = listen_bind(*sock, (struct sockaddr_unsized *)&to4,
-			  sizeof(to4));
+	if (!v4)
+		(*sock)->sk->sk_ipv6only = false;
+	err = listen_bind(*sock, v4 ? (struct sockaddr_unsized *)&to4 :
+				      (struct sockaddr_unsized *)&to6,
+			  v4 ? sizeof(to4) : sizeof(to6));
 	if (err)
 		sock_release(*sock);
 	return err;

@@ -34,6 +34,7 @@ SELF, PORT, PORT_BESIDE = 0x7ff0, 7900, 7901
 SERVER = "10.9.0.2"
 SIZE = 40000
 TCP_ULP, TCP_INQ = 31, 36
+CARRY_PORT, LISTENS = 22614, "0A"
 TAKER = "/sys/module/taker/parameters/socket"
 LIBC = ctypes.CDLL(None, use_errno=True)
 WORDS = sys.argv[1:]
@@ -221,6 +222,18 @@ def moved_and(then, begin=lambda: None, before=lambda: None):
     return "" if moved else "tcp"
 
 
+def port_is_open():
+    """That of the greeting. Who comes by IPv6 has to find it, too."""
+    found = []
+    for table in ("tcp", "tcp6"):
+        with open(f"/proc/net/{table}", encoding="ascii") as file:
+            found += [table for line in file
+                      if line.split()[3] == LISTENS and
+                      line.split()[1].endswith(f":{CARRY_PORT:04X}")]
+    check("tcp" not in found, "the port is open for IPv4 alone")
+    return bool(found)
+
+
 def carry():
     """TCP carries a connection of AF_XENVMC whose ends are apart."""
     client, child = ends(PORT)
@@ -232,6 +245,9 @@ def carry():
         channel("2")
         try:
             walk.take(child, walk.block(5, SIZE // 4))
+            walk.until(lambda: port_is_open() or walk.stats()["conn_carried"] >
+                       Now.before["conn_carried"], "it is carried",
+                       DEADLINE / 2)
             walk.carry(client, child, walk.block(6, SIZE))
             walk.carry(child, client, walk.block(7, SIZE))
         finally:
