@@ -628,7 +628,9 @@ static void hook_drain(void)
 	/* A peer that does not stop is in nobody's way */
 	while (hook_drain_pass(++pass, time_after(jiffies, end)))
 		;
-	hook_ulp_rebuild();
+	/* What it has of ours must not stay behind */
+	while (!hook_ulp_rebuild())
+		schedule_timeout_uninterruptible(HOOK_UNLOAD_POLL);
 	/*
 	 * A task that loaded one of our pointers has entered once every task
 	 * has scheduled; one that has left has returned once that has happened

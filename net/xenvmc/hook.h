@@ -268,7 +268,7 @@ bool hook_proto_is_copied(const struct sock *sk);
 
 /* hook_ulp.c: kTLS has copied our tables */
 void hook_ulp_copied(struct sock *sk);
-void hook_ulp_rebuild(void);
+bool hook_ulp_rebuild(void);
 void hook_ulp_rebuild_later(void);
 bool hook_proto_has_ulp(const struct sock *sk);
 const struct proto *hook_base_of(const struct sock *sk);

@@ -27,17 +27,24 @@
 static void ulp_work_run(struct work_struct *work);
 static DECLARE_WORK(ulp_work, ulp_work_run);
 
-/* Refused for want of a connection, after it has looked at the tables */
-static void ulp_show_family(int pf)
+/*
+ * Refused for want of a connection, after it has looked at the tables. False if
+ * it has not, and may as soon as there is memory.
+ */
+static bool ulp_show_family(int pf)
 {
 	struct socket *sock;
+	int err = -ENOBUFS;
 
-	if (xvmc_should_fail(XVMC_FAULT_ULP) ||
-	    sock_create_kern(&init_net, pf, SOCK_STREAM, IPPROTO_TCP, &sock))
-		return;
+	if (!xvmc_should_fail(XVMC_FAULT_ULP))
+		err = sock_create_kern(&init_net, pf, SOCK_STREAM, IPPROTO_TCP,
+				       &sock);
+	if (err)
+		return err != -ENOBUFS && err != -ENOMEM && err != -ENFILE;
 	sock->sk->sk_prot->setsockopt(sock->sk, SOL_TCP, TCP_ULP,
 				      KERNEL_SOCKPTR("tls"), 3);
 	sock_release(sock);
+	return true;
 }
 
 /**
@@ -45,11 +52,13 @@ static void ulp_show_family(int pf)
  *
  * Without rights: it is not to be loaded for that.
  * Context: process.
+ * Return: false if it may still have some, for want of memory.
  */
-void hook_ulp_rebuild(void)
+bool hook_ulp_rebuild(void)
 {
 	const struct cred *old = NULL;
 	struct cred *cred = NULL;
+	bool shown;
 
 	if (!xvmc_should_fail(XVMC_FAULT_ULP))
 		cred = prepare_creds();
@@ -58,12 +67,13 @@ void hook_ulp_rebuild(void)
 		cred->cap_effective = CAP_EMPTY_SET;
 		old = override_creds(cred);
 	}
-	ulp_show_family(PF_INET);
-	ulp_show_family(PF_INET6);
+	shown = ulp_show_family(PF_INET);
+	shown &= ulp_show_family(PF_INET6);
 	if (cred) {
 		revert_creds(old);
 		put_cred(cred);
 	}
+	return shown;
 }
 
 static void ulp_work_run(struct work_struct *work)
