@@ -57,6 +57,7 @@ class Now:      # pylint: disable=too-few-public-methods
     """The walk that is under way."""
     site, nth = "", 0       # what fails
     wanted = ()             # the effects that are right
+    sound = ()              # and without a failure
     before = {}             # counters when it began
     calls = {}              # of each site, until the path was walked
     standing = 0            # connections that stay
@@ -189,7 +190,7 @@ def tcp():
 
 def settle(client, child):
     """Until the connection is moved, both ways, and users are told no more
-    than that, or what they have to be. True: moved."""
+    than that, or what they have to be if a call has failed. True: moved."""
     first = time.monotonic()
     while time.monotonic() < first + DEADLINE / 6:
         for _ in range(10):
@@ -198,7 +199,9 @@ def settle(client, child):
         now = walk.stats()
         moved = now["ring_starts"] >= Now.before["ring_starts"] + 2
         told = walk.effect(Now.before, now)
-        if (told if moved else f"{told} tcp") in Now.wanted:
+        to_come = walk.parameter("fault_nth")
+        if (told if moved else f"{told} tcp") in \
+                (Now.sound if to_come else Now.wanted):
             break
     return moved
 
@@ -515,7 +518,7 @@ def ready(path, other=None):
 def failing(path, site, nth, log):
     """Walk with the @nth call of @site failing, then without. What users are
     told of it, or None if it did not fail."""
-    sound = SOUND.get(path.__name__, "").split("|")
+    Now.sound = sound = SOUND.get(path.__name__, "").split("|")
     signal.alarm(DEADLINE)
     rights = EFFECTS[path.__name__][site] if site else ["|".join(sound)]
     right = rights[min(nth, len(rights)) - 1]
