@@ -383,7 +383,8 @@ static void control_rings(struct xvmc_chan *chan, const struct xvmc_ctlmsg *msg)
  * @msg: message, decoded and checked
  *
  * While a channel closes, lends are still answered (the peer waits for their
- * stop marks); new connections are not begun.
+ * stop marks); new connections are not begun. A peer whose own ring is not
+ * mapped could not have heard that it may lend: what it says is not looked at.
  * Context: process, the channel's work.
  */
 void xvmc_control_rx(struct xvmc_chan *chan, const struct xvmc_ctlmsg *msg)
@@ -398,6 +399,9 @@ void xvmc_control_rx(struct xvmc_chan *chan, const struct xvmc_ctlmsg *msg)
 		xvmc_chan_violation(chan, "message before HELLO");
 		return;
 	}
+	/* It closes and never was up: there is no ring to answer by */
+	if (!READ_ONCE(chan->has_tx_ctl))
+		return;
 	switch (msg->type) {
 	case XVMC_MSG_RING_ADD ... XVMC_MSG_LEND:
 		control_rings(chan, msg);

@@ -171,6 +171,38 @@ static int tell_given_up(struct far *far, const struct hostile_case *it)
 	return far_put(far, &hello) ?: far_say(far, &bye);
 }
 
+/*
+ * A channel that closes and never was up, and all the rest in the same breath: of
+ * the far end's rings none is mapped on which there could be an answer.
+ */
+static int tell_behind(struct far *far, const struct hostile_case *it)
+{
+	struct far_msg msg[] = {
+		hostile_honest(far, it->type),
+		far_msg(XVMC_MSG_RING_ADD, 3, 1, 0, 0),
+		far_msg(XVMC_MSG_LEND, 3, 1, 1, 0),
+		far_msg(XVMC_MSG_RECALL, 3, 1, 1, 0),
+		far_msg(XVMC_MSG_CONNECT, 1, 9000, NEAR_PORT, SOCK_STREAM),
+		far_msg(XVMC_MSG_WANT, 1, 0, 0, 0),
+		far_msg(XVMC_MSG_DETACH, 1, 0, 0, 0),
+		far_msg(XVMC_MSG_RING_DEL, 3, 0, 0, 0),
+	};
+	int err = xvmc_loop_ops.ring_grant(NULL, &far->own[3].mem, 1);
+	u32 i;
+
+	far->own[3].granted = !err;
+	if (it->type == XVMC_MSG_HELLO)
+		msg[0].word[2] = U32_MAX;
+	msg[1].word[2] = far->own[3].mem.token;
+	for (i = 0; i < ARRAY_SIZE(msg) && !err; i++)
+		err = far_put(far, &msg[i]);
+	if (err)
+		return err;
+	far_event(far);
+	far_settle(far);
+	return 0;
+}
+
 /* An answer of the one family for a connection of the other */
 static int tell_other_kind(struct far *far, const struct hostile_case *it)
 {
