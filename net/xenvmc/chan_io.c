@@ -80,11 +80,12 @@ static void chan_take_bells(struct xvmc_chan *chan, enum xvmc_bell kind,
 		for_each_set_bit(bit, &bits, 32) {
 			conn = chan_bell_conn(chan, kind, word * 32 + bit,
 					      &moved);
+			/* Who had it may have seen that by itself */
+			rung->moved += moved;
 			if (!conn)
 				continue;
 			xvmc_conn_bell(conn, kind);
 			rung->known++;
-			rung->moved += moved;
 		}
 	}
 }
@@ -465,6 +466,8 @@ static void chan_check_violated(struct xvmc_chan *chan)
 	spin_unlock_bh(&chan->lock);
 	if (!what)
 		return;
+	/* Who closes waits for no last word any more */
+	wake_up(&chan->idle);
 	xvmc_stat_inc(XVMC_STAT_VIOLATIONS);
 	trace_xenvmc_violation(chan->peer->domid, what);
 	net_warn_ratelimited("xenvmc: domain %u broke the protocol: %s\n",
@@ -516,7 +519,9 @@ static bool chan_rx(struct xvmc_chan *chan)
 	int used;
 
 	while (n--) {
-		if (READ_ONCE(chan->violated))
+		/* The closer waits for this to end, and not for long */
+		if (READ_ONCE(chan->violated) ||
+		    READ_ONCE(chan->state) == XVMC_CHAN_CLOSED)
 			return false;
 		if (chan_rx_one(chan))
 			continue;
