@@ -289,7 +289,8 @@ static u32 peer_close_reason(u8 ev, const struct xvmc_ctlmsg *msg)
 		return XENVMC_REASON_SUSPEND;
 	case XVMC_PEV_BYE:
 		/* Of the peer's reasons the only one that is ours as well */
-		return msg && msg->bye.reason == XENVMC_REASON_SUSPEND ?
+		return msg && msg->type == XVMC_MSG_BYE &&
+		       msg->bye.reason == XENVMC_REASON_SUSPEND ?
 		       XENVMC_REASON_SUSPEND : XENVMC_REASON_CHAN_CLOSED;
 	case XVMC_PEV_VIOLATION:
 	case XVMC_PEV_HELLO:

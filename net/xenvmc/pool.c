@@ -130,7 +130,8 @@ static bool chan_enter_rx(struct xvmc_chan *chan, struct xvmc_rx_ring *ring)
 	chan->scarce = false;
 	ok = chan->state == XVMC_CHAN_UP;
 	if (ok)
-		WRITE_ONCE(chan->rx[ring->id], ring);
+		/* Its bell may be rung at once: see chan_bell_conn() */
+		smp_store_release(&chan->rx[ring->id], ring);
 	else
 		chan->nr_rx--;
 	spin_unlock_bh(&chan->lock);
