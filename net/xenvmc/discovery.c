@@ -42,7 +42,8 @@ static struct {
 	bool frozen;		/* suspend: work that runs does nothing */
 	bool watched;		/* the watch is registered; scan work, exit */
 	char addrs[XVMC_OWN_ADDRS_LEN];	/* announced; announce work */
-	bool announced;
+	bool announced;		/* whole */
+	bool written;		/* some of it may be there */
 	struct xvmc_store_watch watch;
 	struct delayed_work announce;
 	struct delayed_work scan;
@@ -115,6 +116,7 @@ static void announce_work(struct work_struct *work)
 		disc_queue(&disc.announce, DISC_AGAIN);
 	if (disc.announced && !strcmp(addrs, disc.addrs))
 		return;
+	disc.written = true;
 	err = xvmc_store_announce(addrs);
 	if (err) {
 		pr_warn_ratelimited("cannot announce: error %d\n", err);
@@ -429,6 +431,6 @@ void xvmc_xen_exit(void)
 		xvmc_store_unwatch(&disc.watch);
 	cancel_delayed_work_sync(&disc.announce);
 	cancel_delayed_work_sync(&disc.scan);
-	if (disc.announced)
+	if (disc.written)
 		xvmc_store_withdraw();
 }

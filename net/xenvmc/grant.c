@@ -460,9 +460,12 @@ static int grant_map_batch(struct grant_map *map, u32 first, u32 n,
 	int err, ret;
 	u32 i;
 
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
 		gnttab_set_map_op(&op[i], grant_addr(map, first + i),
 				  GNTMAP_host_map, gref[i], map->domid);
+		/* Until Xen says otherwise: it may not be reached at all */
+		op[i].status = GNTST_no_device_space;
+	}
 	err = grant_map_refs(op, map->pages + first, n, which);
 	for (i = 0; i < n; i++) {
 		ret = grant_map_error(&op[i]);
