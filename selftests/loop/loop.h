@@ -108,6 +108,10 @@ void drain(int fd, size_t len);
 void alarm_in(long ms);
 void lo_up(bool up);
 void need_root(void);
+void until_asleep(const pid_t *tid);
+bool absent(int ret, const char *what);
+void absences_begin(void);
+void absences_told(void);
 
 TCase *setup_case(void);
 TCase *io_case(void);

@@ -511,26 +511,6 @@ static void *peek_at_ten(void *arg)
 	return NULL;
 }
 
-/* Until the thread has slept: it has begun its call by then */
-static void until_asleep(const pid_t *tid)
-{
-	char name[64], state = 0;
-	FILE *file;
-	pid_t id;
-
-	do {
-		sched_yield();
-		id = __atomic_load_n(tid, __ATOMIC_ACQUIRE);
-		if (!id)
-			continue;
-		snprintf(name, sizeof(name), "/proc/self/task/%d/stat", id);
-		file = fopen(name, "r");
-		ck_assert_ptr_nonnull(file);
-		ck_assert_int_eq(fscanf(file, "%*d %*s %c", &state), 1);
-		fclose(file);
-	} while (state != 'S');
-}
-
 START_TEST(peek_for_all_goes_on_beside_an_option)
 {
 	struct peeker p = { .got = -1 };

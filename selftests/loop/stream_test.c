@@ -86,7 +86,9 @@ static int run(void)
 	/* The library's plan comes last: this says where its document begins */
 	if (puts("TAP version 13") == EOF || fflush(stdout))
 		return EXIT_FAILURE;
+	absences_begin();
 	srunner_run(runner, NULL, getenv("CASE"), CK_SILENT);
+	absences_told();
 	failed = srunner_ntests_failed(runner);
 	if (!srunner_ntests_run(runner))
 		failed = 1;

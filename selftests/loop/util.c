@@ -5,10 +5,13 @@
 #include <fcntl.h>
 #include <linux/tcp.h>
 #include <net/if.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/time.h>
 #include <time.h>
 
@@ -341,4 +344,81 @@ void lo_up(bool up)
 void need_root(void)
 {
 	ck_assert_msg(!geteuid(), "this case has to be run as root");
+}
+
+/* Until the thread has slept: it has begun its call by then */
+void until_asleep(const pid_t *tid)
+{
+	char name[64], state = 0;
+	FILE *file;
+	pid_t id;
+
+	do {
+		sched_yield();
+		id = __atomic_load_n(tid, __ATOMIC_ACQUIRE);
+		if (!id)
+			continue;
+		snprintf(name, sizeof(name), "/proc/self/task/%d/stat", id);
+		file = fopen(name, "r");
+		ck_assert_ptr_nonnull(file);
+		ck_assert_int_eq(fscanf(file, "%*d %*s %c", &state), 1);
+		fclose(file);
+	} while (state != 'S');
+}
+
+/* ---- what this kernel lacks ---------------------------------------------- */
+
+#define ABSENCES	64
+
+/* Of all cases, which are processes of their own */
+static struct absences {
+	unsigned int n;
+	char what[ABSENCES][80];
+} *absences;
+
+void absences_begin(void)
+{
+	absences = mmap(NULL, sizeof(*absences), PROT_READ | PROT_WRITE,
+			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (absences == MAP_FAILED)
+		absences = NULL;
+}
+
+/*
+ * Has the call failed because the kernel does not have what the case is about, or
+ * does not let everybody? Then the case is skipped, and says so. Where
+ * XENVMC_TEST_KERNEL is set the kernel has all.
+ */
+bool absent(int ret, const char *what)
+{
+	const char *why = strerror(errno);
+	unsigned int n;
+
+	if (ret >= 0)
+		return false;
+	ck_assert_msg(!getenv("XENVMC_TEST_KERNEL"), "%s: %s", what, why);
+	ck_assert_ptr_nonnull(absences);
+	n = __atomic_fetch_add(&absences->n, 1, __ATOMIC_RELAXED);
+	if (n < ABSENCES)
+		snprintf(absences->what[n], sizeof(absences->what[n]),
+			 "%s: %s", what, why);
+	return true;
+}
+
+/*
+ * A TAP document of what was skipped. Where everything has to be there these are
+ * remarks: the machine's own kernel is as it is, and the cases run on ours.
+ */
+void absences_told(void)
+{
+	const char *all = getenv("XENVMC_EXPECT_ALL");
+	bool remark = all && !strcmp(all, "1");
+	unsigned int i, n = absences ? absences->n : 0;
+
+	n = n < ABSENCES ? n : ABSENCES;
+	if (n && !remark)
+		printf("TAP version 13\n1..%u\n", n);
+	for (i = 0; i < n; i++)
+		printf(remark ? "# not here: %s\n" : "ok %2$u # SKIP %1$s\n",
+		       absences->what[i], i + 1);
 }
