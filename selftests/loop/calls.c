@@ -19,6 +19,10 @@
 
 #define BIG	150000
 
+#ifndef MSG_SOCK_DEVMEM
+#define MSG_SOCK_DEVMEM	0x2000000
+#endif
+
 static void pattern(char *buf, size_t len)
 {
 	size_t i;
@@ -435,7 +439,8 @@ START_TEST(flags_of_others_are_ignored)
 	static const int out[] = {
 		MSG_EOR, MSG_CONFIRM, MSG_DONTROUTE, MSG_MORE, MSG_PROXY,
 		MSG_NOSIGNAL, MSG_WAITALL, MSG_PEEK, MSG_TRUNC, MSG_CTRUNC,
-		MSG_SYN, MSG_RST, MSG_ZEROCOPY,
+		MSG_SYN, MSG_RST, MSG_ZEROCOPY, MSG_FIN, MSG_BATCH,
+		MSG_SOCK_DEVMEM,
 	};
 	int fd[2];
 	size_t i;

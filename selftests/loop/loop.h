@@ -125,5 +125,6 @@ TCase *async_case(void);
 TCase *tcp_case(void);
 TCase *surface_case(void);
 TCase *taken_case(void);
+TCase *rare_case(void);
 
 #endif /* LOOP_H */

@@ -548,15 +548,26 @@ START_TEST(ioctls_of_a_connection)
 {
 	struct ifreq ifr = { .ifr_name = "lo" };
 	struct timeval tv;
+	int64_t stamp[2];
 	int fd[2], on = 1, me = getpid();
 
 	sock_pair(fd);
 	flow_on(fd);
 	ck_assert_int_eq(asked(fd[0], SIOCOUTQNSD), 0);
 	FAILS(ioctl(fd[0], SIOCGSTAMP, &tv), ENOENT);
+	FAILS(ioctl(fd[0], SIOCGSTAMPNS, &tv), ENOENT);
+	FAILS(ioctl(fd[0], SIOCGSTAMP_NEW, stamp), ENOENT);
+	FAILS(ioctl(fd[0], SIOCGSTAMPNS_NEW, stamp), ENOENT);
 	OK(ioctl(fd[0], SIOCSPGRP, &me));
 	ck_assert_int_eq(asked(fd[0], SIOCGPGRP), me);
+	me = -getpgrp();
+	OK(ioctl(fd[0], FIOSETOWN, &me));
 	ck_assert_int_eq(asked(fd[0], FIOGETOWN), me);
+	OK(ioctl(fd[0], FIOCLEX));
+	ck_assert_int_eq(OK(fcntl(fd[0], F_GETFD)), FD_CLOEXEC);
+	OK(ioctl(fd[0], FIONCLEX));
+	ck_assert_int_eq(OK(fcntl(fd[0], F_GETFD)), 0);
+	FAILS(ioctl(fd[0], FIOQSIZE, stamp), ENOTTY);
 	OK(ioctl(fd[0], FIOASYNC, &on));
 	ck_assert_int_eq(OK(fcntl(fd[0], F_GETFL)), O_RDWR | O_ASYNC);
 	OK(ioctl(fd[0], FIONBIO, &on));
