@@ -627,6 +627,89 @@ START_TEST(uring_receives_in_a_worker)
 }
 END_TEST
 
+START_TEST(uring_connects)
+{
+	struct io_uring_sqe *s;
+	union addr addr, nobody = addr_nobody();
+	int listener = sock_listen(1, &addr), fd[2] = { sock_new(0) };
+
+	s = sqe();
+	io_uring_prep_connect(s, sock_new(0), &nobody.sa, ADDR_LEN);
+	submit(s, 1);
+	ck_assert_int_eq(done(1), -ECONNREFUSED);
+	s = sqe();
+	io_uring_prep_connect(s, fd[0], &addr.sa, ADDR_LEN);
+	submit(s, 2);
+	ck_assert_int_eq(done(2), 0);
+	fd[1] = OK(accept(listener, NULL, NULL));
+	flow_on(fd);
+}
+END_TEST
+
+/* The result of a request that has more to come, if @more, and its buffer */
+static int done_of_many(bool more, unsigned int *buffer)
+{
+	struct io_uring_cqe *cqe;
+	int res;
+
+	ck_assert_int_eq(io_uring_wait_cqe(&ring, &cqe), 0);
+	res = cqe->res;
+	*buffer = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
+	ck_assert_int_eq(!!(cqe->flags & IORING_CQE_F_MORE), more);
+	io_uring_cqe_seen(&ring, cqe);
+	return res;
+}
+
+START_TEST(uring_accepts_many)
+{
+	struct io_uring_sqe *s;
+	union addr addr;
+	int listener = sock_listen(4, &addr), fd[2], i;
+	unsigned int none;
+
+	s = sqe();
+	io_uring_prep_multishot_accept(s, listener, NULL, NULL, 0);
+	submit(s, 1);
+	for (i = 0; i < 5; i++) {
+		ck_assert(none_done());
+		fd[0] = sock_connect(&addr);
+		fd[1] = done_of_many(true, &none);
+		ck_assert_int_ge(fd[1], 0);
+		flow_on(fd);
+	}
+}
+END_TEST
+
+/* One request for all that comes, and for its end */
+START_TEST(uring_receives_many)
+{
+	static char room[32][64];
+	struct io_uring_sqe *s;
+	unsigned int buffer;
+	int fd[2], i;
+
+	sock_pair(fd);
+	s = sqe();
+	io_uring_prep_provide_buffers(s, room, sizeof(room[0]), 32, 7, 0);
+	submit(s, 1);
+	ck_assert_int_ge(done(1), 0);
+	s = sqe();
+	io_uring_prep_recv_multishot(s, fd[1], NULL, 0, 0);
+	s->flags |= IOSQE_BUFFER_SELECT;
+	s->buf_group = 7;
+	submit(s, 2);
+	for (i = 0; i < 20; i++) {
+		if (i % 5 == 0)
+			ck_assert(none_done());
+		write_all(fd[0], &"abcdefghijklmnopqrst"[i], 1);
+		ck_assert_int_eq(done_of_many(true, &buffer), 1);
+		ck_assert_int_eq(room[buffer][0], 'a' + i);
+	}
+	OK(shutdown(fd[0], SHUT_WR));
+	ck_assert_int_eq(done_of_many(false, &buffer), 0);
+}
+END_TEST
+
 TCase *async_case(void)
 {
 	TCase *tc = tcase_create("async");
@@ -658,5 +741,8 @@ TCase *async_case(void)
 	tcase_add_test(tc, uring_splices);
 	tcase_add_test(tc, uring_hears_of_a_reset);
 	tcase_add_test(tc, uring_receives_in_a_worker);
+	tcase_add_test(tc, uring_connects);
+	tcase_add_test(tc, uring_accepts_many);
+	tcase_add_test(tc, uring_receives_many);
 	return tc;
 }
