@@ -126,5 +126,6 @@ TCase *tcp_case(void);
 TCase *surface_case(void);
 TCase *taken_case(void);
 TCase *rare_case(void);
+TCase *killed_case(void);
 
 #endif /* LOOP_H */

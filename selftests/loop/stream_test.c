@@ -81,6 +81,7 @@ static int run(void)
 		suite_add_tcase(suite, surface_case());
 		suite_add_tcase(suite, taken_case());
 		suite_add_tcase(suite, rare_case());
+		suite_add_tcase(suite, killed_case());
 	}
 	srunner_set_fork_status(runner, CK_FORK);
 	srunner_set_tap(runner, "-");
