@@ -19,6 +19,8 @@ REPO = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(REPO, "selftests", "xen"))
 
 # pylint: disable=wrong-import-position
+import rules  # noqa: E402
+import surface  # noqa: E402
 from xenlab import artifacts, recipes, tree  # noqa: E402
 
 KERNELS = ("trixie", "trixie-backports", "bookworm")
@@ -116,6 +118,14 @@ def sparse(tools, folder):
     return found or ([f"make failed with status {status}"] if status else [])
 
 
+def all_options(tools, _folder):
+    """Options of this kernel's sockets that the page of them has no row of."""
+    found = rules.Tree(REPO)
+    headers, = glob.glob(tools.file("usr/src/linux-headers-*-common"))
+    return list(surface.unlisted(found.text,
+                                 os.path.join(headers, "include/uapi")))
+
+
 def kernel_doc(tools, folder):
     """Complaints of kernel-doc."""
     script, = glob.glob(tools.file("usr/lib/linux-kbuild-*/scripts/kernel-doc"))
@@ -146,7 +156,8 @@ def main():
         os.environ.get("XENVMC_BUILD") or os.path.join(REPO, "build"))
     kernels = sys.argv[1:] or KERNELS
     tests = [("compile with W=1", compiled), ("sparse", sparse),
-             ("nothing fails on purpose", faultless)]
+             ("nothing fails on purpose", faultless),
+             ("transparency has all options", all_options)]
     broken = number = 0
     print(f"TAP version 13\n1..{len(tests) * len(kernels) + 2}", flush=True)
     for kernel in kernels:

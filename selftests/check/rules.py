@@ -299,6 +299,7 @@ def main(folder):
               ("shellcheck", shellcheck), ("readme-examples", readme),
               ("fault-sites", fault_sites), ("fault-calls", fault_calls),
               ("transparency", surface.check),
+              ("transparency has all options", surface.headers),
               ("exceptions are in use", stale)]
     print("TAP version 13")
     print(f"1..{len(tests)}")

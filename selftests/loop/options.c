@@ -6,6 +6,8 @@
  * answers as one that it has left: same values, same errors, and the bytes flow
  * afterwards. Where no hook is loaded both are TCP's.
  */
+#include <linux/filter.h>
+#include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
@@ -13,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -45,7 +48,28 @@
 #define SO_PEERPIDFD		77
 #endif
 #ifndef SO_DEVMEM_DONTNEED
+#define SO_DEVMEM_LINEAR	78
+#define SO_DEVMEM_DMABUF	79
 #define SO_DEVMEM_DONTNEED	80
+#endif
+#ifndef SO_RCVPRIORITY
+#define SO_RCVPRIORITY		82
+#endif
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS		83
+#endif
+#ifndef SO_INQ
+#define SO_INQ			84
+#endif
+#ifndef SO_RIGHTS_NOTRUNC
+#define SO_RIGHTS_NOTRUNC	85
+#endif
+/* Of connection tracking, in headers that do not go with those of libc */
+#ifndef SO_ORIGINAL_DST
+#define SO_ORIGINAL_DST		80
+#endif
+#ifndef IP6T_SO_ORIGINAL_DST
+#define IP6T_SO_ORIGINAL_DST	80
 #endif
 #ifndef IP_RECVERR_RFC4884
 #define IP_RECVERR_RFC4884	26
@@ -78,6 +102,15 @@
 #endif
 #ifndef TCP_IS_MPTCP
 #define TCP_IS_MPTCP		43
+#endif
+#ifndef TCP_RTO_MAX_MS
+#define TCP_RTO_MAX_MS		44
+#endif
+#ifndef TCP_RTO_MIN_US
+#define TCP_RTO_MIN_US		45
+#endif
+#ifndef TCP_DELACK_MAX_US
+#define TCP_DELACK_MAX_US	46
 #endif
 
 /* Its value has no meaning for the other connection */
@@ -120,9 +153,14 @@ struct option {
 /* Means nothing, as whatever it is taken for */
 static const char junk[ROOM] = "junk";
 
+/* A filter that lets all packets pass */
+static struct sock_filter pass[] = { BPF_STMT(BPF_RET | BPF_K, 0x7fffffff) };
+static const struct sock_fprog passing = { 1, pass };
+
 static const struct option options[] = {
 	{ SOCK(SO_ACCEPTCONN), SWITCH },
 	{ SOCK(SO_ATTACH_BPF), NOT_READ | BACK, .value = { INT(-1) } },
+	{ SOCK(SO_ATTACH_FILTER), BACK, sizeof(passing), { &passing } },
 	{ SOCK(SO_ATTACH_REUSEPORT_CBPF), NOT_READ | BACK, 16, { junk } },
 	{ SOCK(SO_ATTACH_REUSEPORT_EBPF), NOT_READ, .value = { INT(-1) } },
 	{ SOCK(SO_BINDTODEVICE), NOT_READ | BACK, 3, { "lo", "no", "" } },
@@ -136,14 +174,19 @@ static const struct option options[] = {
 	{ SOCK(SO_CNX_ADVICE), SWITCH },
 	{ SOCK(SO_COOKIE), VOLATILE, 8, { NULL } },
 	{ SOCK(SO_DEBUG), SWITCH },
+	{ SOCK(SO_DETACH_BPF), SWITCH },
 	{ SOCK(SO_DETACH_FILTER), SWITCH },
 	{ SOCK(SO_DETACH_REUSEPORT_BPF), SWITCH },
+	{ SOCK(SO_DEVMEM_DMABUF), SWITCH },
 	{ SOCK(SO_DEVMEM_DONTNEED), NOT_READ, 8, { "8 bytes." } },
+	{ SOCK(SO_DEVMEM_LINEAR), SWITCH },
 	{ SOCK(SO_DOMAIN), SWITCH },
 	{ SOCK(SO_DONTROUTE), SWITCH },
 	{ SOCK(SO_ERROR), SWITCH },
+	{ SOCK(SO_GET_FILTER), BACK, sizeof(passing), { &passing } },
 	{ SOCK(SO_INCOMING_CPU), VOLATILE, .value = { INT(0), INT(-1) } },
 	{ SOCK(SO_INCOMING_NAPI_ID), SWITCH },
+	{ SOCK(SO_INQ), SWITCH },
 	{ SOCK(SO_KEEPALIVE), SWITCH },
 	{ SOCK(SO_LINGER), 0, sizeof(struct linger),
 	  { LINGER(1, 0), LINGER(1, 7), LINGER(0, 9), LINGER(1, -1),
@@ -159,6 +202,7 @@ static const struct option options[] = {
 	{ SOCK(SO_OOBINLINE), SWITCH },
 	{ SOCK(SO_PASSCRED), SWITCH },
 	{ SOCK(SO_PASSPIDFD), SWITCH },
+	{ SOCK(SO_PASSRIGHTS), SWITCH },
 	{ SOCK(SO_PASSSEC), SWITCH },
 	{ SOCK(SO_PEEK_OFF), BACK, .value = { INT(0), INT(-1) } },
 	{ SOCK(SO_PEERCRED), 0, 12, { "twelve bytes" } },
@@ -174,13 +218,20 @@ static const struct option options[] = {
 	{ SOCK(SO_RCVBUFFORCE), VOLATILE | BACK, .value = { INT(100000), INT(-1) } },
 	{ SOCK(SO_RCVLOWAT), .value = { INT(0), INT(100), INT(-1), INT(1) } },
 	{ SOCK(SO_RCVMARK), SWITCH },
+	{ SOCK(SO_RCVPRIORITY), SWITCH },
 	/* None that is negative: that is not to wait, and bytes may be underway */
 	{ SOCK(SO_RCVTIMEO), 0, sizeof(struct timeval),
+	  { TIME(3, 250000), TIME(0, 1000000), TIME(0, 0) } },
+	{ SOCK(SO_RCVTIMEO_NEW), 0, sizeof(struct timeval),
 	  { TIME(3, 250000), TIME(0, 1000000), TIME(0, 0) } },
 	{ SOCK(SO_RESERVE_MEM), .value = { INT(-1), INT(0) } },
 	{ SOCK(SO_REUSEADDR), SWITCH },
 	{ SOCK(SO_REUSEPORT), SWITCH },
+	{ SOCK(SO_RIGHTS_NOTRUNC), SWITCH },
 	{ SOCK(SO_RXQ_OVFL), SWITCH },
+	{ SOCK(SO_SECURITY_AUTHENTICATION), SWITCH },
+	{ SOCK(SO_SECURITY_ENCRYPTION_NETWORK), SWITCH },
+	{ SOCK(SO_SECURITY_ENCRYPTION_TRANSPORT), SWITCH },
 	{ SOCK(SO_SELECT_ERR_QUEUE), SWITCH },
 	{ SOCK(SO_SNDBUF), VOLATILE, .value = { INT(0), INT(65536),
 						INT(-1), INT(1 << 30) } },
@@ -188,10 +239,16 @@ static const struct option options[] = {
 	{ SOCK(SO_SNDLOWAT), SWITCH },
 	{ SOCK(SO_SNDTIMEO), 0, sizeof(struct timeval),
 	  { TIME(3, 250000), TIME(-1, 0), TIME(0, 1000000), TIME(0, 0) } },
+	{ SOCK(SO_SNDTIMEO_NEW), 0, sizeof(struct timeval),
+	  { TIME(3, 250000), TIME(-1, 0), TIME(0, 1000000), TIME(0, 0) } },
 	{ SOCK(SO_TIMESTAMP), BACK, SWITCH },
 	{ SOCK(SO_TIMESTAMPNS), BACK, SWITCH },
 	{ SOCK(SO_TIMESTAMPING), BACK, .value = { INT(0x18), INT(0),
 					    INT(1 << 30) } },
+	{ SOCK(SO_TIMESTAMPING_NEW), BACK, .value = { INT(0x18), INT(0),
+						INT(1 << 30) } },
+	{ SOCK(SO_TIMESTAMPNS_NEW), BACK, SWITCH },
+	{ SOCK(SO_TIMESTAMP_NEW), BACK, SWITCH },
 	{ SOCK(SO_TXREHASH), SWITCH },
 	{ SOCK(SO_TXTIME), 0, 8, { "8 bytes.", "\1\0\0\0\0\0\0" } },
 	{ SOCK(SO_TYPE), SWITCH },
@@ -208,6 +265,7 @@ static const struct option options[] = {
 	{ TCP(TCP_CONGESTION), 0, 5, { "reno", "none", "cubic" } },
 	{ TCP(TCP_CORK), SWITCH },
 	{ TCP(TCP_DEFER_ACCEPT), .value = { INT(5), INT(0), INT(-1) } },
+	{ TCP(TCP_DELACK_MAX_US), .value = { INT(9000), INT(0), INT(-1) } },
 	{ TCP(TCP_FASTOPEN), .value = { INT(5), INT(0), INT(-1) } },
 	{ TCP(TCP_FASTOPEN_CONNECT), SWITCH },
 	{ TCP(TCP_FASTOPEN_KEY), 0, 16, { "sixteen bytes...", } },
@@ -231,6 +289,8 @@ static const struct option options[] = {
 	{ TCP(TCP_REPAIR_OPTIONS), NOT_READ, .value = { INT(1) } },
 	{ TCP(TCP_REPAIR_QUEUE), SWITCH },
 	{ TCP(TCP_REPAIR_WINDOW), 0, 20, { junk } },
+	{ TCP(TCP_RTO_MAX_MS), .value = { INT(9000), INT(0), INT(200000) } },
+	{ TCP(TCP_RTO_MIN_US), .value = { INT(90000), INT(0), INT(-1) } },
 	{ TCP(TCP_SAVED_SYN), NOT_READ, 60, { "saved" } },
 	{ TCP(TCP_SAVE_SYN), SWITCH },
 	{ TCP(TCP_SYNCNT), .value = { INT(3), INT(0), INT(128) } },
@@ -292,6 +352,7 @@ static const struct option options[] = {
 	{ IP(MCAST_LEAVE_SOURCE_GROUP), .value = { INT(1) } },
 	{ IP(MCAST_MSFILTER), .value = { INT(1) } },
 	{ IP(MCAST_UNBLOCK_SOURCE), .value = { INT(1) } },
+	{ IP(SO_ORIGINAL_DST), VOLATILE, 16, { NULL } },
 	{ "SOL_IP 9999", IPPROTO_IP, 9999, SWITCH },
 
 	{ IPV6(IPV6_2292DSTOPTS), SWITCH },
@@ -353,6 +414,14 @@ static const struct option options[] = {
 	{ IPV6(IPV6_USE_MIN_MTU), SWITCH },
 	{ IPV6(IPV6_V6ONLY), SWITCH },
 	{ IPV6(IPV6_XFRM_POLICY), BACK, .value = { INT(1) } },
+	{ IPV6(MCAST_BLOCK_SOURCE), .value = { INT(1) } },
+	{ IPV6(MCAST_JOIN_GROUP), .value = { INT(1) } },
+	{ IPV6(MCAST_JOIN_SOURCE_GROUP), .value = { INT(1) } },
+	{ IPV6(MCAST_LEAVE_GROUP), .value = { INT(1) } },
+	{ IPV6(MCAST_LEAVE_SOURCE_GROUP), .value = { INT(1) } },
+	{ IPV6(MCAST_MSFILTER), .value = { INT(1) } },
+	{ IPV6(MCAST_UNBLOCK_SOURCE), .value = { INT(1) } },
+	{ IPV6(IP6T_SO_ORIGINAL_DST), VOLATILE, 28, { NULL } },
 	{ "SOL_IPV6 9999", IPPROTO_IPV6, 9999, SWITCH },
 	{ "level 9999", 9999, 1, SWITCH },
 };
@@ -495,6 +564,60 @@ START_TEST(option_answers_as_tcp_does)
 }
 END_TEST
 
+/* ---- requests of ioctl --------------------------------------------------- */
+
+/* Of no interface, address or route, and with nothing in it */
+static int asked(int fd, unsigned int request)
+{
+	char room[512] = "";
+	int ret = ioctl(fd, request, room);
+
+	if (ret > 0)
+		close(ret);	/* the one that gives a namespace */
+	return ret < 0 ? errno : 0;
+}
+
+static void ask_same(const int fd[2], unsigned int first, unsigned int last)
+{
+	unsigned int request;
+	int a, b;
+
+	for (request = first; request <= last; request++) {
+		a = asked(fd[0], request);
+		b = asked(fd[1], request);
+		ck_assert_msg(a == b, "%#x: %s, and TCP: %s", request,
+			      strerror(a), strerror(b));
+	}
+}
+
+/*
+ * Those of files and terminals, and all numbers that sockets have. Who may not
+ * change the machine neither has the kernel look for a module for each
+ */
+START_TEST(ioctl_answers_as_tcp_does)
+{
+	const struct option none = { .name = "ioctl" };
+	int pair[2][2], end;
+
+	two_pairs(pair);
+	if (!geteuid())
+		OK(setresuid(65534, 65534, 65534));
+	for (end = 0; end < 2; end++) {
+		const int fd[2] = { pair[0][end], pair[1][end] };
+
+		ask_same(fd, 0x5400, 0x54ff);
+		ask_same(fd, 0x8900, 0x89ff);
+		ask_same(fd, SIOCGSTAMP_NEW, SIOCGSTAMP_NEW);
+		ask_same(fd, SIOCGSTAMPNS_NEW, SIOCGSTAMPNS_NEW);
+	}
+	flows(pair[0]);
+	flows(pair[1]);
+	way_is_right(pair[0], &none);
+}
+END_TEST
+
+/* ---- an option beside a call --------------------------------------------- */
+
 struct peeker {
 	int fd;
 	pid_t tid;	/* once it is about to peek */
@@ -540,6 +663,7 @@ TCase *options_case(void)
 	tcase_set_timeout(tc, DEADLINE);
 	tcase_add_loop_test(tc, option_answers_as_tcp_does, 0,
 			    sizeof(options) / sizeof(options[0]));
+	tcase_add_test(tc, ioctl_answers_as_tcp_does);
 	tcase_add_test(tc, peek_for_all_goes_on_beside_an_option);
 	return tc;
 }
