@@ -397,6 +397,41 @@ def tracepoints_tell_each_decision():
     assert lent == fields("lend", ring.format("back")), text
 
 
+def end_of(sock):
+    """As tracepoints have it."""
+    src, dst = (f"[::ffff:{host}]:{port}" for host, port in
+                (sock.getsockname(), sock.getpeername()))
+    return f"src={src} dst={dst} domid={DOMID_SELF}"
+
+
+def tracepoints_tell_who_moves_and_why_not():
+    """Each end of a connection that moves, and for what it goes back, or one never
+    moves."""
+    ends = []
+
+    def stamped(sock):
+        sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMP, 1)
+
+    def work():
+        goes = Pair().move()
+        stamped(goes.b)
+        goes.send(goes.a, b"back")
+        stays = Pair(before=stamped)
+        for _ in range(5):
+            stays.send(stays.a, b"there")
+            stays.send(stays.b, b"back")
+        for pair in (goes, stays):
+            ends.extend(end_of(sock) for sock in (pair.a, pair.b))
+            pair.close()
+    lines = traced(work)
+    moved = [words for event, words in lines if event == "moved"]
+    assert sorted(moved) == sorted(ends[:2]), (ends, lines)
+    # The peer is told why
+    back = [words for event, words in lines if event == "fallback"]
+    assert sorted(back) == sorted(f"{end} reason=sockopt" for end in ends), \
+        (ends, lines)
+
+
 # ---- the tap ---------------------------------------------------------------
 
 def checksum(data):
@@ -635,7 +670,8 @@ CASES = [idle_connections_yield_their_rings,
          monitor_tells_of_the_hook, only_root_may_listen,
          a_container_is_not_told_what_others_do,
          nothing_is_built_for_nobody,
-         tracepoints_tell_each_decision, tap_shows_the_stream,
+         tracepoints_tell_each_decision,
+         tracepoints_tell_who_moves_and_why_not, tap_shows_the_stream,
          tap_shows_the_stream_in_small_packets_of_ipv6,
          tap_that_is_down_sees_nothing, tap_numbers_are_those_of_tcp,
          a_stranger_costs_one_lookup]
