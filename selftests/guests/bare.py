@@ -30,6 +30,7 @@ def make_initramfs(parts, folder):
         archive.tree("overlay/opt/xenvmc", opt)
         for name in ("selftests/guests/bare-tests", "selftests/hook/pair.py",
                      "selftests/hook/path.py", "selftests/hook/rules.py",
+                     "selftests/hook/waits.py",
                      "selftests/hook/nbd.py", "selftests/hook/cgroups.py",
                      "userspace/examples/check.sh"):
             archive.file("overlay/opt/" + os.path.basename(name),

@@ -29,7 +29,7 @@ from xenlab.errors import Timeout  # noqa: E402
 
 CHURN_PORT = {"inet": 7803, "xenvmc": 7804}
 WAITS_PORT = {"inet": 7805, "xenvmc": 7806}
-WAITS = 14      # calls that wait in waits.py
+WAITS = 18      # calls that wait in waits.py
 STUCK_PORT = 7807
 STUCK = 280     # more than the modules' work has places, and rings
 

@@ -22,6 +22,8 @@ import sys
 import threading
 import time
 
+import waits
+
 FACTOR = float(os.environ.get("XENVMC_DEADLINE_FACTOR", "1"))
 DEADLINE = int(60 * FACTOR)
 ADDRESS = {"a": "10.9.0.1", "b": "10.9.0.2"}
@@ -30,6 +32,7 @@ INTERVAL = 1                            # net.xenvmc.keepalive_s, at work
 SO_TIMESTAMP = 29                       # Python has no name for it
 ETH_P_ALL = 3                           # also those that leave
 ETH_P_IP = 0x0800
+WAITS_PORT = "7711"
 CASES = []
 
 
@@ -447,6 +450,39 @@ def a_pause_is_no_cut():
     time.sleep(6 * INTERVAL)
     ping_for(pair, 3 * INTERVAL)
     check(fallbacks("path_cut") == before and pair.on_rings(), "taken for cut")
+
+
+# ---- a program that waits -------------------------------------------------
+
+def waits_in(name, *words):
+    """waits.py in the namespace."""
+    script = os.path.join(os.path.dirname(os.path.realpath(__file__)),
+                          "waits.py")
+    argv = ["ip", "netns", "exec", name, "python3", script, *words]
+    # pylint: disable=consider-using-with
+    return subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+
+
+@case
+def each_call_that_waits_is_ended():
+    """Those of waits.py, each with a connection that is killed at its far end."""
+    for moved in (False, True):
+        for name in ADDRESS:
+            run_in(name, "xenvmc", "hook", *(["on", "loopback"] if moved
+                                             else ["off"]))
+        server = waits_in("b", "serve", "inet", WAITS_PORT)
+        check(server.stdout.readline() == "listens\n", "nobody listens")
+        waiting = waits_in("a", "run", "inet", ADDRESS["b"], WAITS_PORT)
+        check(waiting.stdout.readline() == "all wait\n", "not all wait")
+        conns = json.loads(run_in("a", "xenvmc", "-j", "conn", "show"))
+        rings = sum(conn["rx_ring"] > 0 for conn in conns)
+        check(rings == (len(waits.CALLS) if moved else 0),
+              f"{rings} of {len(waits.CALLS)} have rings")
+        run_in("b", "ss", "-K", "-t", "sport", "=", f":{WAITS_PORT}")
+        ends = waiting.communicate()[0]
+        check(waiting.returncode == 0, f"moved: {moved}, {ends.split()}")
+        server.kill()
+        server.communicate()
 
 
 # ---- what ss shows ---------------------------------------------------------

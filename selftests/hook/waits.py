@@ -11,6 +11,7 @@ heard that the connection is lost.
 """
 import ctypes
 import errno
+import mmap
 import os
 import select
 import socket
@@ -128,16 +129,97 @@ def select_in(sock):
     sock.recv(1)
 
 
-# ---- two families ----------------------------------------------------------
+# ---- calls that Python does not have ---------------------------------------
 
 def libc(name, sock, *args):
-    """A call with an address, which Python cannot do for a family that it does
-    not know."""
+    """Also one with an address of a family that Python does not know."""
     library = ctypes.CDLL(None, use_errno=True)
     result = getattr(library, name)(sock.fileno(), *args)
     if result < 0:
         raise OSError(ctypes.get_errno(), name)
     return result
+
+
+def message(data):
+    """One of recvmmsg() and sendmmsg(), and what it consists of."""
+    iov = struct.pack("@PN", ctypes.addressof(data), len(data))
+    return struct.pack("@PIPNPNiI", 0, 0, ctypes.cast(iov, ctypes.c_void_p)
+                       .value, 1, 0, 0, 0, 0), iov
+
+
+@call
+def recvmmsg(sock):
+    data = ctypes.create_string_buffer(100)
+    header, _iov = message(data)
+    libc("recvmmsg", sock, header, 1, 0, None)
+
+
+@call
+def sendmmsg(sock):
+    data = ctypes.create_string_buffer(MUCH, len(MUCH))
+    header, _iov = message(data)
+    while True:
+        libc("sendmmsg", sock, header, 1, socket.MSG_NOSIGNAL)
+
+
+class Ring:
+    """io_uring for one request at a time."""
+    SETUP, ENTER = 425, 426     # system calls
+    SEND, RECV = 26, 27
+    GETEVENTS = 1
+
+    def __init__(self):
+        params = ctypes.create_string_buffer(120)
+        self.number = self.call(self.SETUP, 1, params)
+        self.sq = struct.unpack_from("=7I", params, 40)
+        self.cq = struct.unpack_from("=7I", params, 80)
+        self.queues = mmap.mmap(self.number, mmap.PAGESIZE)
+        self.requests = mmap.mmap(self.number, mmap.PAGESIZE,
+                                  offset=0x10000000)
+        self.done = 0
+
+    @staticmethod
+    def call(number, *args):
+        library = ctypes.CDLL(None, use_errno=True)
+        result = library.syscall(number, *args)
+        if result < 0:
+            raise OSError(ctypes.get_errno(), "io_uring")
+        return result
+
+    def request(self, opcode, sock, data):
+        """Waits for its result."""
+        struct.pack_into("=BBHiQQII32x", self.requests, 0, opcode, 0, 0,
+                         sock.fileno(), 0, ctypes.addressof(data), len(data),
+                         socket.MSG_NOSIGNAL)
+        # The array has its only entry at 0; the tail, and then the answers
+        struct.pack_into("=I", self.queues, self.sq[6], 0)
+        struct.pack_into("=I", self.queues, self.sq[1], self.done + 1)
+        self.call(self.ENTER, self.number, 1, 1, self.GETEVENTS, None, 0)
+        mask, = struct.unpack_from("=I", self.queues, self.cq[2])
+        result, = struct.unpack_from("=i", self.queues, self.cq[5] +
+                                     16 * (self.done & mask) + 8)
+        self.done += 1
+        struct.pack_into("=I", self.queues, self.cq[0], self.done)
+        if result < 0:
+            raise OSError(-result, "io_uring")
+        return result
+
+
+@call
+def uring_recv(sock):
+    data = ctypes.create_string_buffer(100)
+    Ring().request(Ring.RECV, sock, data)
+
+
+@call
+def uring_send(sock):
+    data = ctypes.create_string_buffer(MUCH, len(MUCH))
+    ring = Ring()
+    while True:
+        ring.request(Ring.SEND, sock, data)
+
+
+# ---- two families ----------------------------------------------------------
 
 
 def xenvmc(name, sock, domid, port):
