@@ -10,6 +10,7 @@ each test wants that it did, and that the kernel has not complained.
 Environment: XENVMC_SEED is the first seed, XENVMC_MESSAGES how many random
 messages, XENVMC_SOAK for how many seconds they go on (0: until the end).
 """
+import json
 import os
 import re
 import subprocess
@@ -27,6 +28,7 @@ SILENCE = 60            # seconds without a word, and it is gone
 STANDS = 2              # seconds of a case in which its bytes must have moved
 CLOSING = 8             # cases whose pairs may be closing yet
 PATIENCE = 20           # seconds for what is counted to be as before
+TRACE = "/sys/kernel/tracing"
 WORDS = re.compile(r"BUG|WARNING|KASAN|UBSAN|ODEBUG|possible|suspicious|Oops|"
                    r"INFO: task|rcu:.*stall")
 
@@ -47,6 +49,41 @@ def case_names():
         if not more:
             return names
         names += more
+
+
+class Violations:
+    """Those that are counted, and those that a tracepoint tells of, since the
+    last look."""
+
+    def __init__(self):
+        with open(f"{TRACE}/events/xenvmc/xenvmc_violation/enable", "w",
+                  encoding="ascii") as file:
+            file.write("1")
+        self.seen = self.counted()
+        self.traced()
+
+    @staticmethod
+    def counted():
+        done = subprocess.run(["xenvmc", "-j", "stat", "show", "zero"],
+                              stdout=subprocess.PIPE, check=True)
+        return json.loads(done.stdout)["violations"]
+
+    @staticmethod
+    def traced():
+        """What each of them was."""
+        with open(f"{TRACE}/trace", encoding="ascii") as file:
+            text = file.read()
+        with open(f"{TRACE}/trace", "w", encoding="ascii"):
+            pass        # it is empty now
+        return re.findall(r": xenvmc_violation: domid=\d+ what=(\w.*)", text)
+
+    def differ(self):
+        """How the two differ, or None."""
+        before, self.seen = self.seen, self.counted()
+        count, what = self.seen - before, self.traced()
+        if count == len(what) and count:
+            return None
+        return f"{count} violations, and traced: {what}"
 
 
 class Bystander:
@@ -258,13 +295,16 @@ def main():
                 lambda _: time.monotonic() > end)
         print(f"1..{report.number + 2}")
     else:
-        report = Report(len(wanted) + (parts + 1 if everything else 0) + 3)
+        report = Report(len(wanted) + (parts + 2 if everything else 0) + 3)
+        violations = Violations()
         for name in wanted:
             before = bystander.seen()
             said = command(f"case {name}")
             why = None if said == "ok" else said
             report.test(name, why or bystander.stood(before) or
                         bystander.moved() or left.check())
+        if everything:
+            report.test("each violation is traced", violations.differ())
         lack = command("lacking")
         report.test("there is a case of every word that crosses",
                     None if lack == "ok" else lack)
