@@ -87,7 +87,7 @@ soak-leaks: packages
 	@unset MAKEFLAGS MAKELEVEL; \
 	export XENVMC_TEST_CYCLES=100 XENVMC_TEST_CHURN=10000 && \
 	selftests/xen/lab --name leaks build && \
-	selftests/xen/lab --name leaks run --guests 3 \
+	selftests/xen/lab --name leaks run --fresh --guests 3 \
 		selftests/guests/trouble.py test_04_modules_go_and_come \
 		test_09_many_connections_leave_nothing \
 		test_99_nothing_is_left
@@ -102,7 +102,7 @@ soak-migrate: packages
 	@unset MAKEFLAGS MAKELEVEL; \
 	export XENVMC_TEST_CYCLES=0 XENVMC_SOAK=$(or $(SECONDS),0) && \
 	selftests/xen/lab --name migrate build && \
-	selftests/xen/lab --name migrate run selftests/guests/cycles.py
+	selftests/xen/lab --name migrate run --fresh selftests/guests/cycles.py
 
 bench: packages
 	@unset MAKEFLAGS MAKELEVEL; exec selftests/bench/bench.py

@@ -124,6 +124,8 @@ def parser():
     sub.add_argument("guests", nargs="+", metavar="K")
     sub = verb("run", "boot if needed, run a script that may use $LAB, "
                "tear down", True)
+    sub.add_argument("--fresh", action="store_true",
+                     help="end a lab of that name that is up")
     sub.add_argument("script")
     sub.add_argument("arguments", nargs=argparse.REMAINDER)
     return main_parser
@@ -220,10 +222,23 @@ def _guest(lab, arguments):
     return 0
 
 
+def _fits(lab, params):
+    """One that is up is used as it is: the options must not say otherwise."""
+    if params not in (Params(), lab.params()):
+        raise LabError(f"lab {lab.name} is up with other options (lab down, or "
+                       "run --fresh)")
+    lab.say(f"{lab.name} is up: with the modules that its guests have")
+
+
 def _run(lab, arguments):
+    params = _params(arguments)
+    if arguments.fresh:
+        lab.down()
     mine = not lab.running()
     if mine:
-        lab.up(_params(arguments))
+        lab.up(params)
+    else:
+        _fits(lab, params)
     mark = {} if mine else lab.mark()
     try:
         environment = dict(os.environ, LAB=LAB, XENVMC_LAB=lab.name)

@@ -6,6 +6,7 @@ which dom0 sees as /lab. state.json says what runs. Several processes may use
 a lab at once; up, down and the verbs on guests exclude each other by a lock.
 """
 import concurrent.futures
+import glob
 import json
 import os
 import shutil
@@ -232,6 +233,9 @@ class Lab:
             cache.remove_tree(self.share)
             self._fill_share(params, parts)
             self._guest_initramfs(parts, params)
+            if not glob.glob(os.path.join(self._opt(0), "*.ko")):
+                self.say("no modules are built: the guests have none "
+                         "(lab build)")
             try:
                 self._boot(params, parts)
                 self._start_guests([f"guest{number + 1}"

@@ -32,9 +32,10 @@ PAGES = {"xen": "grant", "loop": "loop"}
 SOCKETS = "cat /proc/net/sockstat; grep ^XENVMC /proc/net/protocols; true"
 
 # Xen's view of all guests, XenStore's of each and of dom0, dom0's own
-DOM0 = f"""xl list | awk '$1 ~ /^guest/ {{ print $1, $2 }}' >/tmp/guests
+DOM0 = f"""all=$(xl list) || exit 1
+echo "$all" | awk '$1 ~ /^guest/ {{ print $1, $2 }}' >/tmp/guests
 echo guests; cat /tmp/guests
-echo shared; {CENSUS} 0 $(cut -d' ' -f2 /tmp/guests)
+echo shared; {CENSUS} 0 $(cut -d' ' -f2 /tmp/guests) || exit 1
 echo files; for pid in $(pidof xenvmcd); do ls /proc/$pid/fd; done
 echo dom0 0 >>/tmp/guests
 echo nodes; while read name domid; do
