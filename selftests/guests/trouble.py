@@ -156,6 +156,10 @@ class Trouble(Lies):
             "guest1", f"iperf3 --bidir -t 4 -P 2 -c {domains.address('guest2')}"
             ).returncode, "bytes have come and gone", 60)
 
+    @staticmethod
+    def toggle_hook(where):
+        run(where, f"{TOOL} hook off && {TOOL} hook on")
+
     def test_04_modules_go_and_come(self):
         inet, xenvmc = self.start_both()
         run("guest1", "rmmod xenvmc_inet")
@@ -166,8 +170,13 @@ class Trouble(Lies):
         run("guest1", f"insmod {OPT}/xenvmc_inet.ko")
         until(lambda: on_rings("guest1", "guest2"), "it is on rings again")
         inet.flows()
+        monitor = lab.start("guest1", f"exec {TOOL} monitor")
+        until(lambda: self.toggle_hook("guest1") or monitor.lines, "it hears")
         unload_all("guest1")
         inet.flows()
+        self.assertEqual((monitor.wait(), monitor.lines[-1]),
+                         (2, "xenvmc: the kernel module is gone"))
+        monitor.drop()
         if CYCLES > 20:
             # Not beside its bytes, of which there may be many on their way
             self.stop_exact(inet)

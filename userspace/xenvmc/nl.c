@@ -408,6 +408,8 @@ enum status nl_show_one(uint8_t cmd, mnl_cb_t cb, void *data,
 /* Joins the group, with room for what comes while we print. */
 static enum status nl_join(struct nl *nl)
 {
+	/* Of the controller of families: it tells when one goes. */
+	int control = GENL_ID_CTRL;
 	int group = (int)nl->group;
 	int size = NL_EVENT_ROOM;
 	int fd;
@@ -422,7 +424,9 @@ static enum status nl_join(struct nl *nl)
 	/* Root is not bound by net.core.rmem_max; others get what it allows. */
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)))
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-	if (mnl_socket_setsockopt(nl->sock, NETLINK_ADD_MEMBERSHIP, &group,
+	if (mnl_socket_setsockopt(nl->sock, NETLINK_ADD_MEMBERSHIP, &control,
+				  sizeof(control)) < 0 ||
+	    mnl_socket_setsockopt(nl->sock, NETLINK_ADD_MEMBERSHIP, &group,
 				  sizeof(group)) < 0)
 		return nl_perror("netlink group");
 	return ST_OK;
@@ -436,9 +440,50 @@ static bool nl_at_end(struct nl *nl)
 	return nl->replay && ungetc(c, nl->replay) == EOF;
 }
 
+/**
+ * struct listener - who listens to events
+ * @nl: connection
+ * @cb: called for each
+ * @data: for @cb
+ * @gone: no more will come
+ */
+struct listener {
+	struct nl *nl;
+	mnl_cb_t cb;
+	void *data;
+	bool gone;
+};
+
+/* The family, and with it our membership in its group, goes with the module. */
+static int family_news_cb(const struct nlmsghdr *nlh, struct listener *listener)
+{
+	const struct genlmsghdr *genl = mnl_nlmsg_get_payload(nlh);
+	const struct nlattr *tb[CTRL_ATTR_MAX + 1];
+
+	if (nlh->nlmsg_len < mnl_nlmsg_size(GENL_HDRLEN) ||
+	    genl->cmd != CTRL_CMD_DELFAMILY)
+		return MNL_CB_OK;
+	if (!attr_parse(nlh, ctrl_policy, CTRL_ATTR_MAX, tb))
+		return MNL_CB_ERROR;
+	listener->gone = tb[CTRL_ATTR_FAMILY_ID] &&
+			 mnl_attr_get_u16(tb[CTRL_ATTR_FAMILY_ID]) ==
+			 listener->nl->family;
+	return listener->gone ? MNL_CB_STOP : MNL_CB_OK;
+}
+
+static int listen_cb(const struct nlmsghdr *nlh, void *data)
+{
+	struct listener *listener = data;
+
+	if (nlh->nlmsg_type == GENL_ID_CTRL)
+		return family_news_cb(nlh, listener);
+	return listener->cb(nlh, listener->data);
+}
+
 /* Without room events were lost: the next one's number tells how many. */
 static enum status nl_listen(struct nl *nl, mnl_cb_t cb, void *data)
 {
+	struct listener listener = { .nl = nl, .cb = cb, .data = data };
 	ssize_t len;
 
 	while (!nl_at_end(nl)) {
@@ -447,18 +492,23 @@ static enum status nl_listen(struct nl *nl, mnl_cb_t cb, void *data)
 				 replay_recv(nl);
 		if (len < 0 && (errno == ENOBUFS || errno == EINTR))
 			continue;
-		if (len < 0 || mnl_cb_run2(nl->buf, (size_t)len, 0, 0, cb,
-					   data, NULL, 0) < 0)
+		if (len < 0 || mnl_cb_run2(nl->buf, (size_t)len, 0, 0,
+					   listen_cb, &listener, NULL, 0) < 0)
 			return nl_perror("events");
+		if (listener.gone) {
+			fputs("xenvmc: the kernel module is gone\n", stderr);
+			return ST_KERNEL;
+		}
 	}
 	return ST_OK;
 }
 
 /**
- * nl_monitor() - listen to events until a signal ends the program
+ * nl_monitor() - listen to events
  * @cb: called for each, with nothing but MNL_CB_OK for more
  * @data: for @cb
  *
+ * Until a signal ends the program, or the module is unloaded.
  * Return: ST_KERNEL; ST_OK at the end of a recording.
  */
 enum status nl_monitor(mnl_cb_t cb, void *data)

@@ -189,6 +189,8 @@ CASES = [
     ("no module: hook on", "no_family", "hook on", 2, "", NO_MODULE, None),
     ("monitor", "events", "monitor", 0, "".join(EVENTS_TEXT), "",
      "request_family"),
+    ("monitor ends with the module", "events_gone", "monitor", 2,
+     "".join(EVENTS_TEXT), "xenvmc: the kernel module is gone\n", None),
     ("monitor json", "events", "-j monitor", 0, tuple(EVENTS), "", None),
     ("monitor of one object", "events", "monitor peer", 0,
      EVENTS_TEXT[1] + EVENTS_TEXT[3], "", None),

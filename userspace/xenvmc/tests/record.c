@@ -418,6 +418,21 @@ static void events(void)
 	hook_event(5, 0);
 }
 
+/* Of another one first, and then of ours */
+static void events_gone(void)
+{
+	uint16_t id;
+
+	events();
+	for (id = FAMILY + 1; id >= FAMILY; id--) {
+		struct nlmsghdr *nlh = begin(GENL_ID_CTRL, 0,
+					     CTRL_CMD_DELFAMILY);
+
+		mnl_attr_put_u16(nlh, CTRL_ATTR_FAMILY_ID, id);
+		end(nlh);
+	}
+}
+
 static void events_cut(void)
 {
 	family();
@@ -557,6 +572,7 @@ static const struct {
 	{ "hook_bare", hook_bare },
 	{ "hook_raw", hook_raw },
 	{ "events", events },
+	{ "events_gone", events_gone },
 	{ "events_cut", events_cut },
 	{ "events_unnumbered", events_unnumbered },
 	{ "events_bad", events_bad },
