@@ -44,6 +44,7 @@
 
 #define CHUNK	65536
 #define REPORT	200	/* milliseconds */
+#define NEVER	UINT64_MAX
 
 /* Bytes that all connections of this program have received */
 static _Atomic uint64_t *all_received;
@@ -67,7 +68,7 @@ struct hello {
  * @received: bytes received, and right
  * @limit: bytes to send, or UINT64_MAX: until standard input ends
  * @gap: milliseconds between writes
- * @period: milliseconds between reports
+ * @period: milliseconds between reports, or NEVER
  * @next: when to write again, in milliseconds
  * @ask: standard input may end it
  * @tx_done: this end was shut down
@@ -183,7 +184,11 @@ static bool input_ended(void)
 	return read(STDIN_FILENO, ignored, sizeof(ignored)) <= 0;
 }
 
-/* Waits for what can be done next, for one report at most, and does it */
+/*
+ * Waits for what can be done next, or for the next report, and does it. Nothing
+ * else wakes it: of a thousand processes there would be no end of that, and a
+ * wakeup that the socket has forgotten would not be missed.
+ */
 static void step(struct stream *s)
 {
 	struct pollfd pfd[2] = {
@@ -191,15 +196,15 @@ static void step(struct stream *s)
 		{ .fd = s->ask ? STDIN_FILENO : -1, .events = POLLIN },
 	};
 	uint64_t now = now_ms();
-	int timeout = s->period;
+	uint64_t wait = s->period;
 
 	if (!s->rx_done)
 		pfd[0].events |= POLLIN;
 	if (!s->tx_done && now >= s->next)
 		pfd[0].events |= POLLOUT;
-	else if (!s->tx_done && s->next - now < (uint64_t)timeout)
-		timeout = s->next - now;
-	if (poll(pfd, 2, timeout) < 0) {
+	else if (!s->tx_done && s->next - now < wait)
+		wait = s->next - now;
+	if (poll(pfd, 2, wait == NEVER ? -1 : (int)wait) < 0) {
 		if (errno != EINTR)
 			s->err = errno;
 		return;
@@ -256,7 +261,7 @@ static int report_end(const struct stream *s)
 static int serve_one(int fd)
 {
 	struct stream s = {
-		.fd = fd, .limit = UINT64_MAX, .period = REPORT,
+		.fd = fd, .limit = UINT64_MAX, .period = NEVER,
 	};
 	struct hello hello;
 
@@ -279,7 +284,7 @@ static int run(int fd, const struct hello *hello, uint64_t limit,
 	struct stream s = {
 		.fd = fd, .tx_seed = hello->seed, .rx_seed = ~hello->seed,
 		.gap = hello->gap, .limit = limit ? limit : UINT64_MAX,
-		.period = period, .ask = !limit,
+		.period = tell ? period : NEVER, .ask = !limit,
 	};
 	uint64_t told = now_ms();
 
