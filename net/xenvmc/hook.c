@@ -196,7 +196,7 @@ static void hook_down(struct xvmc_conn *conn, u32 why)
 	if (READ_ONCE(conn->rx.torn)) {
 		/* @why is of the connection, if it has one at all */
 		hook_fallback(hc, READ_ONCE(conn->chan->reason));
-		hook_reset(hc);
+		hook_lose(hc);
 		return;
 	}
 	if (why == XENVMC_REASON_CLOSED && READ_ONCE(conn->tx.unread))

@@ -107,6 +107,7 @@ enum hook_taken {
  * @tx_more: the last bytes that went to TCP may be held back; tx.mutex
  * @back: going back to TCP for good; no blocking in our functions any more
  * @fell: a fallback was counted: at most once for a connection
+ * @torn: so were bytes that may be missing
  * @taker: somebody has taken the socket: bits of &enum hook_taken
  * @take_err: why it could not go back, for the call that has waited for it
  * @lent: bytes of the ring that it is lent; socket lock
@@ -144,6 +145,7 @@ struct hook_conn {
 	bool tx_more;
 	bool back;
 	unsigned long fell;
+	unsigned long torn;
 	unsigned long taker;
 	int take_err;
 	u32 lent;
@@ -361,6 +363,7 @@ void hook_return(struct hook_conn *hc, u32 reason);
 /* Nobody has let go: the rings are stopped first. Any context */
 void hook_leave_rings(struct hook_conn *hc, u32 reason);
 void hook_return_step(struct hook_conn *hc);
+void hook_lose(struct hook_conn *hc);	/* bytes may be missing */
 void hook_reset(struct hook_conn *hc);
 void hook_reset_locked(struct hook_conn *hc);		/* tx.mutex held */
 

@@ -323,6 +323,25 @@ void hook_reset(struct hook_conn *hc)
 	mutex_unlock(&hc->conn.tx.mutex);
 }
 
+/* Once for an end, and not where its program has closed it */
+static void back_count_torn(struct hook_conn *hc)
+{
+	if (READ_ONCE(hc->hashed) && !test_and_set_bit(0, &hc->torn))
+		xvmc_stat_inc(XVMC_STAT_HOOK_TORN);
+}
+
+/**
+ * hook_lose() - bytes that the peer has sent may be missing: an error says so
+ * @hc: hooked socket
+ *
+ * Context: process, no locks held.
+ */
+void hook_lose(struct hook_conn *hc)
+{
+	back_count_torn(hc);
+	hook_reset(hc);
+}
+
 /* Leaves the bytes before @s, and no end of the stream. False: none are */
 static bool back_trim(struct sk_buff *skb, u32 s)
 {
@@ -390,8 +409,10 @@ static void back_abort(struct sock *sk, struct hook_conn *hc, u32 reason)
 	hook_reset(hc);
 	mutex_lock(&hc->conn.rx.mutex);
 	lock_sock(sk);
-	if (hc->hashed && back_loses(hc, &s))
+	if (hc->hashed && back_loses(hc, &s)) {
+		back_count_torn(hc);
 		back_forget(sk, s);
+	}
 	xvmc_conn_leave(&hc->conn, reason, false, true);
 	hook_unhook_locked(hc);
 	release_sock(sk);

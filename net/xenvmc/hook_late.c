@@ -550,7 +550,7 @@ void hook_work(struct work_struct *work)
 					    struct hook_conn, work);
 
 	if (test_bit(HOOK_OVERTAKEN, &hc->taker))
-		hook_reset(hc);
+		hook_lose(hc);
 	else if (READ_ONCE(hc->returning))
 		hook_return_step(hc);
 	else

@@ -46,6 +46,7 @@
 	X(HOOK_LOOKUPS,		"hook_lookups")			\
 	X(HOOK_CANDIDATES,	"hook_candidates")		\
 	X(HOOK_MOVED,		"hook_moved")			\
+	X(HOOK_TORN,		"hook_torn")			\
 	X(MONITOR_TOLD,		"monitor_told")			\
 	X(MONITOR_LOST,		"monitor_lost")			\
 	X(OFFERS,		"offers")			\

@@ -49,12 +49,15 @@ def peer(there):
 def lose_a_ring():
     """The peer goes, and for the first ring that is unread there is no memory to
     save it. False if all had been taken to TCP before that."""
+    torn = stat("hook_torn")
     turn("fault_site", "spill")
     turn("fault_nth", "1")
     peer(False)
     with open(KNOBS + "fault_nth", encoding="ascii") as handle:
         lost = handle.read().strip() == "0"
     turn("fault_nth", "0")
+    # Both ends count here, and one of them misses bytes
+    until(lambda: stat("hook_torn") == torn + lost, "it is counted once")
     return lost
 
 
@@ -626,6 +629,7 @@ def unloading_without_memory_lets_nobody_read_past_a_gap():
     """The ring's bytes cannot become TCP's, which has some on either side. What
     comes after the end of the stream is no better."""
     peer(False)
+    torn = stat("hook_torn")
     pairs = [connect(), connect()]
     ahead = [ways(*ends)[0] for ends in pairs]
     for way in ahead:
@@ -649,6 +653,7 @@ def unloading_without_memory_lets_nobody_read_past_a_gap():
         for way, (_, server) in zip(ahead, pairs):
             way.catch_up()
             missing(server)
+    check(stat("hook_torn") == torn + 2, "they are not counted")
 
 
 def options_keep_it_on_tcp():
