@@ -177,6 +177,7 @@ class Meanwhile(Suspends):
         until_connected(*GUESTS)
         # Bytes were on their way that nobody has
         self.reset(self.flows[1])
+        self.assertEqual(self.more("guest2", "hook_torn"), len(self.inet))
         for flow in self.flows[::2]:
             flow.program.drop()
         self.new_ones_move()

@@ -99,6 +99,7 @@ class Migrate(Meanwhile):
     def test_07_a_silent_peer(self):
         """Nobody knows then how much of the streams has arrived."""
         self.start()
+        lines = [len(flow.other.lines) for flow in self.flows]
         # Its own watchdog would take the pause for a processor that hangs
         run("guest1", "sysctl -q kernel.soft_watchdog=0")
         run("dom0", "xl pause guest1")
@@ -108,8 +109,10 @@ class Migrate(Meanwhile):
         self.assertLess(self.let_go("guest2"), BOUND)
         run("dom0", "xl unpause guest1")
         run("guest1", "sysctl -q kernel.soft_watchdog=1")
-        for flow in self.flows:
+        for flow, before in zip(self.flows, lines):
             self.reset(flow)
+            self.theirs_reset(flow, before)
+        self.assertEqual(self.more("guest2", "hook_torn"), len(self.inet))
         until_connected(*GUESTS)
         self.new_ones_move()
 

@@ -134,6 +134,12 @@ class Suspends(unittest.TestCase):
         end = flow.ended()
         self.assertEqual(end["end"], "ECONNRESET", f"{flow.family}: {end}")
 
+    def theirs_reset(self, flow, before):
+        """So says its other end, which had @before lines."""
+        flow.other.until(lambda: [line for line in flow.other.lines[before:]
+                                  if line.startswith("end=ECONNRESET ")],
+                         f"{flow.family}: the serving end has heard of it")
+
     def new_ones_move(self):
         self.start(gap=50)
         self.end_exact()
