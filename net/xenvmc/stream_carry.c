@@ -202,6 +202,7 @@ too_many_new:
 	atomic_dec(&carriers_new[!!wanted]);
 too_many:
 	atomic_dec(&carriers);
+	sock_no_linger(sock->sk);
 	sock_release(sock);
 }
 
@@ -694,8 +695,8 @@ static void carry_end(struct xvmc_carrier *carrier, int err)
 	if (carrier->ended)
 		return;
 	carrier->ended = true;
-	/* With RST if bytes are lost: the other end is to know */
-	carry_sk_end(carrier, err && carrier->phase == CARRY_ON);
+	/* RST if bytes are lost; or before GO: there FIN is not said again */
+	carry_sk_end(carrier, err || carrier->phase != CARRY_ON);
 	carry_part(carrier, err);
 	carry_greeted(carrier);
 	if (cancel_delayed_work(&carrier->timer))
