@@ -375,6 +375,7 @@ static void chan_close_work(struct work_struct *work)
 		xvmc_chan_put(chan);
 	chan_drop_lists(chan);
 	synchronize_rcu();
+	xvmc_stale_maps(chan);
 	chan_free_rings(chan);
 
 	xvmc_peer_event(peer, XVMC_PEV_CLOSED, NULL);

@@ -78,11 +78,35 @@ enum xvmc_fault {
 #undef X
 };
 
+struct xvmc_chan;
+struct xvmc_conn;
+struct xvmc_ring_cons;
+
 #ifdef XVMC_FAULTS
+/* stale.c */
+void xvmc_stale_keep(struct xvmc_conn *conn, const struct xvmc_ring_cons *cons,
+		     u32 to, u32 used);
+void xvmc_stale_arrived(void);
+void xvmc_stale_maps(const struct xvmc_chan *chan);
+/* fault.c */
 bool xvmc_should_fail(enum xvmc_fault site);	/* any context */
 int xvmc_which_fails(enum xvmc_fault site, u32 n);	/* any context */
 bool xvmc_should_switch(u64 before, u64 now);
 #else
+static inline void xvmc_stale_keep(struct xvmc_conn *conn,
+				   const struct xvmc_ring_cons *cons, u32 to,
+				   u32 used)
+{
+}
+
+static inline void xvmc_stale_arrived(void)
+{
+}
+
+static inline void xvmc_stale_maps(const struct xvmc_chan *chan)
+{
+}
+
 static inline bool xvmc_should_fail(enum xvmc_fault site)
 {
 	return false;

@@ -91,6 +91,7 @@ static int migrate_restore(struct device *dev)
 	trace_xenvmc_suspend(XVMC_TRACE_RESTORE);
 	migrate.frozen = false;
 	xvmc_stat_inc(XVMC_STAT_RESTORES);
+	xvmc_stale_arrived();
 	xvmc_grant_restored();
 	xvmc_xen_thaw(true);
 	return 0;

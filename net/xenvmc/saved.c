@@ -36,6 +36,7 @@ int xvmc_rx_set_aside(struct xvmc_conn *conn, struct xvmc_rx_ring *ring,
 	if (old)
 		memcpy(spill, old + off, len);
 	xvmc_ring_copy_out(&ring->cons, 0, spill + len, used);
+	xvmc_stale_keep(conn, &ring->cons, len, used);
 	spin_lock_bh(&ring->lock);
 	xvmc_ring_consume(&ring->cons, used);
 	WRITE_ONCE(conn->rx.spill_off, 0);
