@@ -158,24 +158,26 @@ class Migrate(Meanwhile):
                       f"{one}: both connections are on rings again")
         self.end_exact()
 
+    def until_many(self, count, where):
+        for one, other in (GUESTS, GUESTS[::-1]):
+            until(lambda g=one, o=other: many_on_rings(
+                g, o, count, self.more(g, "fallback_no_answer")),
+                  f"{one}: {count} connections are {where}", 300)
+
     def many(self, count):
         """Of TCP and all busy, but for a pause after each write."""
         self.before = {guest: stats(guest) for guest in GUESTS}
-        ends = [(one, other, Flow("inet", one, other, gap=20 * count,
-                                  conns=count // 2))
+        ends = [(one, Flow("inet", one, other, gap=20 * count,
+                           conns=count // 2))
                 for one, other in (GUESTS, GUESTS[::-1])]
-        for one, other, _ in ends:
-            until(lambda g=one, o=other: many_on_rings(g, o, count),
-                  f"{one}: {count} connections are on rings", 300)
+        self.until_many(count, "on rings")
         begin = time.monotonic()
         save("guest2")
         restore("guest2")
         print(f"# {count}: {time.monotonic() - begin:.0f} s", flush=True)
         self.assertLess(self.let_go("guest2"), SILENCE)
-        for one, other, _ in ends:
-            until(lambda g=one, o=other: many_on_rings(g, o, count),
-                  f"{one}: {count} are on rings again", 300)
-        for one, _, flow in ends:
+        self.until_many(count, "on rings again")
+        for one, flow in ends:
             flow.program.end_input()
             for end in flow.ends(count // 2):
                 self.assertEqual(end["end"], "exact", f"{one}: {end}")
