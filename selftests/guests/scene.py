@@ -138,10 +138,21 @@ class Scene(unittest.TestCase):
             raise AssertionError(f"inet: {end}")
 
     @staticmethod
-    def destroy_guest2(*others):
+    def crash_guest2():
+        """Its kernel panics, without a word that would be a complaint, and
+        dom0 destroys it."""
+        run("guest2", "echo 0 >/proc/sys/kernel/printk")
+        panic = lab.start("guest2", "echo c >/proc/sysrq-trigger")
+        until(lambda: "guest2" not in lab.guests_running(), "it has crashed")
+        panic.drop()
+        # Ends the ways to it, too
+        lab.guest_destroy("guest2")
+
+    @staticmethod
+    def destroy_guest2(*others, how=lambda: lab.guest_destroy("guest2")):
         """It is gone at once, and then @others know nothing of it."""
         gone = domid("guest2")
-        lab.guest_destroy("guest2")
+        how()
 
         def forgotten(guest):
             told = json.loads(run(guest, f"{TOOL} -j peer show"))

@@ -311,6 +311,15 @@ class Trouble(Lies):
         self.ends_reset(xenvmc)
         self.ends_reset(inet)
 
+    def test_50_a_guest_that_crashes_is_noticed(self):
+        inet, xenvmc = self.start_both(gap=0)
+        self.destroy_guest2("guest1", "guest3", how=self.crash_guest2)
+        self.ends_reset(xenvmc)
+        self.ends_reset(inet)
+        # guest1's end misses bytes, as far as it knows
+        self.assertEqual(stats("guest1")["hook_torn"],
+                         self.before["hook_torn"] + 1)
+
     def test_51_it_is_destroyed_when_it_has_announced_itself(self):
         unload_all("guest2")
         self.announce(domains.address("guest2"))
