@@ -12,6 +12,7 @@ streams of AF_XENVMC.
 XENVMC_TEST_HOPS says how often a guest goes there and back in a row (10).
 """
 import os
+import subprocess
 import sys
 import unittest
 
@@ -32,7 +33,10 @@ DOM0S = ("dom0", "dom0-2")
 ENDS = (GUESTS, GUESTS[::-1])
 HOPS = int(os.environ.get("XENVMC_TEST_HOPS", "10"))
 
-pair = Pair(os.environ.get("XENVMC_LAB", "hosts"), quiet=True)
+NAME = os.environ.get("XENVMC_LAB", "hosts")
+LAB = os.path.join(HERE, "../xen/lab")
+
+pair = Pair(NAME, quiet=True)
 system.lab = pair
 
 
@@ -79,10 +83,22 @@ class Hosts(unittest.TestCase):
 
     # -- helpers
 
-    def start(self, gap=20):
-        """A moved connection in each direction."""
-        self.flows = each(lambda ends: Flow("inet", *ends, gap), *ENDS)
+    def start(self, gap=20, families=("inet", "xenvmc")):
+        """A moved connection in each direction, and a stream."""
+        self.flows = each(lambda x: Flow(x[0], *x[1], gap, name=uuid),
+                          *((family, ends) for family in families
+                            for ends in ENDS))
         self.flow_on_rings()
+
+    def number(self, family):
+        return sum(flow.family == family for flow in self.flows)
+
+    def streams_by(self, path):
+        """Each way, and a stream has two ends and each two ways."""
+        for guest in GUESTS:
+            until(lambda g=guest: stream_paths(g) ==
+                  [path] * 2 * self.number("xenvmc"),
+                  f"{guest}: all streams go by {path}")
 
     def flow(self):
         """Bytes go both ways in all."""
@@ -92,8 +108,9 @@ class Hosts(unittest.TestCase):
     def flow_on_rings(self):
         self.flow()
         for one, other in ENDS:
-            until(lambda g=one, o=other: ring_conns(g, o) == len(self.flows),
-                  f"{one}: all connections are on rings")
+            until(lambda g=one, o=other: ring_conns(g, o) ==
+                  self.number("inet"), f"{one}: all connections are on rings")
+        self.streams_by("ring")
 
     def flow_apart(self):
         """Nothing of the other guest is left where it was, but bytes flow."""
@@ -101,6 +118,7 @@ class Hosts(unittest.TestCase):
         for guest in GUESTS:
             until(lambda g=guest: not tcp_conns(g), f"{guest}: all are TCP's")
             self.assertEqual(self.more(guest, "violations"), 0)
+        self.streams_by("tcp")
 
     def more(self, guest, counter):
         """By how much a counter has grown."""
@@ -161,32 +179,50 @@ class Hosts(unittest.TestCase):
         self.end_exact()
 
     def test_06_at_full_speed(self):
+        """Rings hold bytes that nobody has read when it leaves."""
         self.start(gap=0)
         migrate("guest2")
         self.flow()
+        self.assertGreater(self.more("guest2", "rx_bytes_to_tcp"), 0)
         migrate("guest2")
         self.flow_on_rings()
         self.end_exact()
 
     def test_07_streams(self):
         """Streams of AF_XENVMC, which TCP carries while the two are apart."""
-        self.flows = each(lambda ends: Flow("xenvmc", *ends, 20, name=uuid),
-                          *ENDS)
-        self.flow()
+        self.start(families=("xenvmc",))
         for _ in range(2):
             migrate("guest2")
-            for guest in GUESTS:
-                until(lambda g=guest: stream_paths(g) == ["tcp"] * 4,
-                      f"{guest}: TCP carries both streams")
+            self.streams_by("tcp")
             self.flow()
             migrate("guest2")
-            for guest in GUESTS:
-                until(lambda g=guest: stream_paths(g) == ["ring"] * 4,
-                      f"{guest}: both streams are on rings")
+            self.streams_by("ring")
             self.flow()
         for guest in GUESTS:
             self.assertEqual(self.more(guest, "conn_carried"), 4)
             self.assertEqual(self.more(guest, "carry_broken"), 0)
+        self.end_exact()
+
+    def test_08_the_verb(self):
+        """That of the lab, which can say where to."""
+        self.start()
+
+        def verb(*words):
+            done = subprocess.run([LAB, "--name", NAME, "guest", "migrate",
+                                   *words], capture_output=True, text=True,
+                                  check=False)
+            system.domids.clear()
+            return done.returncode, done.stderr
+        self.assertEqual(verb("2", "--to", "2")[0], 0)
+        self.assertEqual(pair.where("guest2").number, 2)
+        self.flow_apart()
+        status, told = verb("2", "--to", "2")
+        self.assertEqual(status, 1)
+        self.assertIn("guest2 is on host 2", told)
+        self.assertEqual(pair.where("guest2").number, 2)
+        self.assertEqual(verb("guest2", "--to", "1")[0], 0)
+        self.assertEqual(pair.where("guest2").number, 1)
+        self.flow_on_rings()
         self.end_exact()
 
     def test_99_nothing_is_left(self):
