@@ -21,7 +21,7 @@ sys.path.insert(0, os.path.join(HERE, "../xen"))
 sys.dont_write_bytecode = True      # echo/ is copied as it is
 
 # pylint: disable=wrong-import-position
-from xenlab import leaks, results, tap  # noqa: E402
+from xenlab import ending, leaks, results, tap  # noqa: E402
 from xenlab.errors import LabError  # noqa: E402
 from xenlab.lab import Lab  # noqa: E402
 from xenlab.moving import Moving, fallbacks, grown, ring_bytes  # noqa: E402
@@ -203,6 +203,7 @@ def main():
     args = parser.parse_args()
     Applications.rounds, Applications.file_mib = args.rounds, args.file_mib
     params = parameters(args.file_mib)
+    ending.on_signals()
     try:
         lab.down()
         Applications.echo = languages.build(lab.say)

@@ -24,6 +24,7 @@ import pauses  # noqa: E402
 import plots  # noqa: E402
 import tax as taxation  # noqa: E402
 from course import Course  # noqa: E402
+from xenlab import ending  # noqa: E402
 from xenlab.errors import LabError  # noqa: E402
 from xenlab.lab import Lab, build_folder  # noqa: E402
 from xenlab.params import Params  # noqa: E402
@@ -243,6 +244,7 @@ def main():
                         "to warm up")
     args = parser.parse_args()
     args.pairs = args.pairs or (5 if args.mode is migrate else 9)
+    ending.on_signals()
     lab = Lab("bench")
     begin = time.monotonic()
     try:

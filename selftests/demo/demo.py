@@ -21,7 +21,7 @@ import time
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../xen"))
 
-from xenlab import results  # noqa: E402
+from xenlab import ending, results  # noqa: E402
 from xenlab.errors import LabError  # noqa: E402
 from xenlab.lab import Lab  # noqa: E402
 from xenlab.moving import Moving, grown, ring_bytes  # noqa: E402
@@ -231,6 +231,7 @@ def main():
     parser.add_argument("--keep", action="store_true",
                         help="leave the machine running for the lab's verbs")
     args = parser.parse_args()
+    ending.on_signals()
     lab = Lab("demo")
     begin = time.monotonic()
     try:

@@ -10,11 +10,10 @@ import dataclasses
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 
-from . import console, domains, leaks
+from . import console, domains, ending, leaks
 from .errors import ConsoleFailure, LabError, Timeout
 from .lab import Lab
 from .pair import Pair
@@ -247,7 +246,11 @@ def _run(lab, arguments):
             script = os.path.abspath(script)
         with subprocess.Popen([script] + arguments.arguments,
                               env=environment) as child:
-            status = child.wait()
+            try:
+                status = child.wait()
+            except BaseException:
+                child.terminate()
+                raise
         lab.check(mark)
     finally:
         if mine:
@@ -281,7 +284,7 @@ def _dispatch(lab, arguments):
 def main(argv=None):
     """Run the command line; return the exit status."""
     arguments = parser().parse_args(argv)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    ending.on_signals()
     try:
         return _dispatch(Lab(arguments.name, arguments.quiet), arguments)
     except ConsoleFailure as error:
