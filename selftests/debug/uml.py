@@ -52,14 +52,29 @@ def kernel(say):
     return entry
 
 
+def _targets(folder, kernel):
+    """What to make there: objects of another kernel have other structures, and
+    make does not know."""
+    path = os.path.join(folder, "built-for")
+    before = None
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as file:
+            before = file.read()
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(kernel)
+    return ["modules"] if before == kernel else ["clean", "modules"]
+
+
 def build_modules(entry, sources, name, out, words=()):
     """Build the modules in the folder @name of the tree @sources, in place,
     with more @words for make, and copy them to the folder @out."""
     folder = os.path.join(sources, name)
     argv = ["make", "-s", f"-j{os.cpu_count() or 1}", "ARCH=um", "-C", KERNEL,
-            f"M={folder}", *words, "modules"]
-    subprocess.run(tree.enter(entry.path, argv, "/", [sources, out]),
-                   stdin=subprocess.DEVNULL, check=True)
+            f"M={folder}", *words]
+    for target in _targets(folder, entry.path):
+        subprocess.run(tree.enter(entry.path, [*argv, target], "/",
+                                  [sources, out]),
+                       stdin=subprocess.DEVNULL, check=True)
     for built in os.listdir(folder):
         if built.endswith(".ko"):
             shutil.copy2(os.path.join(folder, built), out)
