@@ -214,6 +214,7 @@ static int af_getname(struct socket *sock, struct sockaddr *uaddr, int peer)
 /*
  * Of SOL_SOCKET all but programs that would look at packets. The kernel reads
  * some values under the socket lock: with page faults disabled, see faultin.c.
+ * Kernels without SOCK_CUSTOM_SOCKOPT see to it by themselves.
  */
 static int af_setsockopt(struct socket *sock, int level, int optname,
 			 sockptr_t optval, unsigned int optlen)
