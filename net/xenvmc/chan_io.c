@@ -216,6 +216,8 @@ static void chan_violation_locked(struct xvmc_chan *chan, const char *what)
 	lockdep_assert_held(&chan->lock);
 	if (!chan->violated)
 		chan->violated = what;
+	/* Who closes waits for no last word any more */
+	wake_up(&chan->idle);
 }
 
 /**
@@ -466,8 +468,6 @@ static void chan_check_violated(struct xvmc_chan *chan)
 	spin_unlock_bh(&chan->lock);
 	if (!what)
 		return;
-	/* Who closes waits for no last word any more */
-	wake_up(&chan->idle);
 	xvmc_stat_inc(XVMC_STAT_VIOLATIONS);
 	trace_xenvmc_violation(chan->peer->domid, what);
 	net_warn_ratelimited("xenvmc: domain %u broke the protocol: %s\n",

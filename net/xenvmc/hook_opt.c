@@ -298,14 +298,17 @@ static void hook_opt_count(struct sock *sk)
 	hook_put(hc);
 }
 
-/* Brings in what an answer needs. False: it is bad memory */
-static bool opt_fault_in(char __user *optval, int __user *optlen, u32 *tries)
+/*
+ * Brings in what an answer needs. False: it is bad memory. Each has a count of
+ * its own, for an answer may have less room than its program says, and fit.
+ */
+static bool opt_fault_in(char __user *optval, int __user *optlen, u32 tries[2])
 {
 	int len;
 
 	return !get_user(len, optlen) && len >= 0 &&
-	       xvmc_fault_in_value(optlen, true, sizeof(*optlen), tries) &&
-	       (!len || xvmc_fault_in_value(optval, true, len, tries));
+	       xvmc_fault_in_value(optlen, true, sizeof(*optlen), &tries[0]) &&
+	       (!len || xvmc_fault_in_value(optval, true, len, &tries[1]));
 }
 
 /* As opt_set() */
@@ -313,7 +316,7 @@ static int opt_get(struct sock *sk, int level, int optname,
 		   char __user *optval, int __user *optlen)
 {
 	struct hook_conn *hc = hook_get(sk);
-	u32 tries = 0;
+	u32 tries[2] = {};
 	int ret;
 
 	if (!hc)
@@ -324,7 +327,7 @@ static int opt_get(struct sock *sk, int level, int optname,
 		ret = hook_upper_of(sk)->getsockopt(sk, level, optname,
 						    optval, optlen);
 		pagefault_enable();
-	} while (ret == -EFAULT && opt_fault_in(optval, optlen, &tries));
+	} while (ret == -EFAULT && opt_fault_in(optval, optlen, tries));
 	hook_put(hc);
 	return ret;
 }

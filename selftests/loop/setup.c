@@ -556,6 +556,13 @@ START_TEST(answer_in_fresh_memory)
 		      len));
 	memcpy(&mss, map + getpagesize(), sizeof(mss));
 	ck_assert_int_gt(mss, 0);
+	/* It is said to have more room than there is, and needs less */
+	map = fresh_pages(2, -1);
+	OK(munmap(map + getpagesize(), getpagesize()));
+	*len = 2 * getpagesize();
+	OK(getsockopt(fd[0], IPPROTO_TCP, TCP_MAXSEG,
+		      map + getpagesize() - sizeof(mss), len));
+	ck_assert_mem_eq(&mss, map + getpagesize() - sizeof(mss), sizeof(mss));
 	FAILS(getsockopt(fd[0], IPPROTO_TCP, TCP_MAXSEG, NULL, len), EFAULT);
 	FAILS(getsockopt(fd[0], IPPROTO_TCP, TCP_MAXSEG, &mss, NULL), EFAULT);
 }
