@@ -37,6 +37,10 @@ _TAKEN = ["kernel|kernel*2"]
 _UNLOAD = ["unload|unload*2"] * 3
 # No entries: these fail in the same way on other paths
 _AS_BACK = {"ctl_send": []}
+# The connection is TCP's again, and the hook looks at it once more: the end that
+# nothing holds on TCP asks the other, and both if there is time
+_AS_LATE = dict.fromkeys(("hook_conn", "conn_id", "rx_ring", "ring", "ring_hdr",
+                          "ring_page", "grant", "map", "tx_ring"), [])
 
 EFFECTS = {
     "load": {"stats": ["not loaded"], "workqueue": ["not loaded"] * 3,
@@ -77,9 +81,9 @@ EFFECTS = {
              "grant": _LATE_RING, "map": _LATE_RING, "tx_ring": _LATE_RING,
              "ctl_send": ["|no_match"]},
     "back": {"back_skb": _BACK, "ctl_send": _BACK[:1]},
-    "ulp": {"ulp": _ULP, "back_skb": _ULP * 3, **_AS_BACK, "hook_conn": [],
-            "conn_id": []},
-    "taken": {"taken": _TAKEN * 2, "back_skb": _TAKEN * 3, **_AS_BACK},
+    "ulp": {"ulp": _ULP, "back_skb": _ULP * 3, **_AS_BACK, **_AS_LATE},
+    "taken": {"taken": _TAKEN * 2, "back_skb": _TAKEN * 3, **_AS_BACK,
+              **_AS_LATE},
     "tap": {"register": ["not loaded"], "tap_skb": ["dropped"] * 4,
             **_AS_BACK},
     "unload": {"back_skb": _UNLOAD, "ulp": _UNLOAD, "ctl_send": _UNLOAD[:1]},
