@@ -263,7 +263,7 @@ int hook_proto_init(void);
 bool hook_proto_fits(const struct sock *sk);
 void hook_proto_install(struct sock *sk, struct hook_conn *hc);
 void hook_proto_restore(struct sock *sk, struct hook_conn *hc);
-void hook_proto_disown(struct sock *sk);	/* takes the socket lock */
+bool hook_proto_disown(struct sock *sk);	/* takes the socket lock */
 bool hook_proto_restoring(void);
 void hook_proto_settle(struct sock *sk);	/* kTLS comes. Any context */
 bool hook_proto_is_copied(const struct sock *sk);
@@ -292,6 +292,7 @@ bool hook_is_connecting(struct task_struct *task);
 int hook_nap(struct sock *sk, struct wait_queue_entry *wait, bool gone,
 	     long *timeo);
 bool hook_taken_again(struct sock *sk, struct hook_conn **at);
+bool hook_is_left(struct sock *sk, const struct hook_conn *hc);
 
 /* hook_opt.c: options and ioctl, as struct proto and proto_ops have them */
 int hook_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,

@@ -125,3 +125,26 @@ bool hook_taken_again(struct sock *sk, struct hook_conn **at)
 	*at = next;
 	return true;
 }
+
+/**
+ * hook_is_left() - has TCP a socket again, and the hook not once more?
+ * @sk: socket
+ * @hc: its hook_conn, or the former one
+ *
+ * For who is about to call TCP. A task that has slept in our text since it got
+ * @hc was seen by nobody: meanwhile the socket may have been taken over late,
+ * and TCP must not get bytes past the new rings. From here on it is seen, if it
+ * does not sleep but in TCP.
+ * Context: process.
+ */
+bool hook_is_left(struct sock *sk, const struct hook_conn *hc)
+{
+	struct hook_conn *next;
+
+	if (!hook_is_gone(hc))
+		return false;
+	next = hook_get(sk);
+	if (next)
+		hook_put(next);
+	return !next;
+}

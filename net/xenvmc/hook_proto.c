@@ -278,14 +278,16 @@ static void proto_is_kept(void)
  * @sk: socket without a hook_conn, as the caller found
  *
  * Context: process, no locks.
+ * Return: true if it has one.
  */
-void hook_proto_disown(struct sock *sk)
+bool hook_proto_disown(struct sock *sk)
 {
 	int family = hook_family(sk);
 	struct hook_conn *hc;
+	bool found;
 
 	if (likely(READ_ONCE(sk->sk_prot) != &hook_prots[family]))
-		return;
+		return false;
 	lock_sock(sk);
 	/* Who goes back restores them before the table forgets the socket */
 	hc = hook_get(sk);
@@ -294,8 +296,10 @@ void hook_proto_disown(struct sock *sk)
 		hook_replace_ops(sk, &hook_ops[family], hook_base_ops[family]);
 	}
 	release_sock(sk);
+	found = hc;
 	if (hc)
 		hook_put(hc);
+	return found;
 }
 
 /**

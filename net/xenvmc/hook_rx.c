@@ -390,7 +390,8 @@ static ssize_t rx_locked(struct sock *sk, struct hook_conn *hc,
 	if (!hook_is_gone(hc))
 		ret = rx_some(sk, hc, step, len);
 	else if (step->flags & MSG_DONTWAIT)
-		ret = rx_by_tcp(sk, hc, step, len);
+		ret = hook_is_left(sk, hc) ? rx_by_tcp(sk, hc, step, len) :
+					     HOOK_LOOK_AGAIN;
 	pagefault_enable();
 	mutex_unlock(&hc->conn.rx.mutex);
 	return ret;
@@ -612,7 +613,8 @@ static int rx_unhooked(struct sock *sk, struct msghdr *msg, size_t len,
 	bool block = !(flags & MSG_DONTWAIT) && !hook_proto_is_copied(sk);
 	int ret;
 
-	hook_proto_disown(sk);
+	if (hook_proto_disown(sk))
+		return HOOK_LOOK_AGAIN;
 	if (block && (!hook_never_restarts() || hook_is_unloading()))
 		return hook_restart(sk);
 	if (block)

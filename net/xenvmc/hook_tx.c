@@ -220,7 +220,8 @@ static ssize_t tx_locked(struct sock *sk, struct hook_conn *hc,
 	if (!hook_is_gone(hc))
 		ret = tx_some(sk, hc, msg, some);
 	else if (!some && !block)
-		ret = tx_by_tcp(sk, hc, msg, false);
+		ret = hook_is_left(sk, hc) ? tx_by_tcp(sk, hc, msg, false) :
+					     HOOK_LOOK_AGAIN;
 	msg->msg_iter.nofault = false;
 	pagefault_enable();
 	mutex_unlock(&hc->conn.tx.mutex);
@@ -359,7 +360,8 @@ static noinline int tx_unhooked(struct sock *sk, struct msghdr *msg,
 		     !hook_proto_is_copied(sk);
 	int ret;
 
-	hook_proto_disown(sk);
+	if (hook_proto_disown(sk))
+		return HOOK_LOOK_AGAIN;
 	if (block && (!hook_never_restarts() || hook_is_unloading()))
 		return hook_restart(sk);
 	if (block)
