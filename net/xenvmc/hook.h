@@ -294,6 +294,10 @@ int hook_nap(struct sock *sk, struct wait_queue_entry *wait, bool gone,
 bool hook_taken_again(struct sock *sk, struct hook_conn **at);
 bool hook_is_left(struct sock *sk, const struct hook_conn *hc);
 
+/* hook_urgent.c: receiving with MSG_OOB */
+int hook_recv_urgent(struct sock *sk, struct msghdr *msg, size_t len,
+		     int flags);
+
 /* hook_opt.c: options and ioctl, as struct proto and proto_ops have them */
 int hook_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 		    unsigned int optlen);

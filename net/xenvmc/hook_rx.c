@@ -634,9 +634,11 @@ static int rx_hooked(struct sock *sk, struct hook_conn **at,
 	hook_late_call(*at);
 	if (unlikely(hook_is_taken(sk)))
 		hook_taken_call(*at);
-	if (flags & (MSG_OOB | MSG_ERRQUEUE))
+	if (flags & MSG_ERRQUEUE)
 		ret = compat_recvmsg(hook_base_of(sk), sk, msg, len,
 				     flags | MSG_DONTWAIT);
+	else if (flags & MSG_OOB)
+		ret = hook_recv_urgent(sk, msg, len, flags);
 	else
 		ret = rx_msg(sk, at, &step, len, timeo);
 	if (msg->msg_get_inq && ret >= 0)
