@@ -631,14 +631,16 @@ static void hook_drain(void)
 	/* What it has of ours must not stay behind */
 	while (!hook_ulp_rebuild())
 		schedule_timeout_uninterruptible(HOOK_UNLOAD_POLL);
+	/* The last tables of ours that a socket has: none is added any more */
+	while (hook_proto_restoring())
+		schedule_timeout_uninterruptible(HOOK_UNLOAD_POLL);
 	/*
 	 * A task that loaded one of our pointers has entered once every task
 	 * has scheduled; one that has left has returned once that has happened
 	 * again. Sleepers were woken by going back and restart their call.
 	 */
 	synchronize_rcu_tasks();
-	while (hook_proto_restoring() || hook_late_busy() ||
-	       hook_count_inside())
+	while (hook_late_busy() || hook_count_inside())
 		schedule_timeout_uninterruptible(HOOK_UNLOAD_POLL);
 	synchronize_rcu_tasks();
 }
