@@ -482,11 +482,17 @@ static void hook_probe(void *data, const struct sock *csk, const int oldstate,
 {
 	/* The event promises not to change the socket; a hook does */
 	struct sock *sk = (struct sock *)csk;
+	bool passive;
 
 	if (sk->sk_protocol != IPPROTO_TCP || hook_is_unloading())
 		return;
+	/*
+	 * A child that has a program already (TCP Fast Open), or an end of a
+	 * simultaneous open: one may be inside TCP, as in an active end
+	 */
+	passive = oldstate == TCP_SYN_RECV && !READ_ONCE(sk->sk_socket);
 	if (newstate == TCP_ESTABLISHED)
-		hook_established(sk, oldstate == TCP_SYN_RECV);
+		hook_established(sk, passive);
 	else if (newstate == TCP_CLOSE && oldstate != TCP_LISTEN)
 		hook_tcp_ended(sk);
 }
