@@ -27,13 +27,17 @@ static void describe_tcp(const struct sock *sk, struct xvmc_conn_info *info)
 /* What the socket says by itself; the door may know better */
 static void conn_describe(struct xvmc_conn *conn, struct xvmc_conn_info *info)
 {
+	const struct xvmc_conn_ops *ops;
+
 	memset(info, 0, sizeof(*info));
 	info->ino = sock_i_ino(conn->sk);
-	if (conn->ops->tcp)
-		describe_tcp(conn->sk, info);
 	rcu_read_lock();
-	if (conn->ops->describe)
-		conn->ops->describe(conn, info);
+	/* Others when the door's module goes, see orphan.c */
+	ops = READ_ONCE(conn->ops);
+	if (ops->tcp)
+		describe_tcp(conn->sk, info);
+	if (ops->describe)
+		ops->describe(conn, info);
 	rcu_read_unlock();
 }
 
