@@ -146,7 +146,10 @@ void hook_rest_look(struct sock *sk, struct hook_conn *hc)
 	if (cut)
 		hc->rest.gap = 0;
 	release_sock(sk);
-	if (unfit)
+	/* Until it is settled its work sees that by itself, and says no */
+	if (unfit && READ_ONCE(hc->stage) != HOOK_SETTLED)
+		hook_work_later(hc, 0);
+	else if (unfit)
 		hook_leave_rings(hc, unfit);
 	if (cut)
 		rest_leave(hc);
