@@ -380,7 +380,7 @@ void hook_late_exit(void);
 void hook_work(struct work_struct *work);
 void hook_work_later(struct hook_conn *hc, unsigned long delay);
 /* Takes @sk over if its peer is there, and asks. Process context */
-void hook_late_try(struct sock *sk, bool quiet);
+void hook_late_try(struct sock *sk, bool quiet, unsigned long delay);
 bool hook_late_wants(const struct sock *sk, bool all);
 bool hook_late_begun(struct sock *sk);
 void hook_late_queue(struct work_struct *work);		/* any context */

@@ -560,7 +560,7 @@ static void return_again(struct sock *sk, struct hook_conn *hc)
 {
 	if (READ_ONCE(hc->conn.chan->state) != XVMC_CHAN_UP &&
 	    hook_late_wants(sk, false))
-		hook_late_try(sk, false);
+		hook_late_try(sk, false, 0);
 }
 
 /**

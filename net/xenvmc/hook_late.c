@@ -565,10 +565,11 @@ void hook_work(struct work_struct *work)
  * hook_late_try() - take a socket over and ask its peer
  * @sk: socket; the caller has a reference
  * @quiet: it was tried before, and a fallback was counted
+ * @delay: jiffies until then
  *
  * Context: process, no locks.
  */
-void hook_late_try(struct sock *sk, bool quiet)
+void hook_late_try(struct sock *sk, bool quiet, unsigned long delay)
 {
 	struct xvmc_chan *chan;
 	struct hook_conn *hc;
@@ -587,7 +588,7 @@ void hook_late_try(struct sock *sk, bool quiet)
 		return;
 	hc->stage = HOOK_FOUND;
 	hc->quiet = quiet;
-	hook_work_later(hc, 0);
+	hook_work_later(hc, delay);
 }
 
 /* A peer is told nothing of connections with others */

@@ -13,6 +13,7 @@
 #include "stats.h"
 
 #define HOOK_SMALL_RCVBUF	65536	/* bytes, as SO_RCVBUF is given */
+#define HOOK_KEY_WAIT		(HZ / 2)	/* longer than a handshake */
 
 /* Who says how packets go, or wants to know when they came */
 static u32 hook_opt_socket(int optname)
@@ -218,11 +219,15 @@ static int hook_opt_prepare(struct sock *sk, int level, int optname,
 	return err;
 }
 
-/* Until there is a key its bytes are anybody's: it may be moved again */
+/*
+ * Until there is a key its bytes are anybody's: it may be moved again. A key
+ * comes soon if at all, and kTLS puts its functions over ours if both come at
+ * once: SOL_SOCKET has no functions then for a moment.
+ */
 static void hook_opt_again(struct sock *sk)
 {
 	if (hook_late_wants(sk, true))
-		hook_late_try(sk, true);
+		hook_late_try(sk, true, HOOK_KEY_WAIT);
 }
 
 static int opt_set_once(struct sock *sk, int level, int optname,

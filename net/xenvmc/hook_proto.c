@@ -273,6 +273,19 @@ static void proto_is_kept(void)
 	pr_notice("another module keeps a socket's functions: ours stays\n");
 }
 
+/*
+ * Neither its own nor those of whom we know: sockmaps, a ULP that had a pointer
+ * to TCP's setsockopt() from before ours were there, as IPV6_ADDRFORM may have.
+ */
+static bool proto_is_strange(const struct sock *sk, const struct hook_conn *hc)
+{
+	const struct proto *prot = sk->sk_prot;
+
+	return prot != hc->base && prot != hook_base[HOOK_V4] &&
+	       prot != hook_base[HOOK_V6] && !inet_csk(sk)->icsk_ulp_ops &&
+	       !proto_is_sockmaps(sk);
+}
+
 /**
  * hook_proto_disown() - who had kept our functions may have put them back
  * @sk: socket without a hook_conn, as the caller found
@@ -319,7 +332,7 @@ void hook_proto_restore(struct sock *sk, struct hook_conn *hc)
 		WRITE_ONCE(sk->sk_prot, (struct proto *)hc->base);
 	else if (hook_proto_is_copied(sk))
 		hook_ulp_rebuild_later();
-	else if (sk->sk_prot != hc->base && !proto_is_sockmaps(sk))
+	else if (proto_is_strange(sk, hc))
 		proto_is_kept();
 	if (!hook_replace_ops(sk, &hook_ops[family], &hook_late_ops[family]))
 		return;

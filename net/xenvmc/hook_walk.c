@@ -132,7 +132,7 @@ static bool walk_table(struct inet_hashinfo *hash)
 		walk.skip = 0;
 	}
 	for (i = 0; i < n; i++) {
-		hook_late_try(found[i], !walk_of(found[i])->first);
+		hook_late_try(found[i], !walk_of(found[i])->first, 0);
 		sock_put(found[i]);
 	}
 	return walk.slot > hash->ehash_mask;
