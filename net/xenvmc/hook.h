@@ -84,12 +84,14 @@ enum hook_stage {
  * @HOOK_LEAVE_RINGS: @work is to stop the rings first; also for other reasons
  * @HOOK_COPIED: kTLS has copied its functions
  * @HOOK_OVERTAKEN: a task has read past the ring: @work is to reset it
+ * @HOOK_RESET: @work is to reset it when it has been accepted
  */
 enum hook_taken {
 	HOOK_TAKEN,
 	HOOK_LEAVE_RINGS,
 	HOOK_COPIED,
 	HOOK_OVERTAKEN,
+	HOOK_RESET,
 };
 
 /**

@@ -23,6 +23,7 @@
 #define BACK_SKB	SKB_WITH_OVERHEAD(16 * 1024)
 #define RETURN_DELAY	(HZ / 50)
 #define RETURN_MAX	HZ
+#define RESET_DELAY	(HZ / 10)
 
 /* Not by sk_state_change(): who has taken the socket hears of its end so */
 static void back_wake(struct sock *sk)
@@ -50,6 +51,33 @@ void hook_begin_back(struct hook_conn *hc, u32 reason)
 	back_wake(hc->conn.sk);
 }
 
+/*
+ * Nobody may own a socket that was not accepted: inet_csk_listen_stop() takes
+ * that for granted, and warns. Such a one has its bottom half locked.
+ */
+static bool back_is_unaccepted(const struct sock *sk)
+{
+	return !READ_ONCE(sk->sk_socket) && !sock_flag(sk, SOCK_DEAD);
+}
+
+/* For unlock_sock_fast(), as lock_sock_fast() */
+static bool back_lock(struct sock *sk)
+	__acquires(&sk->sk_lock.slock)
+{
+	if (back_is_unaccepted(sk))
+		return lock_sock_fast(sk);
+	lock_sock(sk);
+	__acquire(&sk->sk_lock.slock);
+	return true;
+}
+
+/* After back_lock() */
+static gfp_t back_gfp(const struct sock *sk)
+{
+	return sock_owned_by_user_nocheck(sk) ? GFP_KERNEL :
+						GFP_ATOMIC | __GFP_NOWARN;
+}
+
 /* An skb of the receive queue with @len ring bytes for [@seq, @seq + @len) */
 static struct sk_buff *back_skb(struct sock *sk, struct hook_conn *hc, u32 seq,
 				u32 len, u32 skip)
@@ -59,7 +87,7 @@ static struct sk_buff *back_skb(struct sock *sk, struct hook_conn *hc, u32 seq,
 	struct kvec vec;
 
 	if (!xvmc_should_fail(XVMC_FAULT_BACK_SKB))
-		skb = alloc_skb(len, GFP_KERNEL);
+		skb = alloc_skb(len, back_gfp(sk));
 	if (!skb)
 		return NULL;
 	vec.iov_base = skb_put(skb, len);
@@ -104,7 +132,7 @@ static int back_read(struct sock *sk, struct hook_conn *hc,
  */
 static int back_part(struct sock *sk, struct sk_buff *skb, u32 off, u32 len)
 {
-	struct sk_buff *part = pskb_extract(skb, off, len, GFP_KERNEL);
+	struct sk_buff *part = pskb_extract(skb, off, len, back_gfp(sk));
 
 	if (!part)
 		return -ENOMEM;
@@ -279,10 +307,11 @@ static int back_rx(struct sock *sk, struct hook_conn *hc)
 static int back_try(struct sock *sk, struct hook_conn *hc, u32 reason)
 {
 	unsigned int noio = memalloc_noio_save();
+	bool slow;
 	int err;
 
 	mutex_lock(&hc->conn.rx.mutex);
-	lock_sock(sk);
+	slow = back_lock(sk);
 	err = hc->hashed ? back_rx(sk, hc) : 0;
 	if (!err) {
 		xvmc_conn_leave(&hc->conn, reason, false, true);
@@ -290,7 +319,7 @@ static int back_try(struct sock *sk, struct hook_conn *hc, u32 reason)
 		WRITE_ONCE(hc->back, true);
 		hook_unhook_locked(hc);
 	}
-	release_sock(sk);
+	unlock_sock_fast(sk, slow);
 	mutex_unlock(&hc->conn.rx.mutex);
 	memalloc_noio_restore(noio);
 	return err;
@@ -314,10 +343,17 @@ void hook_reset_locked(struct hook_conn *hc)
  * hook_reset() - the same
  * @hc: hooked socket
  *
+ * When it has been accepted, for tcp_abort() owns it.
  * Context: process, no locks held.
  */
 void hook_reset(struct hook_conn *hc)
 {
+	if (back_is_unaccepted(hc->conn.sk)) {
+		set_bit(HOOK_RESET, &hc->taker);
+		if (READ_ONCE(hc->hashed))
+			hook_work_later(hc, RESET_DELAY);
+		return;
+	}
 	mutex_lock(&hc->conn.tx.mutex);
 	hook_reset_locked(hc);
 	mutex_unlock(&hc->conn.tx.mutex);
@@ -401,21 +437,25 @@ static bool back_loses(struct hook_conn *hc, u32 *s)
 	return view.lent && view.mark.started;
 }
 
-/* A position that nobody can know: better an error than a wrong byte */
+/*
+ * A position that nobody can know: better an error than a wrong byte. Of one
+ * that nobody accepts it is an error for whoever does, and no RST before that.
+ */
 static void back_abort(struct sock *sk, struct hook_conn *hc, u32 reason)
 {
+	bool slow;
 	u32 s;
 
 	hook_reset(hc);
 	mutex_lock(&hc->conn.rx.mutex);
-	lock_sock(sk);
+	slow = back_lock(sk);
 	if (hc->hashed && back_loses(hc, &s)) {
 		back_count_torn(hc);
 		back_forget(sk, s);
 	}
 	xvmc_conn_leave(&hc->conn, reason, false, true);
 	hook_unhook_locked(hc);
-	release_sock(sk);
+	unlock_sock_fast(sk, slow);
 	mutex_unlock(&hc->conn.rx.mutex);
 }
 
@@ -584,12 +624,8 @@ void hook_return_step(struct hook_conn *hc)
 		back_stop(hc);
 		xvmc_rx_recall(&hc->conn, hc->why);
 	}
-	/*
-	 * Nobody may own one that was not accepted: inet_csk_listen_stop(). Nor
-	 * is one waited for that a task owns, perhaps for long.
-	 */
-	if ((READ_ONCE(sk->sk_socket) && !sock_owned_by_user_nocheck(sk)) ||
-	    !READ_ONCE(hc->hashed))
+	/* One that a task owns is not waited for, perhaps for long */
+	if (!sock_owned_by_user_nocheck(sk) || !READ_ONCE(hc->hashed))
 		err = back_try(sk, hc, hc->why);
 	if (!err) {
 		hook_begin_back(hc, hc->why);
