@@ -624,6 +624,21 @@ static bool hook_drain_pass(u32 pass, bool last)
 	return found;
 }
 
+/* A call may linger in TCP, or wait for a page, for as long as it likes */
+static void hook_await_calls(void)
+{
+	unsigned long end = jiffies + HOOK_UNLOAD_WAIT;
+	bool told = false;
+
+	while (hook_late_busy() || hook_count_inside()) {
+		if (!told && time_after(jiffies, end)) {
+			pr_notice("unloading waits for calls of programs\n");
+			told = true;
+		}
+		schedule_timeout_uninterruptible(HOOK_UNLOAD_POLL);
+	}
+}
+
 /* Every socket back on TCP, every task out of our text */
 static void hook_drain(void)
 {
@@ -646,8 +661,7 @@ static void hook_drain(void)
 	 * again. Sleepers were woken by going back and restart their call.
 	 */
 	synchronize_rcu_tasks();
-	while (hook_late_busy() || hook_count_inside())
-		schedule_timeout_uninterruptible(HOOK_UNLOAD_POLL);
+	hook_await_calls();
 	synchronize_rcu_tasks();
 }
 
