@@ -30,6 +30,10 @@
 #include "trace.h"
 #include "xenvmc_priv.h"
 
+#if defined(CONFIG_PREEMPTION) && !defined(CONFIG_TASKS_RCU)
+#error "the hook finds tasks inside TCP by a grace period of tasks: TASKS_RCU"
+#endif
+
 #define HOOK_WAIT		(10 * HZ)	/* for the other end's hook */
 #define HOOK_UNLOAD_WAIT	(10 * HZ)	/* for peers to stop */
 #define HOOK_UNLOAD_POLL	(HZ / 20)
