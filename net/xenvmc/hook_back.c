@@ -562,6 +562,8 @@ bool hook_back_step(struct hook_conn *hc, bool first, bool last)
 		return false;
 	if (err)
 		back_abort(hc->conn.sk, hc, XENVMC_REASON_UNLOAD);
+	else	/* A poller may be behind a low-water mark that is reached */
+		back_wake(hc->conn.sk);
 	return true;
 }
 

@@ -356,7 +356,8 @@ void hook_tell_reader(struct sock *sk, struct hook_conn *hc)
 	bool seen;
 
 	seen = rcv_nxt != READ_ONCE(tp->copied_seq) || READ_ONCE(sk->sk_err) ||
-	       READ_ONCE(sk->sk_shutdown) || READ_ONCE(hc->conn.rx.torn) ||
+	       READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN ||
+	       READ_ONCE(hc->conn.rx.torn) ||
 	       (xvmc_rx_queued(&hc->conn) &&
 		!xvmc_rx_tcp_first(&hc->conn, rcv_nxt));
 	xvmc_rx_tell(sk, seen);
