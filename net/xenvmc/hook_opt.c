@@ -390,8 +390,6 @@ int hook_ioctl(struct sock *sk, int cmd, compat_ioctl_arg arg)
 	hc = hook_get(sk);
 	if (hc && !ret && cmd == SIOCINQ)
 		ret = compat_ioctl_add(arg, xvmc_rx_queued(&hc->conn));
-	if (hc && !ret && cmd == SIOCOUTQ)
-		ret = compat_ioctl_add(arg, xvmc_tx_queued(&hc->conn));
 	if (hc && !ret && cmd == SIOCATMARK && hook_before_mark(sk, hc))
 		ret = compat_ioctl_put(arg, 0);
 	if (hc)

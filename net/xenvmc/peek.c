@@ -131,7 +131,6 @@ u32 xvmc_tx_queued(struct xvmc_conn *conn)
 {
 	return max(tx_peek(conn, tx_unread, 0), 0);
 }
-EXPORT_SYMBOL_GPL(xvmc_tx_queued);
 
 static int tx_size(struct xvmc_conn *conn, struct xvmc_tx_ring *ring)
 {

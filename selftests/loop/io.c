@@ -486,6 +486,24 @@ START_TEST(queues_are_counted)
 }
 END_TEST
 
+/* Programs wait for that before they go on, whether it has been read or not */
+START_TEST(what_has_arrived_is_not_in_the_queue)
+{
+	char buf[1000] = "";
+	int fd[2], n;
+
+	if (!is_tcp())
+		return;
+	sock_pair(fd);
+	write_all(fd[0], buf, 1000);
+	do {
+		OK(ioctl(fd[0], SIOCOUTQ, &n));
+		sched_yield();
+	} while (n);
+	read_all(fd[1], buf, 1000);
+}
+END_TEST
+
 /* What is read may be what a buffer is given back for: the rest is in the way */
 START_TEST(there_is_room_beside_unread_bytes)
 {
@@ -752,6 +770,7 @@ TCase *io_case(void)
 	tcase_add_test(tc, message_comes_although_nothing_is_read);
 	tcase_add_test(tc, writer_without_room_sleeps);
 	tcase_add_test(tc, queues_are_counted);
+	tcase_add_test(tc, what_has_arrived_is_not_in_the_queue);
 	tcase_add_test(tc, there_is_room_beside_unread_bytes);
 	tcase_add_test(tc, queues_of_a_listener_fail);
 	tcase_add_test(tc, unknown_ioctl_fails);
