@@ -309,6 +309,7 @@ bool hook_opt_small(const struct sock *sk);	/* SO_RCVBUF */
 u32 hook_opt_most(const struct sock *sk);
 int hook_set_peek_off(struct sock *sk, int val);
 int hook_ioctl(struct sock *sk, int cmd, compat_ioctl_arg arg);
+int hook_rx_queued(struct sock *sk, struct hook_conn *hc);
 
 /* hook_taken.c: somebody in the kernel takes the socket of a program */
 void hook_taken(struct sock *sk);

@@ -370,6 +370,31 @@ int hook_set_peek_off(struct sock *sk, int val)
 	return err;
 }
 
+/**
+ * hook_rx_queued() - bytes that can be read now
+ * @sk: socket
+ * @hc: its hook_conn, or the former one
+ *
+ * Those of a ring become TCP's under the mutex. While TCP owes some that come
+ * before, nobody can read them.
+ * Context: process, no locks.
+ * Return: bytes.
+ */
+int hook_rx_queued(struct sock *sk, struct hook_conn *hc)
+{
+	bool slow;
+	int n;
+
+	mutex_lock(&hc->conn.rx.mutex);
+	slow = lock_sock_fast(sk);
+	n = tcp_inq(sk);
+	if (hc->hashed && !xvmc_rx_tcp_first(&hc->conn, tcp_sk(sk)->rcv_nxt))
+		n += xvmc_rx_queued(&hc->conn);
+	unlock_sock_fast(sk, slow);
+	mutex_unlock(&hc->conn.rx.mutex);
+	return n;
+}
+
 /* The mark that TCP sees is behind the ring's bytes, if it is not before S */
 static bool hook_before_mark(struct sock *sk, struct hook_conn *hc)
 {
@@ -386,10 +411,11 @@ int hook_ioctl(struct sock *sk, int cmd, compat_ioctl_arg arg)
 	int ret;
 
 	hook_enter();
-	ret = hook_base_of(sk)->ioctl(sk, cmd, arg);
 	hc = hook_get(sk);
-	if (hc && !ret && cmd == SIOCINQ)
-		ret = compat_ioctl_add(arg, xvmc_rx_queued(&hc->conn));
+	if (hc && cmd == SIOCINQ && inet_sk_state_load(sk) != TCP_LISTEN)
+		ret = compat_ioctl_put(arg, hook_rx_queued(sk, hc));
+	else
+		ret = hook_base_of(sk)->ioctl(sk, cmd, arg);
 	if (hc && !ret && cmd == SIOCATMARK && hook_before_mark(sk, hc))
 		ret = compat_ioctl_put(arg, 0);
 	if (hc)

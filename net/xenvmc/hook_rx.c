@@ -599,8 +599,7 @@ static int rx_msg(struct sock *sk, struct hook_conn **at, struct rx_step *step,
 /* What io_uring asks: is there more? An end is, as to TCP */
 static int rx_left(struct sock *sk, struct hook_conn *hc)
 {
-	return (tcp_inq(sk) + xvmc_rx_queued(&hc->conn)) ?:
-	       sock_flag(sk, SOCK_DONE);
+	return hook_rx_queued(sk, hc) ?: sock_flag(sk, SOCK_DONE);
 }
 
 /*

@@ -656,6 +656,52 @@ START_TEST(peek_for_all_goes_on_beside_an_option)
 }
 END_TEST
 
+struct counter {
+	int fd;
+	bool over;
+	int fewer;
+};
+
+static void *count_unread(void *arg)
+{
+	struct counter *c = arg;
+	int n = 0;
+
+	do {
+		if (ioctl(c->fd, SIOCINQ, &n) || n != 100)
+			c->fewer++;
+	} while (!__atomic_load_n(&c->over, __ATOMIC_ACQUIRE));
+	return NULL;
+}
+
+/* An option that needs plain TCP has the bytes of rings become TCP's */
+START_TEST(unread_bytes_are_counted_beside_an_option)
+{
+	struct counter c = {};
+	char buf[100] = "";
+	pthread_t thread;
+	int fd[2], one = 1;
+
+	for (int i = 0; i < 20; i++) {
+		sock_pair(fd);
+		write_all(fd[0], buf, sizeof(buf));
+		wait_for(fd[1], POLLIN);
+		c = (struct counter){ .fd = fd[1] };
+		ck_assert_int_eq(pthread_create(&thread, NULL, count_unread,
+						&c), 0);
+		if (is_tcp())
+			OK(setsockopt(fd[1], IPPROTO_TCP, TCP_INQ, &one,
+				      sizeof(one)));
+		__atomic_store_n(&c.over, true, __ATOMIC_RELEASE);
+		pthread_join(thread, NULL);
+		ck_assert_int_eq(c.fewer, 0);
+		read_all(fd[1], buf, sizeof(buf));
+		close(fd[0]);
+		close(fd[1]);
+	}
+}
+END_TEST
+
 TCase *options_case(void)
 {
 	TCase *tc = tcase_create("options");
@@ -665,5 +711,6 @@ TCase *options_case(void)
 			    sizeof(options) / sizeof(options[0]));
 	tcase_add_test(tc, ioctl_answers_as_tcp_does);
 	tcase_add_test(tc, peek_for_all_goes_on_beside_an_option);
+	tcase_add_test(tc, unread_bytes_are_counted_beside_an_option);
 	return tc;
 }

@@ -69,19 +69,10 @@ static inline int compat_accept_by(const struct proto_ops *ops,
 #endif
 
 /*
- * ioctl() of struct proto wrote its number to the program itself: what is to be
- * added has to be read back. A program that changes it meanwhile fools itself.
+ * ioctl() of struct proto wrote its number to the program itself.
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
 #define compat_ioctl_arg	unsigned long
-
-static inline int compat_ioctl_add(unsigned long arg, int more)
-{
-	int __user *to = (int __user *)arg;
-	int n;
-
-	return get_user(n, to) || put_user(n + more, to) ? -EFAULT : 0;
-}
 
 static inline int compat_ioctl_put(unsigned long arg, int n)
 {
@@ -89,12 +80,6 @@ static inline int compat_ioctl_put(unsigned long arg, int n)
 }
 #else
 #define compat_ioctl_arg	int *
-
-static inline int compat_ioctl_add(int *arg, int more)
-{
-	*arg += more;
-	return 0;
-}
 
 static inline int compat_ioctl_put(int *arg, int n)
 {
