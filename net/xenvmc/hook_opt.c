@@ -78,6 +78,8 @@ static u32 hook_opt_unfit(int level, int optname)
 		return XENVMC_REASON_MD5_AO;
 	case TCP_INQ:
 	case TCP_TX_DELAY:
+	/* Less is to be under way: a ring has no window */
+	case TCP_WINDOW_CLAMP:
 	/* It ends a connection whose peer takes nothing: a ring has no clock */
 	case TCP_USER_TIMEOUT:
 		return XENVMC_REASON_SOCKOPT;

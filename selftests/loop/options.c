@@ -300,7 +300,8 @@ static const struct option options[] = {
 	{ TCP(TCP_TX_DELAY), BACK, .value = { INT(0), INT(-1) } },
 	{ TCP(TCP_ULP), BACK, 4, { "none" } },
 	{ TCP(TCP_USER_TIMEOUT), BACK, .value = { INT(30000), INT(-1), INT(0) } },
-	{ TCP(TCP_WINDOW_CLAMP), VOLATILE, .value = { INT(0), INT(100000), INT(1) } },
+	{ TCP(TCP_WINDOW_CLAMP), VOLATILE | BACK,
+	  .value = { INT(100000), INT(0), INT(1) } },
 	{ TCP(TCP_ZEROCOPY_RECEIVE), NOT_READ | BACK, 16, { "zero copy rcv..." } },
 	{ "SOL_TCP 9999", IPPROTO_TCP, 9999, SWITCH },
 
