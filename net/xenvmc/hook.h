@@ -285,7 +285,7 @@ bool hook_memory_free(const struct sock *sk, int wake);
 void hook_tx_back(struct hook_conn *hc, u32 reason);
 
 /* hook_call.c: a call whose socket goes back under it */
-int hook_restart(const struct sock *sk);
+int hook_restart(void);
 bool hook_goes_on(const struct hook_conn *hc, size_t done);
 bool hook_never_restarts(void);
 bool hook_is_connecting(struct task_struct *task);

@@ -15,20 +15,19 @@
 
 /**
  * hook_restart() - leave our text and begin the call anew
- * @sk: socket, which is going back to TCP
  *
  * A task that sleeps here would keep the module. Nothing was done yet; the call
- * is restarted as after a signal that has no handler. A task of the kernel has
- * no call to restart. A disk's driver calls in any task, and has but one answer
- * to try again after.
- * Return: -ERESTARTNOINTR, -ERESTARTSYS or -EINTR.
+ * is restarted as after a signal that has no handler. If there is one with a
+ * handler it is what TCP makes of it: the program may have a signal end its
+ * call. A task of the kernel has no call to restart.
+ * Return: -ERESTARTSYS or -EINTR.
  */
-int hook_restart(const struct sock *sk)
+int hook_restart(void)
 {
 	if (hook_is_kernel_task())
 		return -EINTR;
 	set_thread_flag(TIF_NOTIFY_SIGNAL);
-	return sock_flag(sk, SOCK_MEMALLOC) ? -ERESTARTSYS : -ERESTARTNOINTR;
+	return -ERESTARTSYS;
 }
 
 /* Of the task's own calls, one that cannot be restarted */

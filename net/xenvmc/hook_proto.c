@@ -545,7 +545,7 @@ static int hook_late_accept(struct socket *sock, struct socket *newsock,
 	arg->flags |= O_NONBLOCK;
 	ret = compat_accept_by(base, sock, newsock, arg);
 	if (ret == -EAGAIN && block)
-		ret = hook_restart(sock->sk);
+		ret = hook_restart();
 	hook_leave();
 	return ret;
 }

@@ -506,7 +506,7 @@ static int rx_peek_all(struct sock *sk, struct hook_conn *hc,
 		/* It has moved nothing: TCP may show it more */
 		if (hook_is_gone(hc))
 			return ret > 0 && rx_peek_ends(hc) ? ret :
-							     hook_restart(sk);
+							     hook_restart();
 		last = max_t(ssize_t, ret, 0);
 		err = READ_ONCE(hc->back) ? rx_nap(sk, false, &timeo) :
 					    rx_peek_wait(sk, hc, last, &timeo);
@@ -569,7 +569,7 @@ static int rx_all(struct sock *sk, struct hook_conn **at, struct rx_step *step,
 			continue;
 		}
 		if (READ_ONCE(hc->back)) {
-			ret = hook_restart(sk);
+			ret = hook_restart();
 			break;
 		}
 		ret = rx_wait(sk, hc, 0, &timeo);
@@ -616,7 +616,7 @@ static int rx_unhooked(struct sock *sk, struct msghdr *msg, size_t len,
 	if (hook_proto_disown(sk))
 		return HOOK_LOOK_AGAIN;
 	if (block && (!hook_never_restarts() || hook_is_unloading()))
-		return hook_restart(sk);
+		return hook_restart();
 	if (block)
 		flags |= MSG_DONTWAIT;
 	ret = compat_recvmsg(hook_base_of(sk), sk, msg, len, flags);

@@ -303,7 +303,7 @@ static int tx_all(struct sock *sk, struct hook_conn **at, struct msghdr *msg,
 			continue;
 		}
 		if (timeo && READ_ONCE(hc->back)) {
-			ret = hook_restart(sk);
+			ret = hook_restart();
 			break;
 		}
 		if (!timeo)
@@ -363,7 +363,7 @@ static noinline int tx_unhooked(struct sock *sk, struct msghdr *msg,
 	if (hook_proto_disown(sk))
 		return HOOK_LOOK_AGAIN;
 	if (block && (!hook_never_restarts() || hook_is_unloading()))
-		return hook_restart(sk);
+		return hook_restart();
 	if (block)
 		msg->msg_flags |= MSG_DONTWAIT;
 	ret = hook_base_of(sk)->sendmsg(sk, msg, size);
