@@ -204,7 +204,7 @@ static void hook_down(struct xvmc_conn *conn, u32 why)
 		return;
 	}
 	if (why == XENVMC_REASON_CLOSED && READ_ONCE(conn->tx.unread))
-		hook_reset(hc);
+		hook_cut_off(hc);
 	if (why == XENVMC_REASON_CLOSED || why == XENVMC_REASON_TCP_ENDED)
 		return;
 	hook_fallback(hc, why);

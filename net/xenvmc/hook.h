@@ -84,7 +84,8 @@ enum hook_stage {
  * @HOOK_LEAVE_RINGS: @work is to stop the rings first; also for other reasons
  * @HOOK_COPIED: kTLS has copied its functions
  * @HOOK_OVERTAKEN: a task has read past the ring: @work is to reset it
- * @HOOK_RESET: @work is to reset it when it has been accepted
+ * @HOOK_RESET: @work is to reset it when it has been accepted, and TCP has told
+ *	how its peer has ended
  */
 enum hook_taken {
 	HOOK_TAKEN,
@@ -130,6 +131,7 @@ enum hook_taken {
  * @returning: the channel went, @work takes the socket back to TCP
  * @why: reason for that, or for HOOK_DROPPED
  * @delay: jiffies until that is tried again
+ * @waited: tries for which a reset has waited for the peer's FIN or RST
  * @pass: of the module's unloading, that has tried it; that task's alone
  * @work: late take-over and return, which never meet; a reference while queued
  */
@@ -165,6 +167,7 @@ struct hook_conn {
 	struct rcu_head grace;
 	bool in_grace;
 	bool returning;
+	u8 waited;
 	u32 why;
 	unsigned long delay;
 	u32 pass;
@@ -317,6 +320,12 @@ void hook_taken_call(struct hook_conn *hc);
 void hook_taken_tell(struct sock *sk);
 int hook_psock_update(struct sock *sk, struct sk_psock *psock, bool restore);
 
+/* Neither end has ended, as far as TCP knows. Any context */
+static inline bool hook_is_open(const struct sock *sk)
+{
+	return inet_sk_state_load(sk) == TCP_ESTABLISHED;
+}
+
 /* A driver has put itself there, or has it used for storage */
 static inline bool hook_is_taken(const struct sock *sk)
 {
@@ -373,6 +382,7 @@ void hook_leave_rings(struct hook_conn *hc, u32 reason);
 void hook_return_step(struct hook_conn *hc);
 void hook_lose(struct hook_conn *hc);	/* bytes may be missing */
 void hook_reset(struct hook_conn *hc);
+void hook_cut_off(struct hook_conn *hc);	/* closed with bytes unread */
 void hook_reset_locked(struct hook_conn *hc);		/* tx.mutex held */
 
 /* hook_late.c: connections that were there before their peer */

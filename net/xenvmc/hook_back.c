@@ -23,7 +23,8 @@
 #define BACK_SKB	SKB_WITH_OVERHEAD(16 * 1024)
 #define RETURN_DELAY	(HZ / 50)
 #define RETURN_MAX	HZ
-#define RESET_DELAY	(HZ / 10)
+#define RESET_DELAY	(HZ / 20)
+#define RESET_TRIES	40
 
 /* Not by sk_state_change(): who has taken the socket hears of its end so */
 static void back_wake(struct sock *sk)
@@ -329,14 +330,27 @@ static int back_try(struct sock *sk, struct hook_conn *hc, u32 reason)
  * hook_reset_locked() - end the TCP connection as a RST would
  * @hc: hooked socket
  *
+ * Behind a FIN that is EPIPE, see tcp_reset(); but not if bytes are missing.
  * Not another one that the socket may have by now, see hook_connect().
  * Context: process, tx.mutex held.
  */
 void hook_reset_locked(struct hook_conn *hc)
 {
+	struct sock *sk = hc->conn.sk;
+	int err = ECONNRESET;
+
 	lockdep_assert_held(&hc->conn.tx.mutex);
+	if (inet_sk_state_load(sk) == TCP_CLOSE_WAIT && !test_bit(0, &hc->torn))
+		err = EPIPE;
 	if (READ_ONCE(hc->hashed))
-		tcp_abort(hc->conn.sk, ECONNRESET);
+		tcp_abort(sk, err);
+}
+
+static void back_reset_later(struct hook_conn *hc)
+{
+	set_bit(HOOK_RESET, &hc->taker);
+	if (READ_ONCE(hc->hashed))
+		hook_work_later(hc, RESET_DELAY);
 }
 
 /**
@@ -349,14 +363,29 @@ void hook_reset_locked(struct hook_conn *hc)
 void hook_reset(struct hook_conn *hc)
 {
 	if (back_is_unaccepted(hc->conn.sk)) {
-		set_bit(HOOK_RESET, &hc->taker);
-		if (READ_ONCE(hc->hashed))
-			hook_work_later(hc, RESET_DELAY);
+		back_reset_later(hc);
 		return;
 	}
 	mutex_lock(&hc->conn.tx.mutex);
 	hook_reset_locked(hc);
 	mutex_unlock(&hc->conn.tx.mutex);
+}
+
+/**
+ * hook_cut_off() - the peer's program closed without having read all
+ * @hc: hooked socket
+ *
+ * Its TCP has sent a FIN or a RST, which may be slower than the news: they say
+ * whether the stream has an end, and which error it is.
+ * Context: process, no locks held.
+ */
+void hook_cut_off(struct hook_conn *hc)
+{
+	if (hook_is_open(hc->conn.sk) && !test_bit(0, &hc->torn) &&
+	    hc->waited++ < RESET_TRIES)
+		back_reset_later(hc);
+	else
+		hook_reset(hc);
 }
 
 /* Once for an end, and not where its program has closed it */

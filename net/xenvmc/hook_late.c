@@ -552,7 +552,7 @@ void hook_work(struct work_struct *work)
 	if (test_bit(HOOK_OVERTAKEN, &hc->taker))
 		hook_lose(hc);
 	else if (test_bit(HOOK_RESET, &hc->taker))
-		hook_reset(hc);
+		hook_cut_off(hc);
 	else if (READ_ONCE(hc->returning))
 		hook_return_step(hc);
 	else

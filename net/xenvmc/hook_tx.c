@@ -100,10 +100,14 @@ static ssize_t tx_some(struct sock *sk, struct hook_conn *hc,
 	/* A pending error is for the call that has sent nothing */
 	if (some && tx_error(sk))
 		return -EPIPE;
-	if (!tx_start(sk, hc) && tx_is_cut_off(hc))
+	if (!tx_start(sk, hc) && tx_is_cut_off(hc)) {
+		/* TCP says in a moment which error it is: hook_cut_off() */
+		if (hook_is_open(sk))
+			return -EAGAIN;
 		hook_reset_locked(hc);
-	else if (!hc->conn.tx.started)
+	} else if (!hc->conn.tx.started) {
 		return tx_by_tcp(sk, hc, msg, some);
+	}
 	ret = tx_error(sk);
 	if (ret) {
 		if (some)

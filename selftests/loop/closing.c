@@ -72,6 +72,44 @@ START_TEST(linger_of_0_after_shutdown)
 }
 END_TEST
 
+/* A reset behind the end of the stream, which is there still */
+static void is_cut_off(int fd)
+{
+	wait_for(fd, POLLERR);
+	ck_assert_int_eq(sock_error(fd), EPIPE);
+	read_eof(fd);
+	FAILS(send(fd, "x", 1, MSG_NOSIGNAL), EPIPE);
+}
+
+START_TEST(close_that_crosses_a_write)
+{
+	int fd[2];
+
+	if (!is_tcp())
+		return;
+	sock_pair(fd);
+	close(fd[0]);
+	ck_assert_int_eq(OK(send(fd[1], "y", 1, MSG_NOSIGNAL)), 1);
+	is_cut_off(fd[1]);
+}
+END_TEST
+
+START_TEST(close_with_unread_bytes_behind_the_own_end)
+{
+	int fd[2];
+
+	if (!is_tcp())
+		return;
+	sock_pair(fd);
+	OK(shutdown(fd[0], SHUT_WR));
+	read_eof(fd[1]);
+	write_all(fd[1], "y", 1);
+	wait_for(fd[0], POLLIN);
+	close(fd[0]);
+	is_cut_off(fd[1]);
+}
+END_TEST
+
 START_TEST(linger_waits_no_longer_than_it_must)
 {
 	int64_t start;
@@ -473,6 +511,8 @@ TCase *closing_case(void)
 	tcase_add_test(tc, linger_of_0_resets);
 	tcase_add_test(tc, linger_of_0_resets_behind_bytes);
 	tcase_add_test(tc, linger_of_0_after_shutdown);
+	tcase_add_test(tc, close_that_crosses_a_write);
+	tcase_add_test(tc, close_with_unread_bytes_behind_the_own_end);
 	tcase_add_test(tc, linger_waits_no_longer_than_it_must);
 	tcase_add_test(tc, linger_does_not_hold_up_a_nonblocking_close);
 	tcase_add_test(tc, both_shut_down_at_once);
