@@ -177,7 +177,9 @@ static noinline int tx_wait(struct sock *sk, struct hook_conn *hc, long *timeo)
 
 	add_wait_queue(sk_sleep(sk), &wait);
 	for (;;) {
-		tx_no_space(sk);
+		/* Who sleeps in the call is told by that, and by no signal */
+		sk_clear_bit(SOCKWQ_ASYNC_NOSPACE, sk);
+		set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
 		/* As in tx_arm(): whoever makes room sees it, or we the room */
 		smp_mb__after_atomic();
 		if (!short_of_memory && tx_can_go_on(sk, hc))
@@ -187,6 +189,7 @@ static noinline int tx_wait(struct sock *sk, struct hook_conn *hc, long *timeo)
 			break;
 		}
 		if (!*timeo) {
+			tx_no_space(sk);
 			err = -EAGAIN;
 			break;
 		}
@@ -252,7 +255,7 @@ static int tx_nap(struct sock *sk, bool gone, long *timeo)
 	int err;
 
 	add_wait_queue(sk_sleep(sk), &wait);
-	tx_no_space(sk);
+	set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
 	err = hook_nap(sk, &wait, gone && !sk_stream_memory_free(sk), timeo);
 	remove_wait_queue(sk_sleep(sk), &wait);
 	return err;
@@ -291,6 +294,9 @@ static int tx_all(struct sock *sk, struct hook_conn **at, struct msghdr *msg,
 
 	do {
 		ret = tx_step(sk, hc, msg, copied, timeo);
+		/* TCP was asked as by who does not wait */
+		if (timeo)
+			sk_clear_bit(SOCKWQ_ASYNC_NOSPACE, sk);
 		if (ret > 0) {
 			copied += ret;
 			hook_rest(sk, hc);
@@ -441,6 +447,8 @@ int hook_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 	ssize_t ret = 0;
 
 	hook_enter();
+	/* As in TCP: of an answer that there is no room, which is old now */
+	sk_clear_bit(SOCKWQ_ASYNC_NOSPACE, sk);
 	hc = hook_get(sk);
 	if (likely(hc))
 		ret = tx_at_once(sk, hc, msg);

@@ -132,6 +132,36 @@ START_TEST(signal_goes_to_the_thread_that_owns)
 }
 END_TEST
 
+static void *take_4_mib(void *arg)
+{
+	static char buf[65536];
+	long got = 0;
+
+	while (got < 4 << 20)
+		got += recv(*(int *)arg, buf, sizeof(buf), 0);
+	return NULL;
+}
+
+/* It sleeps in the call, and that tells it */
+START_TEST(blocked_writer_gets_no_signal_of_room)
+{
+	static char buf[4 << 20];
+	pthread_t thread;
+	sigset_t set;
+	int fd[2];
+
+	if (!is_tcp())
+		return;
+	sock_pair(fd);
+	set = signals_from(fd[0], SIGRTMIN + 1);
+	OK(fcntl(fd[0], F_SETFL, O_ASYNC));
+	ck_assert_int_eq(pthread_create(&thread, NULL, take_4_mib, &fd[1]), 0);
+	ck_assert_int_eq(OK(send(fd[0], buf, sizeof(buf), 0)), sizeof(buf));
+	none_now(&set);
+	pthread_join(thread, NULL);
+}
+END_TEST
+
 START_TEST(no_signal_once_it_is_off)
 {
 	sigset_t set;
@@ -719,6 +749,7 @@ TCase *async_case(void)
 	tcase_add_test(tc, each_signal_tells_of_a_byte);
 	tcase_add_test(tc, signal_tells_of_the_end);
 	tcase_add_test(tc, signal_tells_of_room);
+	tcase_add_test(tc, blocked_writer_gets_no_signal_of_room);
 	tcase_add_test(tc, signal_goes_to_the_thread_that_owns);
 	tcase_add_test(tc, no_signal_once_it_is_off);
 	tcase_add_test(tc, receive_is_restarted);
