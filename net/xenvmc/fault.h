@@ -78,6 +78,13 @@ enum xvmc_fault {
 #undef X
 };
 
+/* What knob.c can make less */
+enum xvmc_limit {
+	XVMC_LIMIT_ANSWER,	/* seconds for RESUME */
+	XVMC_LIMIT_UNREAD,	/* bytes of one guest's streams that wait */
+	XVMC_LIMITS,
+};
+
 struct xvmc_chan;
 struct xvmc_conn;
 struct xvmc_ring_cons;
@@ -88,6 +95,8 @@ void xvmc_stale_keep(struct xvmc_conn *conn, const struct xvmc_ring_cons *cons,
 		     u32 to, u32 used);
 void xvmc_stale_arrived(void);
 void xvmc_stale_maps(const struct xvmc_chan *chan);
+/* knob.c */
+u32 xvmc_limit(enum xvmc_limit limit, u32 usual);	/* any context */
 /* fault.c */
 bool xvmc_should_fail(enum xvmc_fault site);	/* any context */
 int xvmc_which_fails(enum xvmc_fault site, u32 n);	/* any context */
@@ -105,6 +114,11 @@ static inline void xvmc_stale_arrived(void)
 
 static inline void xvmc_stale_maps(const struct xvmc_chan *chan)
 {
+}
+
+static inline u32 xvmc_limit(enum xvmc_limit limit, u32 usual)
+{
+	return usual;
 }
 
 static inline bool xvmc_should_fail(enum xvmc_fault site)

@@ -23,6 +23,7 @@ struct xvmc_carrier;
  * @name: made from the token, for who has no channel
  * @carrier: TCP connection that carries it, or is about to; a reference is
  *	held, also while it is not in the list
+ * @carried: there was one since it was cut
  * @dials: how often it was tried to make one
  * @dial_after: jiffies from @since to the next try
  * @since: when it was cut
@@ -45,6 +46,7 @@ struct xvmc_park {
 	u32 held;
 	u64 name;
 	struct xvmc_carrier *carrier;
+	bool carried;
 	u32 dials;
 	unsigned long dial_after;
 	unsigned long since;
@@ -138,6 +140,8 @@ struct xvmc_stream *xvmc_parked_find(const struct xvmc_guest *guest,
 struct xvmc_stream *xvmc_parked_named(u64 name);
 /* Not with it held. Process context */
 void xvmc_parked_note_addrs(const struct xvmc_conn *conn);
+/* Bytes of the stream, read or not, and its end. rx.mutex held, not the lock */
+u64 xvmc_park_received(const struct xvmc_conn *conn);
 
 /* stream_park.c: callbacks of the engine. True: the connection was cut */
 bool xvmc_park_cut(struct xvmc_conn *conn);
@@ -150,8 +154,6 @@ bool xvmc_park_close(struct xvmc_stream *stream, bool reset);
 bool xvmc_park_is_cut(const struct xvmc_conn *conn);
 /* It can go on by @chan. xvmc_park_lock held */
 void xvmc_park_offer(struct xvmc_stream *stream, struct xvmc_chan *chan);
-/* Bytes of the stream, read or not, and its end. rx.mutex held */
-u64 xvmc_park_received(const struct xvmc_conn *conn);
 
 #ifdef CONFIG_INET
 /* stream_greet.c, stream_carry.c: TCP carries it while its peer is elsewhere */

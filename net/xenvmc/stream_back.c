@@ -148,6 +148,7 @@ bool xvmc_park_take(struct xvmc_stream *stream, struct xvmc_carrier *carrier)
 	if (taken) {
 		kref_get(&carrier->ref);
 		stream->park.carrier = carrier;
+		stream->park.carried = true;
 		xvmc_conn_hold(&stream->conn);
 		carrier->stream = stream;
 	}

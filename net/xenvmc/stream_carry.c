@@ -16,9 +16,6 @@
  */
 #include <linux/net.h>
 #include <linux/slab.h>
-#include <linux/tcp.h>
-#include <net/tcp.h>
-#include "again.h"
 #include "compat/compat.h"
 #include "fault.h"
 #include "peer.h"
@@ -27,9 +24,6 @@
 #include "trace.h"
 
 #define CARRY_ROUNDS	64	/* frames before others get a turn */
-/* As long as a stream waits: a guest that is saved does not answer */
-#define CARRY_IDLE_S	60
-#define CARRY_PROBES	15
 
 static atomic_t carriers = ATOMIC_INIT(0);
 /* That greet: ends that listen, ends that connect */
@@ -96,63 +90,6 @@ void xvmc_carrier_kick(struct xvmc_carrier *carrier)
 		xvmc_carrier_put(carrier);
 }
 
-static void carry_sk_news(struct sock *sk)
-{
-	struct xvmc_carrier *carrier;
-
-	read_lock_bh(&sk->sk_callback_lock);
-	carrier = sk->sk_user_data;
-	if (carrier)
-		xvmc_carrier_kick(carrier);
-	read_unlock_bh(&sk->sk_callback_lock);
-}
-
-/* Buffers that a peer which does not read can make us keep; and its silence */
-static void carry_sk_begin(struct xvmc_carrier *carrier)
-{
-	struct sock *sk = carrier->sock->sk;
-
-	lock_sock(sk);
-	sk->sk_userlocks |= SOCK_SNDBUF_LOCK | SOCK_RCVBUF_LOCK;
-	WRITE_ONCE(sk->sk_sndbuf, CARRY_BUFFER);
-	WRITE_ONCE(sk->sk_rcvbuf, CARRY_BUFFER);
-	release_sock(sk);
-	sock_set_keepalive(sk);
-	tcp_sock_set_nodelay(sk);
-	tcp_sock_set_keepidle(sk, CARRY_IDLE_S);
-	tcp_sock_set_keepintvl(sk, CARRY_IDLE_S);
-	tcp_sock_set_keepcnt(sk, CARRY_PROBES);
-	write_lock_bh(&sk->sk_callback_lock);
-	carrier->old.data_ready = sk->sk_data_ready;
-	carrier->old.write_space = sk->sk_write_space;
-	carrier->old.state_change = sk->sk_state_change;
-	carrier->old.error_report = sk->sk_error_report;
-	sk->sk_user_data = carrier;
-	sk->sk_data_ready = carry_sk_news;
-	sk->sk_write_space = carry_sk_news;
-	sk->sk_state_change = carry_sk_news;
-	sk->sk_error_report = carry_sk_news;
-	write_unlock_bh(&sk->sk_callback_lock);
-}
-
-/* No callback finds the carrier afterwards */
-static void carry_sk_end(struct xvmc_carrier *carrier, bool abort)
-{
-	struct sock *sk = carrier->sock->sk;
-
-	write_lock_bh(&sk->sk_callback_lock);
-	sk->sk_user_data = NULL;
-	sk->sk_data_ready = carrier->old.data_ready;
-	sk->sk_write_space = carrier->old.write_space;
-	sk->sk_state_change = carrier->old.state_change;
-	sk->sk_error_report = carrier->old.error_report;
-	write_unlock_bh(&sk->sk_callback_lock);
-	if (abort)
-		sock_no_linger(sk);
-	sock_release(carrier->sock);
-	carrier->sock = NULL;
-}
-
 /**
  * xvmc_carrier_new() - begin a greeting
  * @sock: TCP socket, which is the carrier's from now on
@@ -186,6 +123,7 @@ void xvmc_carrier_new(struct socket *sock, u8 phase, struct xvmc_stream *wanted)
 		xvmc_conn_hold(&wanted->conn);
 	INIT_WORK(&carrier->work, carry_work);
 	INIT_DELAYED_WORK(&carrier->timer, carry_timer);
+	carrier->again = jiffies;
 	carrier->until = jiffies + CARRY_GREET;
 	queue_delayed_work(xvmc_wq, &carrier->timer, CARRY_GREET);
 	spin_lock(&greeting_lock);
@@ -193,7 +131,7 @@ void xvmc_carrier_new(struct socket *sock, u8 phase, struct xvmc_stream *wanted)
 	spin_unlock(&greeting_lock);
 	/* It may be over as soon as TCP has somebody to tell */
 	kref_get(&carrier->ref);
-	carry_sk_begin(carrier);
+	xvmc_carrier_sk_begin(carrier);
 	xvmc_carrier_kick(carrier);
 	xvmc_carrier_put(carrier);
 	return;
@@ -696,7 +634,7 @@ static void carry_end(struct xvmc_carrier *carrier, int err)
 		return;
 	carrier->ended = true;
 	/* RST if bytes are lost; or before GO: there FIN is not said again */
-	carry_sk_end(carrier, err || carrier->phase != CARRY_ON);
+	xvmc_carrier_sk_end(carrier, err || carrier->phase != CARRY_ON);
 	carry_part(carrier, err);
 	carry_greeted(carrier);
 	if (cancel_delayed_work(&carrier->timer))
@@ -729,14 +667,14 @@ void xvmc_carrier_begin(struct xvmc_carrier *carrier)
 /* The peer is met again, who has not said STOP yet, or not heard ours */
 static void carry_returns(struct xvmc_carrier *carrier)
 {
-	struct sock *sk = carrier->sock->sk;
+	bool again = carrier->returns;
 
-	if (carrier->returns)
-		return;
 	carrier->returns = true;
-	lock_sock(sk);
-	xvmc_tcp_again(sk);
-	release_sock(sk);
+	/* What TCP says now may be lost as well: each tick comes here */
+	if (again && time_before(jiffies, carrier->again))
+		return;
+	carrier->again = jiffies + HZ;
+	xvmc_carrier_sk_hurry(carrier, again);
 }
 
 static bool carry_is_late(const struct xvmc_carrier *carrier)

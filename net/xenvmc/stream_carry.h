@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Streams of AF_XENVMC that TCP carries while their ends are on two hosts: what
- * stream_carry.c, stream_greet.c and stream_pair.c share.
+ * stream_carry.c, stream_tcp.c, stream_greet.c and stream_pair.c share.
  */
 #ifndef _XVMC_STREAM_CARRY_H
 #define _XVMC_STREAM_CARRY_H
@@ -150,6 +150,7 @@ struct carry_calls {
  * @dials: it is the end that connects
  * @until: jiffies at which time for that is up
  * @returns: it goes back to rings
+ * @again: jiffies before which TCP is not hurried once more
  * @dropped: the stream is over: nothing can be saved any more
  * @ended: nothing is done any more
  * @nonce: of the end that connects, of the other
@@ -190,6 +191,7 @@ struct xvmc_carrier {
 	bool returns;
 	bool dropped;
 	bool ended;
+	unsigned long again;
 	unsigned long until;
 	u64 nonce[2];
 	u64 sent;
@@ -236,6 +238,12 @@ void xvmc_carrier_say(struct xvmc_carrier *carrier, u8 type, const void *body,
 void xvmc_carriers_end(const struct net *net);
 /* GO: bytes follow */
 void xvmc_carrier_begin(struct xvmc_carrier *carrier);
+
+/* stream_tcp.c: its socket. Process context */
+void xvmc_carrier_sk_begin(struct xvmc_carrier *carrier);
+void xvmc_carrier_sk_end(struct xvmc_carrier *carrier, bool abort);
+/* What TCP has sent in vain it sends again at once */
+void xvmc_carrier_sk_hurry(struct xvmc_carrier *carrier, bool again);
 
 /* stream_greet.c: each 0 or an errno, which ends it */
 int xvmc_greet_begin(struct xvmc_carrier *carrier);

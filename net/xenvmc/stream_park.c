@@ -37,7 +37,7 @@
 #include "xenvmc_priv.h"
 
 #define PARK_TICK	HZ
-#define PARK_ANSWER	(30 * HZ)		/* for the peer's RESUME */
+#define PARK_ANSWER	30			/* seconds, for RESUME */
 #define PARK_DIAL	(2 * HZ)		/* before TCP is to carry it */
 
 static void park_tick(struct work_struct *work);
@@ -165,6 +165,7 @@ static bool park_enlist(struct xvmc_stream *stream, bool *full)
 	if (*full)
 		return false;
 	xvmc_conn_hold(&stream->conn);
+	stream->park.carried = stream->park.carrier;
 	stream->park.since = jiffies;
 	stream->park.dials = 0;
 	stream->park.dial_after = PARK_DIAL;
@@ -350,6 +351,7 @@ static void park_replace(struct xvmc_stream *stream, struct xvmc_stream *old)
 	park->closed = old->park.closed;
 	park->reset = old->park.reset;
 	park->over = old->park.over;
+	park->carried = old->park.carried;
 	park->next = old->park.next;
 	park->heard = old->park.heard;
 	park->theirs = old->park.theirs;
@@ -358,26 +360,6 @@ static void park_replace(struct xvmc_stream *stream, struct xvmc_stream *old)
 	xvmc_parked_replace(stream, old);
 	if (old->park.carrier)
 		xvmc_carrier_follow(stream, old);
-}
-
-/**
- * xvmc_park_received() - position of what was received
- * @conn: connection without a ring to read from
- *
- * The end of a stream counts as a byte.
- * Context: rx.mutex held.
- */
-u64 xvmc_park_received(const struct xvmc_conn *conn)
-{
-	u32 unread = 0;
-	bool fin = conn->rx.fin;
-
-	lockdep_assert_held(&conn->rx.mutex);
-	if (conn->rx.spill) {
-		unread = conn->rx.spill_len - conn->rx.spill_off;
-		fin = conn->rx.spill_mark.seq;
-	}
-	return conn->rx.bytes + unread + fin;
 }
 
 static void park_set_positions(struct xvmc_stream *stream,
@@ -502,13 +484,17 @@ static u32 park_say(struct xvmc_stream *stream, unsigned long timeout)
 static void park_ask(struct xvmc_stream *stream)
 {
 	struct xvmc_net *xnet = xvmc_net(sock_net(stream->conn.sk));
+	long answer = xvmc_limit(XVMC_LIMIT_ANSWER, PARK_ANSWER) * HZ;
 	long left;
 	u32 why;
 
 	park_trace(stream, "asks");
 	left = stream->park.since + READ_ONCE(xnet->park_s) * HZ - jiffies;
 	spin_lock_bh(&xvmc_park_lock);
-	why = park_say(stream, clamp(left, 1L, (long)PARK_ANSWER));
+	/* The peer does not answer before it has read what TCP still has */
+	if (!stream->park.carried)
+		left = min(left, answer);
+	why = park_say(stream, max(left, 1L));
 	spin_unlock_bh(&xvmc_park_lock);
 	if (why)
 		xvmc_park_refused(&stream->conn, why);

@@ -11,6 +11,7 @@
 #include <linux/in.h>
 #include <linux/net.h>
 #include <linux/siphash.h>
+#include "fault.h"
 #include "guest.h"
 #include "peer.h"
 #include "stream.h"
@@ -54,6 +55,11 @@ static struct xvmc_guest *parked_guest(const struct xvmc_stream *stream)
 	return stream->conn.chan->guest;
 }
 
+static u32 parked_max_bytes(void)
+{
+	return xvmc_limit(XVMC_LIMIT_UNREAD, PARK_MAX_BYTES);
+}
+
 /**
  * xvmc_parked_add() - a stream waits from now on
  * @stream: the stream; the caller takes the lists' reference
@@ -71,7 +77,7 @@ bool xvmc_parked_add(struct xvmc_stream *stream)
 
 	lockdep_assert_held(&xvmc_park_lock);
 	if (guest->nr_parked >= PARK_MAX ||
-	    guest->held + unread > PARK_MAX_BYTES)
+	    guest->held + unread > parked_max_bytes())
 		return false;
 	park->held = 0;
 	xvmc_parked_hold(stream, unread);
@@ -94,7 +100,7 @@ bool xvmc_parked_add(struct xvmc_stream *stream)
 bool xvmc_parked_room(const struct xvmc_stream *stream)
 {
 	lockdep_assert_held(&xvmc_park_lock);
-	return parked_guest(stream)->held < PARK_MAX_BYTES;
+	return parked_guest(stream)->held < parked_max_bytes();
 }
 
 /**
@@ -234,6 +240,26 @@ bool xvmc_park_is_cut(const struct xvmc_conn *conn)
 	stream = container_of(conn, struct xvmc_stream, conn);
 	return !list_empty_careful(&stream->park.node) &&
 	       READ_ONCE(conn->state) == XVMC_CONN_DEAD;
+}
+
+/**
+ * xvmc_park_received() - position of what was received
+ * @conn: connection without a ring to read from
+ *
+ * The end of a stream counts as a byte.
+ * Context: rx.mutex held.
+ */
+u64 xvmc_park_received(const struct xvmc_conn *conn)
+{
+	u32 unread = 0;
+	bool fin = conn->rx.fin;
+
+	lockdep_assert_held(&conn->rx.mutex);
+	if (conn->rx.spill) {
+		unread = conn->rx.spill_len - conn->rx.spill_off;
+		fin = conn->rx.spill_mark.seq;
+	}
+	return conn->rx.bytes + unread + fin;
 }
 
 /**

@@ -5,10 +5,10 @@
 Runs on the sanitizer kernel, with the test build of the module. The loopback's
 channel goes as before a suspend and stays away: to both ends the other one is
 on another host, which the address 127.0.0.1 leads to. When the channel is there
-again they have met. Each byte is known by its place.
+again they have met; back.py has what may be in the way then. Each byte is known
+by its place.
 """
 import contextlib
-import json
 import os
 import select
 import signal
@@ -22,14 +22,15 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path += [HERE]
 
 # pylint: disable=wrong-import-position
+import back  # noqa: E402
 import park  # noqa: E402
+from apart import (TCP_PORT, apart, both_ways, close, ends_with,  # noqa: E402
+                   listens, lossy, paths, policy, tcp_connections, together)
 from park import (DEADLINE, SELF, SUSPENDED, THERE, Counters,  # noqa: E402
                   Task, Way, accept, asleep, channel, check, connect, dial,
                   is_reset, is_up, listen, park_s, states, until, walk,
                   would_block)
 
-CARRY = "/proc/sys/net/xenvmc/carry"
-TCP_PORT = 22614
 HELLO = struct.Struct("<HHI8sQQ")
 CHALLENGE = struct.Struct("<HHIQQQQ")
 ANSWER = struct.Struct("<HHIQQQ")
@@ -39,62 +40,6 @@ CASES = []
 def case(function):
     CASES.append(function)
     return function
-
-
-# ---- what the tools show ---------------------------------------------------
-
-def policy(allowed):
-    with open(CARRY, "w", encoding="ascii") as file:
-        file.write(str(int(allowed)))
-
-
-def paths():
-    """Each direction of each end, as far as it is up."""
-    told = subprocess.run(["xenvmc", "-j", "conn", "show"], check=True,
-                          capture_output=True, text=True).stdout
-    return [conn[way] for conn in json.loads(told or "[]")
-            for way in ("tx", "rx") if conn["state"] == "up"]
-
-
-def tcp_connections():
-    """Local ports of those between the two ends."""
-    told = subprocess.run(["ss", "-Htn", "state", "established"], check=True,
-                          capture_output=True, text=True).stdout
-    return [line for line in told.splitlines() if f":{TCP_PORT} " in line]
-
-
-def listens():
-    told = subprocess.run(["ss", "-Htln"], check=True, capture_output=True,
-                          text=True).stdout
-    return f":{TCP_PORT} " in told
-
-
-def apart(conns=1, ways=None):
-    """The ends are on different hosts, and TCP carries so many streams."""
-    told = Counters()
-    channel(SUSPENDED)
-    ways = 4 * conns if ways is None else ways
-    until(lambda: told.more("conn_carried") >= 2 * conns and
-          paths().count("tcp") == ways, f"TCP carries {conns} streams", paths)
-
-
-def together(conns=1):
-    channel(THERE)
-    is_up(conns)
-    check("tcp" not in paths(), f"{paths()}")
-
-
-def both_ways(client, server, seed):
-    return Way(client, server, seed), Way(server, client, seed + 1)
-
-
-def close(*socks):
-    for sock in socks:
-        sock.close()
-
-
-def ends_with(sock):
-    check(sock.recv(1) == b"", "the end of the stream")
 
 
 # ---- bytes -----------------------------------------------------------------
@@ -369,18 +314,6 @@ def closed_just_as_they_meet():
         close(server)
 
 
-@contextlib.contextmanager
-def lossy(percent):
-    """The network between the two loses that many packets."""
-    subprocess.run(["tc", "qdisc", "add", "dev", "lo", "root", "netem",
-                    "loss", f"{percent}%"], check=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["tc", "qdisc", "del", "dev", "lo", "root"],
-                       check=True)
-
-
 @case
 def last_words_are_said_again():
     """The network loses them, and whoever said them has gone on."""
@@ -404,42 +337,6 @@ def last_words_are_said_again():
             way.send(300)
             way.catch_up()
         close(ways[0].source, ways[1].source)
-
-
-def timer():
-    """(Attempts in vain, seconds until the next one) of the connection that
-    has most of them."""
-    told = subprocess.run(["ss", "-Htni", "state", "established"], check=True,
-                          capture_output=True, text=True).stdout
-    found = [(0, 0.0)]
-    for line in told.splitlines():
-        fields = dict(word.split(":", 1) for word in line.split()
-                      if word.startswith(("rto:", "backoff:")))
-        if "backoff" in fields:
-            found.append((int(fields["backoff"]), float(fields["rto"]) / 1e3))
-    return max(found)
-
-
-@case
-def what_tcp_owes_comes_at_once():
-    """They meet after a time in which nothing arrived."""
-    client, server = connect()
-    ways = both_ways(client, server, 1)
-    apart()
-    with lossy(100):
-        for way in ways:
-            way.send(3000)
-        until(lambda: timer()[0] >= 6, "TCP has tried six times")
-    waits = timer()[1]
-    begin = time.monotonic()
-    together()
-    took = time.monotonic() - begin
-    check(took < waits / 2, f"took {took:.1f} s, TCP's timer is {waits:.1f} s")
-    for way in ways:
-        way.catch_up()
-    close(client)
-    ends_with(server)
-    close(server)
 
 
 # ---- what goes wrong -------------------------------------------------------
@@ -696,4 +593,4 @@ def silent_strangers_do_not_pile_up():
 
 if __name__ == "__main__":
     signal.signal(signal.SIGALRM, park.hang)
-    sys.exit(park.main(CASES))
+    sys.exit(park.main(CASES + back.CASES))

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Cases of carry.py: streams go back from TCP to rings, and something is in the
+way."""
+import os
+import sys
+import time
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+sys.path += [HERE]
+
+# pylint: disable=wrong-import-position
+from apart import (RING, apart, both_ways, close, ends_with,  # noqa: E402
+                   fill, limits, lossy, timer, together, unread)
+from park import (THERE, Counters, Way, channel, check, connect,  # noqa: E402
+                  is_up, states, until)
+
+CASES = []
+
+
+def case(function):
+    CASES.append(function)
+    return function
+
+
+@case
+def what_tcp_owes_comes_at_once():
+    """They meet after a time in which nothing arrived."""
+    client, server = connect()
+    ways = both_ways(client, server, 1)
+    apart()
+    with lossy(100):
+        for way in ways:
+            way.send(3000)
+        until(lambda: timer()[0] >= 6, "TCP has tried six times")
+    waits = timer()[1]
+    begin = time.monotonic()
+    together()
+    took = time.monotonic() - begin
+    check(took < waits / 2, f"took {took:.1f} s, TCP's timer is {waits:.1f} s")
+    for way in ways:
+        way.catch_up()
+    close(client)
+    ends_with(server)
+    close(server)
+
+
+@case
+def what_tcp_owes_may_be_lost_once_more():
+    """They meet while still nothing arrives."""
+    client, server = connect()
+    ways = both_ways(client, server, 1)
+    apart()
+    with lossy(100):
+        for way in ways:
+            way.send(3000)
+        until(lambda: timer()[0] >= 6, "TCP has tried six times")
+        tries = timer()[0]
+        channel(THERE)
+        until(lambda: timer()[0] >= tries + 2, "TCP tries again and again")
+        waits = timer()[1]
+    begin = time.monotonic()
+    is_up(1)
+    took = time.monotonic() - begin
+    check(took < waits / 2, f"took {took:.1f} s, TCP's timer is {waits:.1f} s")
+    for way in ways:
+        way.catch_up()
+    close(client)
+    ends_with(server)
+    close(server)
+
+
+@case
+def a_peer_without_room_is_waited_for():
+    """It takes more time to take what TCP has for it than it has to answer a
+    stream that TCP has not carried."""
+    client, server = connect()
+    way = Way(client, server, 22)
+    told = Counters()
+    apart()
+    fill(way)
+    with limits(answer=1, unread=RING + 50000):
+        channel(THERE)
+        until(lambda: states() == ["asked", "parked"], "one end asks", states)
+        # That nothing ends is what is tested
+        time.sleep(3)
+        told.check(park_expired=0)
+        way.catch_up()
+        is_up(1)
+    told.check(park_expired=0, carry_lost=0, conn_resumed=4)
+    close(client)
+    ends_with(server)
+    close(server)
