@@ -131,7 +131,7 @@ extern struct list_head xvmc_parked;
 /* False: its guest has too many */
 bool xvmc_parked_add(struct xvmc_stream *stream);
 void xvmc_parked_hold(struct xvmc_stream *stream, u32 bytes);
-/* May more be kept for its guest? The same */
+/* May more be kept for it, and its guest? The same */
 bool xvmc_parked_room(const struct xvmc_stream *stream);
 void xvmc_parked_del(struct xvmc_stream *stream);
 void xvmc_parked_replace(struct xvmc_stream *stream, struct xvmc_stream *old);

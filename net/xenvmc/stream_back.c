@@ -10,6 +10,9 @@
 #include "stats.h"
 #include "stream_carry.h"
 
+/* So much of a stream is kept, whatever its guest's others have left unread */
+#define BACK_LEAST	(64U << 10)
+
 /* Nothing moves: all that was written is told, all that came is saved */
 static bool back_is_still(const struct xvmc_stream *stream)
 {
@@ -315,7 +318,8 @@ static bool back_has_room(struct xvmc_carrier *carrier,
 	room = carrier->stream == stream && !list_empty(&stream->park.node);
 	if (room) {
 		xvmc_parked_hold(stream, xvmc_rx_saved(&stream->conn));
-		room = xvmc_parked_room(stream);
+		room = xvmc_parked_room(stream) ||
+		       stream->park.held < BACK_LEAST;
 	}
 	spin_unlock_bh(&xvmc_park_lock);
 	return room;
@@ -328,8 +332,9 @@ static bool back_has_room(struct xvmc_carrier *carrier,
  * @len: how many
  * @fin: the end of the stream is behind them
  *
- * What one guest can make us keep is bounded as when streams are cut. Without
- * room TCP waits, and is looked at each second: the program may have read.
+ * What one guest can make us keep is bounded as when streams are cut, but for a
+ * little of each: a program that reads is not to wait for one that does not.
+ * Without room TCP waits, and is looked at each second: it may have read.
  * Context: process.
  * Return: 1, 0 if there is no room, -ENOMEM, or -ENOENT if the stream is over.
  */

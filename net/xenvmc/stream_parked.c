@@ -76,8 +76,9 @@ bool xvmc_parked_add(struct xvmc_stream *stream)
 	struct xvmc_park *park = &stream->park;
 
 	lockdep_assert_held(&xvmc_park_lock);
+	/* What others have left unread is nothing to one that keeps nothing */
 	if (guest->nr_parked >= PARK_MAX ||
-	    guest->held + unread > parked_max_bytes())
+	    (unread && guest->held + unread > parked_max_bytes()))
 		return false;
 	park->held = 0;
 	xvmc_parked_hold(stream, unread);
@@ -92,15 +93,17 @@ bool xvmc_parked_add(struct xvmc_stream *stream)
 }
 
 /**
- * xvmc_parked_room() - may more unread bytes be kept for a stream's guest?
+ * xvmc_parked_room() - may unread bytes be kept for a stream?
  * @stream: one that waits
  *
+ * If it has none it may, whatever its guest's others have.
  * Context: xvmc_park_lock held.
  */
 bool xvmc_parked_room(const struct xvmc_stream *stream)
 {
 	lockdep_assert_held(&xvmc_park_lock);
-	return parked_guest(stream)->held < parked_max_bytes();
+	return !stream->park.held ||
+	       parked_guest(stream)->held < parked_max_bytes();
 }
 
 /**

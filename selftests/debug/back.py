@@ -11,8 +11,8 @@ sys.path += [HERE]
 # pylint: disable=wrong-import-position
 from apart import (RING, apart, both_ways, close, ends_with,  # noqa: E402
                    fill, limits, lossy, timer, together, unread)
-from park import (THERE, Counters, Way, channel, check, connect,  # noqa: E402
-                  is_up, states, until)
+from park import (THERE, Counters, Way, accept, channel,  # noqa: E402
+                  check, connect, dial, is_up, listen, states, until)
 
 CASES = []
 
@@ -90,3 +90,34 @@ def a_peer_without_room_is_waited_for():
     close(client)
     ends_with(server)
     close(server)
+
+
+@case
+def who_reads_does_not_wait_for_who_does_not():
+    """What is kept of a guest is bounded, for all of its streams together."""
+    with listen() as listener:
+        lazy = Way(dial(), accept(listener), 24)
+        busy = both_ways(dial(), accept(listener), 25)
+    told = Counters()
+    apart(2)
+    fill(lazy)
+    with limits(unread=RING + 1):
+        with lossy(100):
+            for way in busy:
+                way.send(3000)
+            channel(THERE)
+            until(lambda: unread(lazy.target) > RING, "all room is taken")
+        for _ in range(20):
+            for way in busy:
+                way.catch_up()
+                way.send(500)
+        until(lambda: states().count("up") == 2, "one has gone on", states)
+        for way in busy:
+            way.catch_up()
+        lazy.catch_up()
+        is_up(2)
+    told.check(carry_lost=0)
+    for way in (lazy, *busy):
+        way.send(100)
+        way.catch_up()
+    close(lazy.source, lazy.target, busy[0].source, busy[0].target)
