@@ -85,6 +85,12 @@ enum xvmc_limit {
 	XVMC_LIMITS,
 };
 
+/* Where knob.c can have a work wait */
+enum xvmc_stall {
+	XVMC_STALL_DOOR,	/* a door is there, and has not answered */
+	XVMC_STALLS,
+};
+
 struct xvmc_chan;
 struct xvmc_conn;
 struct xvmc_ring_cons;
@@ -97,6 +103,7 @@ void xvmc_stale_arrived(void);
 void xvmc_stale_maps(const struct xvmc_chan *chan);
 /* knob.c */
 u32 xvmc_limit(enum xvmc_limit limit, u32 usual);	/* any context */
+void xvmc_stall(enum xvmc_stall stall, bool meant);
 /* fault.c */
 bool xvmc_should_fail(enum xvmc_fault site);	/* any context */
 int xvmc_which_fails(enum xvmc_fault site, u32 n);	/* any context */
@@ -119,6 +126,10 @@ static inline void xvmc_stale_maps(const struct xvmc_chan *chan)
 static inline u32 xvmc_limit(enum xvmc_limit limit, u32 usual)
 {
 	return usual;
+}
+
+static inline void xvmc_stall(enum xvmc_stall stall, bool meant)
+{
 }
 
 static inline bool xvmc_should_fail(enum xvmc_fault site)

@@ -474,6 +474,9 @@ static int carry_bye(struct xvmc_carrier *carrier)
 		return xvmc_park_is_reset(carrier) ? -ECONNRESET : 0;
 	if (!door && !carrier->returns)
 		return 0;
+	/* Who leaves before the stream has its answer has not told it */
+	if (door && READ_ONCE(door->conn.state) == XVMC_CONN_NEW)
+		return 0;
 	carrier->in_bye = false;
 	carrier->in_last = CARRY_BYE;
 	if (door)

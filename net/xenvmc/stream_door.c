@@ -8,6 +8,7 @@
  */
 #include <linux/net.h>
 #include <linux/slab.h>
+#include "fault.h"
 #include "stream_carry.h"
 
 static struct carry_door *to_door(struct xvmc_conn *conn)
@@ -81,7 +82,10 @@ static struct carry_door *door_new(struct xvmc_carrier *carrier,
 	return door;
 }
 
-/* The carrier has its first reference, unless it has let go of the stream */
+/*
+ * The carrier has its first reference, and may put it at once, unless it has
+ * let go of the stream. Another one is the caller's then, for door_open().
+ */
 static bool door_publish(struct xvmc_carrier *carrier, struct carry_door *door)
 {
 	bool taken;
@@ -90,6 +94,7 @@ static bool door_publish(struct xvmc_carrier *carrier, struct carry_door *door)
 	taken = carrier->stream;
 	if (taken) {
 		door->pair = carrier->pair;
+		xvmc_conn_hold(&door->conn);
 		/* Pairs with the acquire in carry_door() */
 		smp_store_release(&carrier->door, door);
 	}
@@ -97,13 +102,24 @@ static bool door_publish(struct xvmc_carrier *carrier, struct carry_door *door)
 	return taken;
 }
 
+/*
+ * The carrier may find it broken, and leave it, before there is an answer: then
+ * the stream, which waits for one, gets a no. The end of a channel is none.
+ */
 static void door_open(struct xvmc_carrier *carrier, struct carry_door *door,
 		      u32 peer_id)
 {
-	/* The pair is over before it has begun? */
-	if (xvmc_conn_accept(&door->conn, peer_id))
+	struct xvmc_chan *chan = door->conn.chan;
+
+	xvmc_stall(XVMC_STALL_DOOR, !carrier->dials);
+	if (xvmc_conn_accept(&door->conn, peer_id)) {
 		door_down(&door->conn, EAGAIN);
+		if (READ_ONCE(chan->state) == XVMC_CHAN_UP)
+			xvmc_chan_answer(chan, XVMC_MSG_REFUSE, peer_id,
+					 ECONNRESET);
+	}
 	xvmc_carrier_kick(carrier);
+	xvmc_conn_put(&door->conn);
 }
 
 /**

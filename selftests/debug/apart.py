@@ -44,6 +44,11 @@ def tcp_connections():
     return [line for line in told.splitlines() if f":{TCP_PORT} " in line]
 
 
+def all_is_heard():
+    """Of those that there are, whoever it was said to has it."""
+    return all(line.split()[:2] == ["0", "0"] for line in tcp_connections())
+
+
 def listens():
     told = subprocess.run(["ss", "-Htln"], check=True, capture_output=True,
                           text=True).stdout
@@ -91,6 +96,17 @@ def limits(**values):
     finally:
         for name in values:
             walk.turn(f"limit_{name}", 0)
+
+
+@contextlib.contextmanager
+def stalled(place, comers=1):
+    """The next @comers to that place wait there until the end of this. Gives a
+    function that says whether they have come."""
+    walk.turn(f"stall_{place}", comers)
+    try:
+        yield lambda: walk.parameter(f"stall_{place}") == 0
+    finally:
+        walk.turn(f"stall_{place}", -1)
 
 
 def both_ways(client, server, seed):

@@ -24,8 +24,9 @@ sys.path += [HERE]
 # pylint: disable=wrong-import-position
 import back  # noqa: E402
 import park  # noqa: E402
-from apart import (TCP_PORT, apart, both_ways, close, ends_with,  # noqa: E402
-                   listens, lossy, paths, policy, tcp_connections, together)
+from apart import (TCP_PORT, all_is_heard, apart, both_ways,  # noqa: E402
+                   close, ends_with, listens, lossy, paths, policy, stalled,
+                   tcp_connections, together)
 from park import (DEADLINE, SELF, SUSPENDED, THERE, Counters,  # noqa: E402
                   Task, Way, accept, asleep, channel, check, connect, dial,
                   is_reset, is_up, listen, park_s, states, until, walk,
@@ -285,6 +286,24 @@ def close_while_nobody_carries_it():
     ends_with(server)
     close(server)
     until(lambda: states() == [], "nothing is left", states)
+
+
+@case
+def close_reaches_an_end_that_has_not_answered_yet():
+    """It was closed before: its last word is right behind the greeting."""
+    for _ in range(3):
+        client, server = connect()
+        with stalled("door") as come:
+            channel(SUSPENDED)
+            close(client)
+            until(come, "the end that listens is about to answer its stream")
+            until(lambda: len(states()) == 1 and all_is_heard(),
+                  "the last word has come", states)
+        server.settimeout(DEADLINE / 2)
+        ends_with(server)
+        close(server)
+        until(lambda: states() == [], "nothing is left", states)
+        channel(THERE)
 
 
 @case
