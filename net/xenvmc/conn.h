@@ -317,9 +317,9 @@ void xvmc_conn_no_lend(struct xvmc_conn *conn);
 /* The meet callback comes. Any context */
 void xvmc_conn_meet(struct xvmc_conn *conn);
 /*
- * A stream goes on by @conn, in state NEW and not known to others, where @old
- * was cut, which is not writing any more. Process context; takes tx.mutex of
- * @old, or needs its rx.mutex
+ * A stream goes on by @conn, which has not been UP, where @old was cut, which
+ * is not writing any more. Process context; takes tx.mutex of @old, or needs
+ * rx.mutex of both
  */
 void xvmc_conn_inherit_tx(struct xvmc_conn *conn, struct xvmc_conn *old);
 void xvmc_conn_inherit_rx(struct xvmc_conn *conn, struct xvmc_conn *old);

@@ -3,8 +3,9 @@
  * Connection: what goes over to another one when a stream goes on elsewhere.
  *
  * The channel of the old one is closed, or closing: it has written its last
- * byte, and the unread ones lie in private memory. The new one is in state NEW
- * and nobody's yet, so that its own mutexes are not needed.
+ * byte, and the unread ones lie in private memory. The new one is in state NEW,
+ * or DEAD as soon as its own channel closes. Nobody writes there before it is
+ * UP, so that its tx.mutex is not needed.
  */
 #include "conn.h"
 #include "rings.h"
@@ -43,13 +44,14 @@ static void inherit_spill(struct xvmc_conn *conn, struct xvmc_conn *old)
  * @conn: new connection
  * @old: connection without a ring to read from
  *
- * Context: process, rx.mutex of @old held.
+ * Context: process, rx.mutex of both held.
  */
 void xvmc_conn_inherit_rx(struct xvmc_conn *conn, struct xvmc_conn *old)
 {
 	bool fin = old->rx.fin || (old->rx.spill && old->rx.spill_mark.seq);
 
 	lockdep_assert_held(&old->rx.mutex);
+	lockdep_assert_held(&conn->rx.mutex);
 	conn->rx.fin = old->rx.fin;
 	conn->rx.bytes = old->rx.bytes;
 	conn->rx.lost = old->rx.lost;

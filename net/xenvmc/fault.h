@@ -88,6 +88,8 @@ enum xvmc_limit {
 /* Where knob.c can have a work wait */
 enum xvmc_stall {
 	XVMC_STALL_DOOR,	/* a door is there, and has not answered */
+	XVMC_STALL_SWAP,	/* a stream is to get its next connection */
+	XVMC_STALL_PAIR,	/* a pair is to be closed */
 	XVMC_STALLS,
 };
 

@@ -28,6 +28,10 @@ static atomic_t stalls[XVMC_STALLS] = {
 
 module_param_named(stall_door, stalls[XVMC_STALL_DOOR].counter, int, 0600);
 MODULE_PARM_DESC(stall_door, "ends of carriers that wait before they answer");
+module_param_named(stall_swap, stalls[XVMC_STALL_SWAP].counter, int, 0600);
+MODULE_PARM_DESC(stall_swap, "streams that wait before they go on elsewhere");
+module_param_named(stall_pair, stalls[XVMC_STALL_PAIR].counter, int, 0600);
+MODULE_PARM_DESC(stall_pair, "pairs that wait before they are closed");
 
 /**
  * xvmc_limit() - a limit, or what a test has made of it

@@ -308,14 +308,17 @@ bool xvmc_park_is_reset(struct xvmc_carrier *carrier)
 	return reset;
 }
 
-/* May so much more be kept for it? Not if it has another connection by now */
+/*
+ * May more be kept for it? Not if it has another connection by now: that is not
+ * still, or it was cut and has what the old one had.
+ */
 static bool back_has_room(struct xvmc_carrier *carrier,
 			  struct xvmc_stream *stream)
 {
 	bool room;
 
 	spin_lock_bh(&xvmc_park_lock);
-	room = carrier->stream == stream && !list_empty(&stream->park.node);
+	room = carrier->stream == stream && back_is_still(stream);
 	if (room) {
 		xvmc_parked_hold(stream, xvmc_rx_saved(&stream->conn));
 		room = xvmc_parked_room(stream) ||

@@ -142,6 +142,7 @@ static void pair_end_work(struct work_struct *work)
 					       end_work);
 	bool last;
 
+	xvmc_stall(XVMC_STALL_PAIR, true);
 	pair_leave(pair);
 	spin_lock_bh(&carry_lock);
 	pair->ended = true;

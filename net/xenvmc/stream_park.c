@@ -22,8 +22,9 @@
  * socket's lock, is done by the connection's own work, as the engine's meet
  * callback; everybody else changes words under xvmc_park_lock and calls for it.
  *
- * Locks, outermost first: rx.mutex of the old connection, the socket's, then
- * xvmc_park_lock, which is BH-safe; inside it a channel's and a connection's.
+ * Locks, outermost first: rx.mutex of the old connection, that of the new one,
+ * the socket's, then xvmc_park_lock, which is BH-safe; inside it a channel's
+ * and a connection's.
  */
 #include <linux/net.h>
 #include <linux/slab.h>
@@ -385,7 +386,9 @@ static bool park_swap_locked(struct xvmc_stream *stream,
 	bool ok;
 
 	spin_lock_bh(&xvmc_park_lock);
-	ok = park_is_listed(old) && (mine || old->park.closed);
+	/* Met elsewhere meanwhile, it goes on there: its carrier knows */
+	ok = park_is_listed(old) && (mine || old->park.closed) &&
+	     old->park.next == stream->conn.chan;
 	if (ok)
 		park_replace(stream, old);
 	spin_unlock_bh(&xvmc_park_lock);
@@ -413,9 +416,12 @@ static bool park_swap(struct xvmc_stream *stream, struct xvmc_stream *old)
 
 	xvmc_conn_inherit_tx(&stream->conn, &old->conn);
 	mutex_lock(&old->conn.rx.mutex);
+	/* It may be cut as soon as it is listed, and another one follow */
+	mutex_lock_nested(&stream->conn.rx.mutex, SINGLE_DEPTH_NESTING);
 	lock_sock(sk);
 	ok = park_swap_locked(stream, old);
 	release_sock(sk);
+	mutex_unlock(&stream->conn.rx.mutex);
 	mutex_unlock(&old->conn.rx.mutex);
 	if (!ok)
 		return false;
@@ -512,6 +518,7 @@ static void park_resume(struct xvmc_stream *old, struct xvmc_chan *chan)
 			xvmc_stat_inc(XVMC_STAT_PARK_NO_MEMORY);
 		return;
 	}
+	xvmc_stall(XVMC_STALL_SWAP, stream->park.passive);
 	if (park_swap(stream, old))
 		park_ask(stream);
 	else
@@ -689,16 +696,19 @@ bool xvmc_park_opened(struct xvmc_conn *conn)
 bool xvmc_park_refused(struct xvmc_conn *conn, u32 why)
 {
 	struct xvmc_stream *stream = xvmc_to_stream(conn);
+	bool again;
 
 	if (!conn->resumes)
 		return false;
 	if (why == EAGAIN && (conn->chan->ops == &xvmc_carry_ops ||
 			      READ_ONCE(conn->chan->state) != XVMC_CHAN_UP)) {
+		/* Before it is still: its carrier would take it for ashore */
+		again = xvmc_park_board_again(stream);
 		/* It was never UP, nor stopped */
 		mutex_lock(&conn->tx.mutex);
 		conn->tx.closed = true;
 		mutex_unlock(&conn->tx.mutex);
-		if (!xvmc_park_board_again(stream))
+		if (!again)
 			xvmc_conn_meet(conn);
 		return true;
 	}

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """Cases of carry.py: streams go back from TCP to rings, and something is in the
 way."""
+import contextlib
 import os
+import socket
 import sys
 import time
 
@@ -10,9 +12,11 @@ sys.path += [HERE]
 
 # pylint: disable=wrong-import-position
 from apart import (RING, apart, both_ways, close, ends_with,  # noqa: E402
-                   fill, limits, lossy, timer, together, unread)
-from park import (THERE, Counters, Way, accept, channel,  # noqa: E402
-                  check, connect, dial, is_up, listen, states, until)
+                   fill, limits, lossy, paths, stalled, timer, together,
+                   unread)
+from park import (SUSPENDED, THERE, Counters, Way, accept,  # noqa: E402
+                  channel, check, connect, dial, is_up, listen, pattern,
+                  states, until)
 
 CASES = []
 
@@ -121,3 +125,34 @@ def who_reads_does_not_wait_for_who_does_not():
         way.send(100)
         way.catch_up()
     close(lazy.source, lazy.target, busy[0].source, busy[0].target)
+
+
+@case
+def they_meet_just_when_one_goes_on_by_tcp():
+    """It does not, though that way is still open: its carrier has said STOP."""
+    client, server = connect()
+    there, back = both_ways(client, server, 26)
+    told = Counters()
+    with stalled("pair", 2) as met:
+        with stalled("swap") as come:
+            channel(SUSPENDED)
+            until(come, "one end is about to go on")
+            until(lambda: paths() == ["tcp"] * 2, "the other one has", paths)
+            channel(THERE)
+            until(met, "both are to go back")
+            # This makes its carrier look
+            there.send(3000)
+            there.catch_up()
+        # That it does not go on is what is tested
+        time.sleep(1)
+        with contextlib.suppress(BlockingIOError):
+            back.sent += server.send(pattern(back.seed, 0, 1000),
+                                     socket.MSG_DONTWAIT)
+    is_up(1)
+    for way in (there, back):
+        way.send(2000)
+        way.catch_up()
+    told.check(park_mismatch=0, carry_lost=0)
+    close(client)
+    ends_with(server)
+    close(server)
