@@ -18,7 +18,7 @@ struct xvmc_carrier;
  *	as all below, protected by xvmc_park_lock
  * @guest_node: in that of its guest
  * @token_node: in the table by token
- * @serial: the list's order, for who looks through it
+ * @serial: the order of being cut, for who looks through the list
  * @held: unread bytes that count as its guest's
  * @name: made from the token, for who has no channel
  * @carrier: TCP connection that carries it, or is about to; a reference is

@@ -111,7 +111,9 @@ void xvmc_park_fail(struct xvmc_stream *stream, u32 stat)
  * @stream: the stream
  * @to: address to do so
  *
- * One after the other, less often from time to time.
+ * One after the other, less often from time to time. Those that were tried are
+ * behind those that were not, in the order in which the tick looks: there may
+ * be places for a few only.
  * Context: any.
  */
 bool xvmc_park_dials(struct xvmc_stream *stream, struct in6_addr *to)
@@ -128,6 +130,7 @@ bool xvmc_park_dials(struct xvmc_stream *stream, struct in6_addr *to)
 		*to = guest->addrs[park->dials++ % guest->naddrs];
 		park->dial_after = jiffies - park->since +
 				   min(HZ << min(park->dials, 4U), 16 * HZ);
+		list_move_tail(&park->node, &xvmc_parked);
 	}
 	spin_unlock_bh(&xvmc_park_lock);
 	return dials;

@@ -91,26 +91,54 @@ void xvmc_carrier_kick(struct xvmc_carrier *carrier)
 }
 
 /**
- * xvmc_carrier_new() - begin a greeting
+ * xvmc_carrier_reserve() - a place for one that greets
+ * @dials: it is the end that connects
+ *
+ * Context: any.
+ * Return: true if there is one. It is for xvmc_carrier_new(), or is given back.
+ */
+bool xvmc_carrier_reserve(bool dials)
+{
+	if (!atomic_add_unless(&carriers, 1, CARRY_MAX))
+		return false;
+	if (atomic_add_unless(&carriers_new[dials], 1, CARRY_MAX_NEW))
+		return true;
+	atomic_dec(&carriers);
+	return false;
+}
+
+/**
+ * xvmc_carrier_unreserve() - it is not needed
+ * @dials: as it was reserved
+ *
+ * Context: any.
+ */
+void xvmc_carrier_unreserve(bool dials)
+{
+	atomic_dec(&carriers_new[dials]);
+	atomic_dec(&carriers);
+}
+
+/**
+ * xvmc_carrier_new() - begin a greeting, for which there is a place
  * @sock: TCP socket, which is the carrier's from now on
  * @phase: %CARRY_DIALS or %CARRY_TOLD
  * @wanted: stream that it is for, if that is known
  *
- * It ends by itself: the timer sees to that. If there are too many, or there is
- * no memory, it does not begin.
+ * It ends by itself: the timer sees to that. Without memory it does not begin.
  * Context: process.
  */
 void xvmc_carrier_new(struct socket *sock, u8 phase, struct xvmc_stream *wanted)
 {
 	struct xvmc_carrier *carrier;
 
-	if (atomic_inc_return(&carriers) > CARRY_MAX)
-		goto too_many;
-	if (atomic_inc_return(&carriers_new[!!wanted]) > CARRY_MAX_NEW)
-		goto too_many_new;
 	carrier = carrier_alloc();
-	if (!carrier)
-		goto too_many_new;
+	if (!carrier) {
+		xvmc_carrier_unreserve(wanted);
+		sock_no_linger(sock->sk);
+		sock_release(sock);
+		return;
+	}
 	/* The timer's */
 	kref_init(&carrier->ref);
 	carrier->sock = sock;
@@ -134,14 +162,6 @@ void xvmc_carrier_new(struct socket *sock, u8 phase, struct xvmc_stream *wanted)
 	xvmc_carrier_sk_begin(carrier);
 	xvmc_carrier_kick(carrier);
 	xvmc_carrier_put(carrier);
-	return;
-
-too_many_new:
-	atomic_dec(&carriers_new[!!wanted]);
-too_many:
-	atomic_dec(&carriers);
-	sock_no_linger(sock->sk);
-	sock_release(sock);
 }
 
 /* The greeting is over: its stream holds the namespace, or it has no socket */

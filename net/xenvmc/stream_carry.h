@@ -227,7 +227,10 @@ static inline struct carry_door *carry_door(const struct xvmc_carrier *carrier)
 }
 
 /* stream_carry.c */
-/* Takes @sock, also if there is no memory or there are too many */
+/* A place for one that greets. Any context */
+bool xvmc_carrier_reserve(bool dials);
+void xvmc_carrier_unreserve(bool dials);
+/* Takes @sock and a place, also if there is no memory */
 void xvmc_carrier_new(struct socket *sock, u8 phase,
 		      struct xvmc_stream *wanted);
 void xvmc_carrier_put(struct xvmc_carrier *carrier);

@@ -24,7 +24,7 @@
 #include "trace.h"
 #include "xenvmc_priv.h"
 
-#define GREET_BACKLOG	16
+#define GREET_BACKLOG	CARRY_MAX_NEW
 #define GREET_ACCEPTS	16	/* before others get a turn */
 
 /**
@@ -298,7 +298,12 @@ static void listen_work(struct work_struct *work)
 
 	while (n-- && !listen_accept(listener, &sock)) {
 		listen_strip(listener, sock->sk);
-		xvmc_carrier_new(sock, CARRY_TOLD, NULL);
+		if (xvmc_carrier_reserve(false)) {
+			xvmc_carrier_new(sock, CARRY_TOLD, NULL);
+			continue;
+		}
+		sock_no_linger(sock->sk);
+		sock_release(sock);
 	}
 	if (n < 0)
 		queue_work(xvmc_wq, work);
@@ -505,14 +510,19 @@ static int dial_open(struct net *net, const struct in6_addr *to,
 	return 0;
 }
 
+/* Without a place nothing was tried: it looks again with the next tick */
 static void greet_dial(struct xvmc_stream *stream)
 {
 	struct net *net = sock_net(stream->conn.sk);
 	struct in6_addr to;
 	struct socket *sock;
 
-	if (!xvmc_park_dials(stream, &to) || dial_open(net, &to, &sock))
+	if (!xvmc_carrier_reserve(true))
 		return;
+	if (!xvmc_park_dials(stream, &to) || dial_open(net, &to, &sock)) {
+		xvmc_carrier_unreserve(true);
+		return;
+	}
 	xvmc_stat_inc(XVMC_STAT_CARRY_DIALS);
 	xvmc_carrier_new(sock, CARRY_DIALS, stream);
 }

@@ -277,8 +277,7 @@ u64 xvmc_park_received(const struct xvmc_conn *conn)
  */
 struct xvmc_conn *xvmc_park_get(const struct net *net, unsigned long *serial)
 {
-	struct xvmc_stream *stream;
-	struct xvmc_conn *conn = NULL;
+	struct xvmc_stream *stream, *found = NULL;
 
 	spin_lock_bh(&xvmc_park_lock);
 	list_for_each_entry(stream, &xvmc_parked, park.node) {
@@ -286,11 +285,13 @@ struct xvmc_conn *xvmc_park_get(const struct net *net, unsigned long *serial)
 		    !net_eq(sock_net(stream->conn.sk), net) ||
 		    !xvmc_park_is_cut(&stream->conn))
 			continue;
-		conn = &stream->conn;
-		*serial = stream->park.serial;
-		xvmc_conn_hold(conn);
-		break;
+		if (!found || stream->park.serial < found->park.serial)
+			found = stream;
+	}
+	if (found) {
+		*serial = found->park.serial;
+		xvmc_conn_hold(&found->conn);
 	}
 	spin_unlock_bh(&xvmc_park_lock);
-	return conn;
+	return found ? &found->conn : NULL;
 }

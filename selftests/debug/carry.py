@@ -121,6 +121,21 @@ def many_streams():
 
 
 @case
+def those_without_a_place_are_not_tried():
+    """64 may greet at a time."""
+    with listen() as listener:
+        pairs = [(dial(), accept(listener)) for _ in range(150)]
+    told = Counters()
+    apart(len(pairs))
+    # A greeting that is slow does not count: another one may begin beside it
+    dials = told.more("carry_dials")
+    check(dials < len(pairs) + 30, f"{dials} were tried")
+    together(len(pairs))
+    for pair in pairs:
+        close(*pair)
+
+
+@case
 def a_blocked_writer_goes_on():
     client, server = connect()
     way = Way(client, server, 4)
