@@ -9,7 +9,9 @@
  */
 #include <linux/net.h>
 #include <linux/random.h>
+#include <linux/siphash.h>
 #include <linux/slab.h>
+#include <linux/timekeeping.h>
 #include "fault.h"
 #include "stream.h"
 
@@ -180,21 +182,41 @@ struct xvmc_conn *xvmc_stream_conn_get(struct xvmc_sock *xsk)
 	return conn;
 }
 
+/**
+ * xvmc_stream_draw() - a number that nobody else has drawn, nor knows
+ *
+ * A guest that is restored twice has the same random numbers in memory both
+ * times, and the kernel draws no new ones because of that. It has another time,
+ * and if both run at once another id.
+ * Context: any.
+ */
+u64 xvmc_stream_draw(void)
+{
+	siphash_key_t key = { { get_random_u64(), get_random_u64() } };
+
+	return siphash_2u64(ktime_get_real_ns(), xvmc_addr_own_domid(), &key);
+}
+
 /* Before anybody can see it */
 static void stream_set_token(struct xvmc_stream *stream,
 			     const struct xvmc_chan *chan,
 			     const struct xvmc_stream *asked)
 {
+	u64 token[sizeof(stream->park.token) / sizeof(u64)];
+	u32 i;
+
 	INIT_LIST_HEAD(&stream->park.node);
 	stream->park.passive = asked;
 	if (!(chan->features & XVMC_FEATURE_RESUME))
 		return;
-	if (asked)
+	if (asked) {
 		memcpy(stream->park.token, asked->park.token,
 		       sizeof(stream->park.token));
-	else
-		get_random_bytes(stream->park.token,
-				 sizeof(stream->park.token));
+		return;
+	}
+	for (i = 0; i < ARRAY_SIZE(token); i++)
+		token[i] = xvmc_stream_draw();
+	memcpy(stream->park.token, token, sizeof(token));
 }
 
 /**

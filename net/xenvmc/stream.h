@@ -100,6 +100,8 @@ static inline bool xvmc_stream_opening(const struct sock *sk)
 extern const struct xvmc_conn_ops xvmc_stream_ops;
 
 /* stream.c: state and end of a stream */
+/* A number that nobody else has drawn. Any context */
+u64 xvmc_stream_draw(void);
 /* A connection of @sk with a reference, or NULL. Any context */
 struct xvmc_conn *xvmc_stream_conn_get(struct xvmc_sock *xsk);
 /* Locked: one reference, or an ERR_PTR. @asked: what the peer said, or NULL */

@@ -13,7 +13,6 @@
  * Locks: listen_mutex, the list of listeners.
  */
 #include <linux/net.h>
-#include <linux/random.h>
 #include <linux/siphash.h>
 #include <linux/slab.h>
 #include <net/ipv6.h>
@@ -147,7 +146,7 @@ int xvmc_greet_begin(struct xvmc_carrier *carrier)
 		return 0;
 	if (state != TCP_ESTABLISHED)
 		return -ECONNREFUSED;
-	carrier->nonce[0] = get_random_u64();
+	carrier->nonce[0] = xvmc_stream_draw();
 	hello.name = cpu_to_le64(carrier->wanted->park.name);
 	hello.nonce = cpu_to_le64(carrier->nonce[0]);
 	xvmc_carrier_say(carrier, CARRY_HELLO, &hello, sizeof(hello));
@@ -199,7 +198,7 @@ static int greet_asked(struct xvmc_carrier *carrier)
 		return -ENOENT;
 	carrier->sent += xvmc_should_fail(XVMC_FAULT_POSITION);
 	carrier->nonce[0] = le64_to_cpu(got.nonce);
-	carrier->nonce[1] = get_random_u64();
+	carrier->nonce[1] = xvmc_stream_draw();
 	challenge.nonce = cpu_to_le64(carrier->nonce[1]);
 	challenge.sent = cpu_to_le64(carrier->sent);
 	challenge.received = cpu_to_le64(carrier->received);
