@@ -243,6 +243,7 @@ void xvmc_carriers_end(const struct net *net);
 void xvmc_carrier_begin(struct xvmc_carrier *carrier);
 
 /* stream_tcp.c: its socket. Process context */
+void xvmc_carrier_sk_new(struct sock *sk);
 void xvmc_carrier_sk_begin(struct xvmc_carrier *carrier);
 void xvmc_carrier_sk_end(struct xvmc_carrier *carrier, bool abort);
 /* What TCP has sent in vain it sends again at once */

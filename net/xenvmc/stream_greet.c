@@ -339,6 +339,7 @@ static int listen_open(struct net *net, struct socket **sock)
 	if (err)
 		return err;
 	sock_set_reuseaddr((*sock)->sk);
+	xvmc_carrier_sk_new((*sock)->sk);
 	if (!v4)
 		(*sock)->sk->sk_ipv6only = false;
 	err = listen_bind(*sock, v4 ? (struct sockaddr_unsized *)&to4 :
@@ -495,6 +496,7 @@ static int dial_open(struct net *net, const struct in6_addr *to,
 	err = greet_socket(net, v4 ? AF_INET : AF_INET6, sock);
 	if (err)
 		return err;
+	xvmc_carrier_sk_new((*sock)->sk);
 	err = -ENETUNREACH;
 	if (!xvmc_should_fail(XVMC_FAULT_GREET))
 		err = kernel_connect(*sock, v4 ?

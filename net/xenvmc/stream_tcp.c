@@ -26,22 +26,32 @@ static void sk_news(struct sock *sk)
 }
 
 /**
+ * xvmc_carrier_sk_new() - a socket of ours keeps so much, and no more
+ * @sk: TCP socket that is not connected; if it listens, it is for its children
+ *
+ * A peer may not read, and what it may send is fixed when it is connected.
+ * Context: process.
+ */
+void xvmc_carrier_sk_new(struct sock *sk)
+{
+	lock_sock(sk);
+	sk->sk_userlocks |= SOCK_SNDBUF_LOCK | SOCK_RCVBUF_LOCK;
+	WRITE_ONCE(sk->sk_sndbuf, CARRY_BUFFER);
+	WRITE_ONCE(sk->sk_rcvbuf, CARRY_BUFFER);
+	release_sock(sk);
+}
+
+/**
  * xvmc_carrier_sk_begin() - the socket tells its carrier of news
  * @carrier: carrier with a socket
  *
- * It keeps no more than it should for a peer that does not read, and notices
- * that one is silent.
+ * And it notices that a peer is silent.
  * Context: process.
  */
 void xvmc_carrier_sk_begin(struct xvmc_carrier *carrier)
 {
 	struct sock *sk = carrier->sock->sk;
 
-	lock_sock(sk);
-	sk->sk_userlocks |= SOCK_SNDBUF_LOCK | SOCK_RCVBUF_LOCK;
-	WRITE_ONCE(sk->sk_sndbuf, CARRY_BUFFER);
-	WRITE_ONCE(sk->sk_rcvbuf, CARRY_BUFFER);
-	release_sock(sk);
 	sock_set_keepalive(sk);
 	tcp_sock_set_nodelay(sk);
 	tcp_sock_set_keepidle(sk, SK_IDLE_S);
