@@ -281,8 +281,9 @@ static struct carry_pair *pair_new(const struct xvmc_stream *stream)
 	pair->guest = old->guest;
 	if (!pair_connect(pair, old->peer->domid))
 		return pair;
-	pair_leave(pair);
-	pair_free(pair);
+	/* In a carrier's work nobody waits for others */
+	pair->over = true;
+	queue_work(xvmc_pair_wq, &pair->end_work);
 	return NULL;
 }
 
