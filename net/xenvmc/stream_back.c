@@ -56,8 +56,8 @@ static bool back_read(struct xvmc_carrier *carrier, struct xvmc_conn *conn)
  *	@in_end are set
  *
  * Context: process.
- * Return: false if they are not final, or it does not wait, or is in use just
- * now: a program may make it so for long.
+ * Return: false if they are not final, for TCP still has bytes for it, or it
+ * does not wait, or is in use just now: a program may make it so for long.
  */
 bool xvmc_park_positions(struct xvmc_carrier *carrier)
 {
@@ -65,7 +65,8 @@ bool xvmc_park_positions(struct xvmc_carrier *carrier)
 	bool still;
 
 	spin_lock_bh(&xvmc_park_lock);
-	still = back_is_still(stream) && !stream->park.over;
+	still = back_is_still(stream) && !stream->park.carrier &&
+		!stream->park.over;
 	spin_unlock_bh(&xvmc_park_lock);
 	return still && back_read(carrier, &carrier->wanted->conn);
 }

@@ -128,6 +128,33 @@ def who_reads_does_not_wait_for_who_does_not():
 
 
 @case
+def parted_again_before_all_is_there():
+    """Of a stream that goes back. One beside it has, and nothing is unread."""
+    with listen() as listener:
+        way = Way(dial(), accept(listener), 28)
+        beside = both_ways(dial(), accept(listener), 29)
+    told = Counters()
+    apart(2)
+    fill(way)
+    with limits(unread=RING + 1):
+        channel(THERE)
+        until(lambda: states() == ["asked", "parked", "up", "up"],
+              "one end asks", states)
+        until(lambda: unread(way.target) > RING, "all room is taken")
+        channel(SUSPENDED)
+        # Those before, one for the other stream, one in vain and another one
+        until(lambda: told.more("carry_dials") >= 5, "it is tried")
+        way.catch_up()
+        until(lambda: paths().count("tcp") == 8, "TCP carries both", paths)
+        together(2)
+    told.check(park_full=0, park_mismatch=0, carry_lost=0)
+    for one in (way, *beside):
+        one.send(100)
+        one.catch_up()
+    close(way.source, way.target, beside[0].source, beside[0].target)
+
+
+@case
 def they_meet_just_when_one_goes_on_by_tcp():
     """It does not, though that way is still open: its carrier has said STOP."""
     client, server = connect()
