@@ -383,6 +383,7 @@ void hook_return_step(struct hook_conn *hc);
 void hook_lose(struct hook_conn *hc);	/* bytes may be missing */
 void hook_reset(struct hook_conn *hc);
 void hook_cut_off(struct hook_conn *hc);	/* closed with bytes unread */
+void hook_await_end(struct hook_conn *hc);	/* that, as the peer says */
 void hook_reset_locked(struct hook_conn *hc);		/* tx.mutex held */
 
 /* hook_late.c: connections that were there before their peer */

@@ -342,15 +342,16 @@ void hook_reset_locked(struct hook_conn *hc)
 	lockdep_assert_held(&hc->conn.tx.mutex);
 	if (inet_sk_state_load(sk) == TCP_CLOSE_WAIT && !test_bit(0, &hc->torn))
 		err = EPIPE;
-	if (READ_ONCE(hc->hashed))
+	/* Some kernels would tell of an end that was told already once more */
+	if (READ_ONCE(hc->hashed) && inet_sk_state_load(sk) != TCP_CLOSE)
 		tcp_abort(sk, err);
 }
 
-static void back_reset_later(struct hook_conn *hc)
+static void back_reset_later(struct hook_conn *hc, unsigned long delay)
 {
 	set_bit(HOOK_RESET, &hc->taker);
 	if (READ_ONCE(hc->hashed))
-		hook_work_later(hc, RESET_DELAY);
+		hook_work_later(hc, delay);
 }
 
 /**
@@ -363,7 +364,10 @@ static void back_reset_later(struct hook_conn *hc)
 void hook_reset(struct hook_conn *hc)
 {
 	if (back_is_unaccepted(hc->conn.sk)) {
-		back_reset_later(hc);
+		/* For as long as its program likes */
+		hc->delay = clamp_t(unsigned long, 2 * hc->delay, RESET_DELAY,
+				    RETURN_MAX);
+		back_reset_later(hc, hc->delay);
 		return;
 	}
 	mutex_lock(&hc->conn.tx.mutex);
@@ -383,9 +387,22 @@ void hook_cut_off(struct hook_conn *hc)
 {
 	if (hook_is_open(hc->conn.sk) && !test_bit(0, &hc->torn) &&
 	    hc->waited++ < RESET_TRIES)
-		back_reset_later(hc);
+		back_reset_later(hc, RESET_DELAY);
 	else
 		hook_reset(hc);
+}
+
+/**
+ * hook_await_end() - the same in a while, whatever the peer does
+ * @hc: hooked socket, whose peer has said that its program has closed
+ *
+ * It may have said so, and not go.
+ * Context: any.
+ */
+void hook_await_end(struct hook_conn *hc)
+{
+	if (!test_bit(HOOK_RESET, &hc->taker))
+		back_reset_later(hc, RESET_DELAY);
 }
 
 /* Once for an end, and not where its program has closed it */

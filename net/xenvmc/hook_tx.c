@@ -82,7 +82,7 @@ static int tx_by_tcp(struct sock *sk, struct hook_conn *hc, struct msghdr *msg,
 
 /*
  * The peer's program closed without having read all that the ring brought, as
- * a RST would say: hook_down() makes that of it, a moment later. tx.mutex held.
+ * a RST would say: hook_down() makes that of it, a moment later.
  */
 static bool tx_is_cut_off(const struct hook_conn *hc)
 {
@@ -102,8 +102,10 @@ static ssize_t tx_some(struct sock *sk, struct hook_conn *hc,
 		return -EPIPE;
 	if (!tx_start(sk, hc) && tx_is_cut_off(hc)) {
 		/* TCP says in a moment which error it is: hook_cut_off() */
-		if (hook_is_open(sk))
+		if (hook_is_open(sk)) {
+			hook_await_end(hc);
 			return -EAGAIN;
+		}
 		hook_reset_locked(hc);
 	} else if (!hc->conn.tx.started) {
 		return tx_by_tcp(sk, hc, msg, some);
@@ -474,6 +476,8 @@ bool hook_memory_free(const struct sock *sk, int wake)
 
 	if (hc && rcu_access_pointer(hc->conn.tx.ring))
 		ret = xvmc_tx_want_space(&hc->conn);
+	else if (hc && tx_is_cut_off(hc) && hook_is_open(sk))
+		ret = false;
 	else
 		ret = hook_base_of(sk)->stream_memory_free(sk, wake);
 	if (hc)
