@@ -135,6 +135,7 @@ bool xvmc_parked_add(struct xvmc_stream *stream);
 void xvmc_parked_hold(struct xvmc_stream *stream, u32 bytes);
 /* May more be kept for it, and its guest? The same */
 bool xvmc_parked_room(const struct xvmc_stream *stream);
+bool xvmc_parked_room_anyway(const struct xvmc_stream *stream);
 void xvmc_parked_del(struct xvmc_stream *stream);
 void xvmc_parked_replace(struct xvmc_stream *stream, struct xvmc_stream *old);
 struct xvmc_stream *xvmc_parked_find(const struct xvmc_guest *guest,

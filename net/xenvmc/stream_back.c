@@ -10,9 +10,6 @@
 #include "stats.h"
 #include "stream_carry.h"
 
-/* So much of a stream is kept, whatever its guest's others have left unread */
-#define BACK_LEAST	(64U << 10)
-
 /* Nothing moves: all that was written is told, all that came is saved */
 static bool back_is_still(const struct xvmc_stream *stream)
 {
@@ -326,7 +323,7 @@ static bool back_has_room(struct xvmc_carrier *carrier,
 	if (room) {
 		xvmc_parked_hold(stream, xvmc_rx_saved(&stream->conn));
 		room = xvmc_parked_room(stream) ||
-		       stream->park.held < BACK_LEAST;
+		       xvmc_parked_room_anyway(stream);
 	}
 	spin_unlock_bh(&xvmc_park_lock);
 	return room;

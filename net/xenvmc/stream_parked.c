@@ -19,6 +19,8 @@
 
 #define PARK_MAX	4096			/* of one guest */
 #define PARK_MAX_BYTES	(20U << 20)		/* of one guest, unread */
+#define PARK_LEAST	(64U << 10)		/* of a stream, all the same */
+#define PARK_LEASTS	(64U << 20)		/* so much more, at most */
 
 DEFINE_SPINLOCK(xvmc_park_lock);
 LIST_HEAD(xvmc_parked);
@@ -104,6 +106,20 @@ bool xvmc_parked_room(const struct xvmc_stream *stream)
 	lockdep_assert_held(&xvmc_park_lock);
 	return !stream->park.held ||
 	       parked_guest(stream)->held < parked_max_bytes();
+}
+
+/**
+ * xvmc_parked_room_anyway() - the same for a little of each stream
+ * @stream: one that waits
+ *
+ * So that who reads does not wait for who does not. There is an end to that.
+ * Context: xvmc_park_lock held.
+ */
+bool xvmc_parked_room_anyway(const struct xvmc_stream *stream)
+{
+	lockdep_assert_held(&xvmc_park_lock);
+	return stream->park.held < PARK_LEAST &&
+	       parked_guest(stream)->held < parked_max_bytes() + PARK_LEASTS;
 }
 
 /**
