@@ -223,8 +223,8 @@ static int hook_opt_prepare(struct sock *sk, int level, int optname,
 
 /*
  * Until there is a key its bytes are anybody's: it may be moved again. A key
- * comes soon if at all, and kTLS puts its functions over ours if both come at
- * once: SOL_SOCKET has no functions then for a moment.
+ * comes soon, mostly, if at all. When both come at once kTLS puts its functions
+ * over ours, and SOL_SOCKET has none then for a moment.
  */
 static void hook_opt_again(struct sock *sk)
 {
