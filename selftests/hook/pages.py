@@ -61,6 +61,15 @@ def moved_anew(sock):
     moved(sock)
 
 
+def on_rings_both():
+    """Two ends, and the ways between them, on which bytes have gone by ring."""
+    client, server = connect()
+    both = ways(client, server)
+    moved(client)
+    by_ring(*both)
+    return client, server, both
+
+
 @case
 def urgent_byte_for_a_page_that_is_missing():
     """Who waits for it owns no socket."""
@@ -81,10 +90,8 @@ def urgent_byte_for_a_page_that_is_missing():
 
 @case
 def sender_without_a_page_does_not_write_past_new_rings():
-    client, server = connect()
-    there, _ = both = ways(client, server)
-    moved(client)
-    by_ring(*both)
+    client, server, both = on_rings_both()
+    there = both[0]
     page = Page()
     sender = Task(lambda: client.send(page.view(), socket.MSG_DONTWAIT))
     page.await_fault()
@@ -104,10 +111,8 @@ def sender_without_a_page_does_not_write_past_new_rings():
 
 @case
 def reader_without_a_page_does_not_read_past_new_rings():
-    client, server = connect()
-    there, _ = both = ways(client, server)
-    moved(client)
-    by_ring(*both)
+    client, server, both = on_rings_both()
+    there = both[0]
     there.send(1000)
     page = Page()
     reader = Task(lambda: server.recv_into(page.view(), 1000,
