@@ -135,10 +135,10 @@ END_TEST
 static void *take_4_mib(void *arg)
 {
 	static char buf[65536];
-	long got = 0;
+	ssize_t n = 1;
 
-	while (got < 4 << 20)
-		got += recv(*(int *)arg, buf, sizeof(buf), 0);
+	for (long got = 0; got < 4 << 20 && n > 0; got += n)
+		n = recv(*(int *)arg, buf, sizeof(buf), 0);
 	return NULL;
 }
 
