@@ -223,11 +223,19 @@ static void *works(void *arg)
 	return NULL;
 }
 
-/* A process that has the other end, and does nothing with it */
-static pid_t holds(const int fd[2])
+/*
+ * A process that has the other end, and does nothing with it. Bytes that it has
+ * not read make its end a reset, if they are there by then.
+ */
+static pid_t holds(const int fd[2], bool unread)
 {
-	pid_t pid = OK(fork());
+	pid_t pid;
 
+	if (unread) {
+		write_all(fd[0], "x", 1);
+		wait_for(fd[1], POLLIN);
+	}
+	pid = OK(fork());
 	if (!pid) {
 		close(fd[0]);
 		for (;;)
@@ -243,7 +251,6 @@ static void is_killed(pid_t pid)
 	OK(waitpid(pid, NULL, 0));
 }
 
-/* Bytes that nobody has read make it a reset */
 static void ends_in(const struct call *call, bool unread)
 {
 	struct job job = { .call = call };
@@ -252,9 +259,7 @@ static void ends_in(const struct call *call, bool unread)
 	int fd[2];
 
 	sock_pair(fd);
-	if (unread)
-		write_all(fd[0], "x", 1);
-	peer = holds(fd);
+	peer = holds(fd, unread);
 	job.fd = fd[0];
 	ck_assert_int_eq(pthread_create(&thread, NULL, works, &job), 0);
 	until_asleep(&job.tid);
@@ -290,7 +295,7 @@ START_TEST(killed_peer_ends_the_lingering)
 	int fd[2];
 
 	sock_pair(fd);
-	peer = holds(fd);
+	peer = holds(fd, false);
 	fill(fd[0]);
 	OK(setsockopt(fd[0], SOL_SOCKET, SO_LINGER, &l, sizeof(l)));
 	job.fd = fd[0];
@@ -313,9 +318,7 @@ START_TEST(killed_peer_beside_an_option)
 
 	for (i = 0; i < 10; i++) {
 		sock_pair(fd);
-		if (i % 2)
-			write_all(fd[0], "x", 1);
-		peer = holds(fd);
+		peer = holds(fd, i % 2);
 		OK(kill(peer, SIGKILL));
 		for (value = 1; value >= 0; value--)
 			OK(setsockopt(fd[0], IPPROTO_TCP, TCP_INQ, &value,
@@ -336,9 +339,7 @@ START_TEST(killed_peer_beside_shutdown)
 
 	for (i = 0; i < 10; i++) {
 		sock_pair(fd);
-		if (i % 2)
-			write_all(fd[0], "x", 1);
-		peer = holds(fd);
+		peer = holds(fd, i % 2);
 		OK(kill(peer, SIGKILL));
 		/* It may be over by now */
 		if (shutdown(fd[0], SHUT_WR))
