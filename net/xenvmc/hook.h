@@ -86,6 +86,7 @@ enum hook_stage {
  * @HOOK_OVERTAKEN: a task has read past the ring: @work is to reset it
  * @HOOK_RESET: @work is to reset it when it has been accepted, and TCP has told
  *	how its peer has ended
+ * @HOOK_FULL: @work is to look whether its ring is still full
  */
 enum hook_taken {
 	HOOK_TAKEN,
@@ -93,6 +94,7 @@ enum hook_taken {
 	HOOK_COPIED,
 	HOOK_OVERTAKEN,
 	HOOK_RESET,
+	HOOK_FULL,
 };
 
 /**
@@ -116,6 +118,7 @@ enum hook_taken {
  * @lent: bytes of the ring that it is lent; socket lock
  * @charged: bytes that the socket is charged with for that; socket lock
  * @late: to give the socket its proto_ops back
+ * @full_read: what the peer had read when a ring had no room
  * @rest: what keeps the TCP connection known on its path
  * @stage: &enum hook_stage; written by @work, mostly under the socket lock
  * @tries: how often something was in the way
@@ -155,6 +158,7 @@ struct hook_conn {
 	u32 lent;
 	u32 charged;
 	struct rcu_head late;
+	u32 full_read;
 	struct hook_rest rest;
 	u8 stage;
 	u16 tries;
@@ -361,6 +365,10 @@ void hook_count(struct sock *sk, struct hook_conn *hc);	/* socket lock held */
 
 /* hook_show.c: what TCP has carried, to be shown */
 void hook_describe(struct xvmc_conn *conn, struct xvmc_conn_info *info);
+
+/* hook_full.c: a ring without room that nobody reads */
+void hook_full_look(struct hook_conn *hc);	/* any context */
+void hook_full_step(struct hook_conn *hc);
 
 /* hook_charge.c: the ring is memory of the socket. Socket lock held */
 bool hook_charge(struct sock *sk, struct hook_conn *hc);

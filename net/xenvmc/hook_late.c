@@ -549,6 +549,8 @@ void hook_work(struct work_struct *work)
 	struct hook_conn *hc = container_of(to_delayed_work(work),
 					    struct hook_conn, work);
 
+	if (test_bit(HOOK_FULL, &hc->taker))
+		hook_full_step(hc);
 	if (test_bit(HOOK_OVERTAKEN, &hc->taker))
 		hook_lose(hc);
 	else if (test_bit(HOOK_RESET, &hc->taker))

@@ -120,6 +120,7 @@ static ssize_t tx_some(struct sock *sk, struct hook_conn *hc,
 	if (ret || !msg_data_left(msg))
 		return ret;
 	xvmc_tx_stalls(&hc->conn);
+	hook_full_look(hc);
 	return -EAGAIN;
 }
 
@@ -474,12 +475,15 @@ bool hook_memory_free(const struct sock *sk, int wake)
 	struct hook_conn *hc = hook_get(sk);
 	bool ret = true;
 
-	if (hc && rcu_access_pointer(hc->conn.tx.ring))
+	if (hc && rcu_access_pointer(hc->conn.tx.ring)) {
 		ret = xvmc_tx_want_space(&hc->conn);
-	else if (hc && tx_is_cut_off(hc) && hook_is_open(sk))
+		if (!ret)
+			hook_full_look(hc);
+	} else if (hc && tx_is_cut_off(hc) && hook_is_open(sk)) {
 		ret = false;
-	else
+	} else {
 		ret = hook_base_of(sk)->stream_memory_free(sk, wake);
+	}
 	if (hc)
 		hook_put(hc);
 	return ret;

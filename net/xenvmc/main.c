@@ -20,6 +20,7 @@ static int __net_init net_init(struct net *net)
 	xvmc_net(net)->announce = net_eq(net, &init_net);
 	xvmc_net(net)->spin_us = 50;
 	xvmc_net(net)->keepalive_s = 15;
+	xvmc_net(net)->full_ms = 200;
 	xvmc_net(net)->park_s = 900;
 	xvmc_net(net)->carry = 1;
 	xvmc_net(net)->carry_port = XVMC_CARRY_PORT;

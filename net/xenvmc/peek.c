@@ -131,6 +131,7 @@ u32 xvmc_tx_queued(struct xvmc_conn *conn)
 {
 	return max(tx_peek(conn, tx_unread, 0), 0);
 }
+EXPORT_SYMBOL_GPL(xvmc_tx_queued);
 
 static int tx_size(struct xvmc_conn *conn, struct xvmc_tx_ring *ring)
 {
@@ -374,7 +375,11 @@ EXPORT_SYMBOL_GPL(xvmc_rx_surely);
 static int rx_awaited(struct xvmc_conn *conn, struct xvmc_rx_ring *ring,
 		      u32 unused)
 {
-	return xvmc_ring_is_awaited(&ring->cons);
+	struct xvmc_ring_mark mark;
+
+	/* Who has stopped waits no more, whatever it said before */
+	xvmc_ring_mark(&ring->cons, ring->epoch, &mark);
+	return !mark.stopped && xvmc_ring_is_awaited(&ring->cons);
 }
 
 /**

@@ -47,6 +47,7 @@
 	X(HOOK_CANDIDATES,	"hook_candidates")		\
 	X(HOOK_MOVED,		"hook_moved")			\
 	X(HOOK_TORN,		"hook_torn")			\
+	X(HOOK_FULL,		"hook_full")			\
 	X(MONITOR_TOLD,		"monitor_told")			\
 	X(MONITOR_LOST,		"monitor_lost")			\
 	X(OFFERS,		"offers")			\

@@ -11,6 +11,7 @@
 enum {
 	SYSCTL_SPIN_US,
 	SYSCTL_KEEPALIVE_S,
+	SYSCTL_FULL_MS,
 	SYSCTL_PARK_S,
 	SYSCTL_CARRY,
 	SYSCTL_CARRY_PORT,
@@ -20,6 +21,7 @@ enum {
 };
 
 static const unsigned int keepalive_max = 3600;
+static const unsigned int full_max = 60000;
 static const unsigned int park_max = 86400;
 static const unsigned int port_max = 65535;
 
@@ -50,6 +52,14 @@ static const struct ctl_table xvmc_sysctls[] = {
 		.proc_handler = proc_douintvec_minmax,
 		.extra1 = SYSCTL_ZERO,
 		.extra2 = (void *)&keepalive_max,
+	},
+	[SYSCTL_FULL_MS] = {
+		.procname = "full_ms",
+		.maxlen = sizeof(unsigned int),
+		.mode = 0644,
+		.proc_handler = proc_douintvec_minmax,
+		.extra1 = SYSCTL_ZERO,
+		.extra2 = (void *)&full_max,
 	},
 	[SYSCTL_PARK_S] = {
 		.procname = "park_s",
@@ -119,6 +129,7 @@ int __net_init xvmc_sysctl_init(struct net *net)
 	memcpy(table, xvmc_sysctls, n * sizeof(*table));
 	table[SYSCTL_SPIN_US].data = &xnet->spin_us;
 	table[SYSCTL_KEEPALIVE_S].data = &xnet->keepalive_s;
+	table[SYSCTL_FULL_MS].data = &xnet->full_ms;
 	table[SYSCTL_PARK_S].data = &xnet->park_s;
 	table[SYSCTL_CARRY].data = &xnet->carry;
 	table[SYSCTL_CARRY_PORT].data = &xnet->carry_port;

@@ -45,6 +45,7 @@ struct xvmc_walk {
  * @announce: others are told of its addresses
  * @spin_us: microseconds that a reader may look before it sleeps
  * @keepalive_s: seconds between packets of a TCP connection at rest, 0: none
+ * @full_ms: milliseconds at a full ring that nobody reads before TCP, 0: never
  * @park_s: seconds that a connection may wait for its peer, 0: none does
  * @carry: TCP may carry those that wait
  * @carry_port: for that, at either end
@@ -64,6 +65,7 @@ struct xvmc_net {
 	u8 announce;
 	unsigned int spin_us;
 	unsigned int keepalive_s;
+	unsigned int full_ms;
 	unsigned int park_s;
 	u8 carry;
 	unsigned int carry_port;

@@ -92,6 +92,7 @@ int sock_connect(const union addr *addr);
 void sock_pair(int fd[2]);
 void sock_pair_anyhow(int fd[2]);
 bool on_rings(const int fd[2]);
+bool tcp_is_behind(void);
 
 short poll_for(int fd, short events, int timeout);
 void wait_for(int fd, short events);
@@ -127,5 +128,6 @@ TCase *surface_case(void);
 TCase *taken_case(void);
 TCase *rare_case(void);
 TCase *killed_case(void);
+TCase *full_case(void);
 
 #endif /* LOOP_H */
