@@ -38,6 +38,11 @@ CYCLES = int(os.environ.get("XENVMC_TEST_CYCLES", "3"))
 CHURN = int(os.environ.get("XENVMC_TEST_CHURN", "200"))
 
 
+def is_sanitized(guest):
+    """Its kernel looks for bugs."""
+    return "-xenvmc-guest" in run(guest, "uname -r")
+
+
 class Trouble(Lies):
     """What happens to guests, modules and xenvmcd; and what guests say."""
 
@@ -45,7 +50,7 @@ class Trouble(Lies):
         """leaky.ko, of three objects: a small one, one of eight pages, and the
         table of an area of vmalloc(). And of four pages more. A kernel with
         kmemleak has that for a witness, and is asked when all is over."""
-        if "-xenvmc-guest" in run(guest, "uname -r"):
+        if is_sanitized(guest):
             return
         left = leaks.differences(before, leaks.count(lab))
         for what, number in (("objects", 3), ("pages", 8 + 4)):
@@ -59,7 +64,11 @@ class Trouble(Lies):
         run("guest1", "rmmod leaky")
 
     def test_00_what_guests_hold_has_a_name(self):
-        """What the lab would call a leak, of each kind, but for memory."""
+        """What the lab would call a leak, of each kind, but for memory. gntdev
+        of Linux takes its lock and that of a program's memory in either order,
+        and lockdep looks no more once it has found something."""
+        whats = ["granted to guest1", "ports to guest1", "XenStore nodes",
+                 "XenStore watches", "sockets of AF_XENVMC", "sockets of TCP"]
         holder = [os.path.join(HERE, "holder.py")]
         for guest in ("guest1", "guest2"):
             lab.push(holder, guest)
@@ -67,18 +76,20 @@ class Trouble(Lies):
         before = leaks.count(lab)
         one = lab.start("guest2", f"exec ./holder.py hold {domid('guest1')}")
         one.until(lambda: one.lines, "it holds all")
-        other = lab.start("guest1", "exec ./holder.py map "
-                          f"{domid('guest2')} {int(one.lines[0])}")
-        other.until(lambda: other.lines, "it has mapped that")
+        programs = [one]
+        if not is_sanitized("guest1"):
+            other = lab.start("guest1", "exec ./holder.py map "
+                              f"{domid('guest2')} {int(one.lines[0])}")
+            other.until(lambda: other.lines, "it has mapped that")
+            programs.insert(0, other)
+            whats.append("mapped to guest1")
         left = leaks.differences(before, leaks.count(lab))
         print("\n".join(f"# {line}" for line in left), flush=True)
-        for program in (other, one):
+        for program in programs:
             program.end_input()
             self.assertEqual(program.wait(), 0, program.lines)
             program.drop()
-        for what in ("granted to guest1", "mapped to guest1",
-                     "ports to guest1", "XenStore nodes", "XenStore watches",
-                     "sockets of AF_XENVMC", "sockets of TCP"):
+        for what in whats:
             self.assertEqual([line.startswith(f"guest2: {what}: ")
                               for line in left].count(True), 1, what)
         leaks.check(lab, before)
