@@ -21,6 +21,7 @@
 
 #include <linux/list.h>
 #include <linux/rcupdate.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include "chan.h"
 #include "evtchn.h"
@@ -31,6 +32,10 @@
 #include "trans_xen.h"
 #include "xenstore.h"
 #include "xenvmc_priv.h"
+
+#if defined(CONFIG_PREEMPTION) && !defined(CONFIG_TASKS_RCU)
+#error "a suspend waits for a grace period of tasks: TASKS_RCU"
+#endif
 
 /* For the HELLO_ACK of a peer that took its offer away when it sent it */
 #define PAIR_GRACE	(3 * HZ)
@@ -321,10 +326,17 @@ static bool pair_take_over(struct xen_pair **pair)
 	return taken;
 }
 
-/* The reference that the peer had goes with it */
+/*
+ * The reference that the peer had goes with it. Memory for the request is not
+ * waited for: xvmc_xen_unwatch_all() knows from a task that has slept that its
+ * request is on its way.
+ */
 static void pair_end(struct xen_pair *pair)
 {
+	unsigned int flags = memalloc_noreclaim_save();
+
 	xvmc_store_unwatch(&pair->watch);
+	memalloc_noreclaim_restore(flags);
 	atomic_dec(&pairs_ending);
 	pair_put(pair);
 }
@@ -403,9 +415,14 @@ static void xen_unwatch(struct xvmc_peer *peer)
 	if (!pair)
 		return;
 	peer->tpriv = NULL;
-	/* The reference goes with it; later looks see that the pair is over */
+	/*
+	 * The reference goes with it; later looks see that the pair is over. A
+	 * work that runs already may be the one that ends it.
+	 */
+	kref_get(&pair->ref);
 	pair_set_over(pair);
 	pair_queue_now(pair);
+	pair_put(pair);
 }
 
 static int xen_send_hello(struct xvmc_chan *chan, u32 version, u32 features)
