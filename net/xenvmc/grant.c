@@ -29,6 +29,7 @@
 #include <linux/workqueue.h>
 #include <xen/grant_table.h>
 #include <xen/page.h>
+#include <asm/xen/hypercall.h>
 #include "fault.h"
 #include "grant.h"
 
@@ -137,10 +138,22 @@ free_pages:
 	return -ENOMEM;
 }
 
+/* How large is an entry of the guest's table? The kernel does not say */
+static u32 grant_entry_size(void)
+{
+	struct gnttab_get_version get = { .dom = DOMID_SELF };
+
+	if (!HYPERVISOR_grant_table_op(GNTTABOP_get_version, &get, 1) &&
+	    get.version == 1)
+		return sizeof(struct grant_entry_v1);
+	return sizeof(union grant_entry_v2);
+}
+
+/* Half of them: others in the guest need some, too */
 static u32 grant_most_entries(void)
 {
-	return gnttab_max_grant_frames() *
-	       (XEN_PAGE_SIZE / sizeof(struct grant_entry_v1)) / 2;
+	return gnttab_max_grant_frames() * (XEN_PAGE_SIZE /
+					    grant_entry_size()) / 2;
 }
 
 static void grant_free_own(struct grant_own *own)
