@@ -274,6 +274,29 @@ static void disc_read_uuid(void)
 	smp_store_release(&disc.has_uuid, !err);
 }
 
+static int disc_list_known(struct xvmc_peer *peer, void *arg)
+{
+	if (peer->domid < XENVMC_DOMID_SELF)
+		__set_bit(peer->domid, arg);
+	return 0;
+}
+
+/*
+ * XenStore tells the names of a node's children in one page. If they are too
+ * many nobody new is found, but who is known can be looked for by name: what
+ * dom0 takes back is taken back.
+ */
+static int disc_read_peers(unsigned long *listed)
+{
+	int err = xvmc_store_read_peers(listed);
+
+	if (err != -E2BIG)
+		return err;
+	pr_warn_ratelimited("too many peers are listed: no new ones\n");
+	xvmc_peer_for_each(disc_list_known, listed);
+	return 0;
+}
+
 static int disc_scan(void)
 {
 	unsigned long *listed = NULL;
@@ -294,7 +317,7 @@ static int disc_scan(void)
 		listed = bitmap_zalloc(XENVMC_DOMID_SELF, GFP_KERNEL);
 	if (!listed)
 		return -ENOMEM;
-	err = xvmc_store_read_peers(listed);
+	err = disc_read_peers(listed);
 	if (err)
 		goto free_listed;
 	err = disc_update_all(listed);

@@ -136,6 +136,23 @@ class Trouble(Lies):
         for flow in self.start_both():
             self.stop_exact(flow)
 
+    def test_03_who_is_known_is_revoked_where_too_many_are_listed(self):
+        """More than XenStore tells the names of at once."""
+        inet, xenvmc = self.start_both()
+        names = (f"seq -f /local/domain/{domid('guest1')}/xenvmc/peer/%.0f "
+                 "10000 10899")
+        run("dom0", f"{names} | sed 's/$/ x/' | xargs -n 300 xenstore-write")
+        until(lambda: "too many peers are listed" in run("guest1", "dmesg"),
+              "guest1 cannot read the directory")
+        policy("deny guest1 guest2")
+        self.ends_reset(xenvmc)
+        until_forgotten(("guest1", "guest2"), ("guest2", "guest1"))
+        run("dom0", f"{names} | xargs -n 300 xenstore-rm")
+        policy("default bridge")
+        until_connected("guest1", "guest2")
+        inet.flows()
+        self.stop_exact(inet)
+
     def memory_of(self, *guests):
         """Kernel memory of guests that is not there for later."""
         counts = each(lambda guest: leaks.memory_of(lab, guest), *guests)
