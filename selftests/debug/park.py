@@ -355,9 +355,10 @@ def signals_interrupt_a_parked_call():
         raise InterruptedError
     old = signal.signal(signal.SIGUSR1, stop)
     main = threading.main_thread().native_id
-    threading.Timer(0.2, lambda: os.kill(os.getpid(),
-                                         signal.SIGUSR1)).start()
+    timer = threading.Timer(0.2, lambda: os.kill(os.getpid(),
+                                                 signal.SIGUSR1))
     try:
+        timer.start()
         client.recv(1)
         check(False, "it returned")
     except InterruptedError:

@@ -7,6 +7,7 @@ import collections
 import json
 import os
 import re
+import time
 
 from scene import Scene
 from system import (Flow, OPT, PORT, domid, fallbacks, heal, lab, load, peer,
@@ -408,7 +409,7 @@ class Lies(Scene):
         # What it is asked by goes away meanwhile: it unmaps, closes its port
         run("guest2", "rmmod greeter")
         self.stays_on_tcp("guest1")
-        self.assertEqual(asking.lines, [], "connect() waits")
+        self.still_asks(asking)
         # Nobody answers BYE: guest1 waits no longer than it has to
         run("guest2", "xenstore-rm data/xenvmc")
         until_forgotten(("guest1", "guest2"))
@@ -417,7 +418,7 @@ class Lies(Scene):
         before = stats("guest1")["fallback_no_answer"]
         self.stays_on_tcp("guest1", lambda: stats("guest1")[
             "fallback_no_answer"] > before)
-        self.assertEqual(asking.lines, [], "connect() waits")
+        self.still_asks(asking)
         self.destroy_guest2("guest1", "guest3")
         self.assertEqual(asking.wait(), 2, asking.lines)
         self.assertEqual(stats("guest1")["violations"], violations)
@@ -429,8 +430,14 @@ class Lies(Scene):
         told = stats("guest1")["ctl_tx"]
         asking = lab.start("guest1", f"exec {OPT}/tools/stamp run xenvmc "
                            f"{domid('guest2')} {PORT['xenvmc']}")
+        self.asked_at = time.monotonic()
         until(lambda: stats("guest1")["ctl_tx"] > told, "guest1 has asked")
         return asking
+
+    def still_asks(self, asking):
+        """Unless it has waited for nearly as long as it may: 30 s."""
+        if time.monotonic() - self.asked_at < 25:
+            self.assertEqual(asking.lines, [], "connect() waits")
 
     def test_12_the_hook_goes_while_the_peer_is_silent(self):
         inet, xenvmc = self.start_both()

@@ -17,7 +17,7 @@ GUESTS = ("guest1", "guest2", "guest3")
 # a clock that runs while others do, too: 0.1 are the most on a quiet machine,
 # 1.2 where four programs share each of the emulator's processors
 VICTIMS = ("guest1", "guest3")
-HELD = 2
+HELD = 4
 
 
 class Scene(unittest.TestCase):

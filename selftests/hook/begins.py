@@ -142,7 +142,7 @@ def both_open_at_once():
     names = {side: sock.getsockname() for side, sock in socks.items()}
     qdisc = ["ip", "netns", "exec", "a", "tc", "qdisc"]
     subprocess.run([*qdisc, "add", "dev", "va", "root", "netem", "delay",
-                    "500ms"], check=True)
+                    "2s"], check=True)
     try:
         for side, other in (("a", "b"), ("b", "a")):
             err = socks[side].connect_ex(names[other])

@@ -7,6 +7,7 @@ namespaces "a" and "b" that a veth joins (10.9.0.1 and .2, fd09::1 and ::2) and
 whose hooks move connections over the loopback: selftests/debug/inside makes
 them. Both ends of a connection are sockets of this program.
 """
+import contextlib
 import ctypes
 import json
 import os
@@ -190,6 +191,18 @@ def bytes_are_counted_by_their_way():
     pair.close()
 
 
+@contextlib.contextmanager
+def writers_wait():
+    """At a full ring, and do not go on by TCP."""
+    run("ip", "netns", "exec", "a", "sysctl", "-q", "net.xenvmc.full_ms=0")
+    try:
+        yield
+    finally:
+        run("ip", "netns", "exec", "a", "sysctl", "-q",
+            "net.xenvmc.full_ms=200")
+
+
+@writers_wait()
 def a_full_ring_is_a_stall():
     pair = Pair().move()
     before = pair.show(pair.a)

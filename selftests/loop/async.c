@@ -183,10 +183,13 @@ static void on_alarm(int signo)
 	(void)signo;
 }
 
-/* One signal in a while, and the call that it interrupts is restarted */
-static void alarm_once(int flags)
+/* A signal in a while, and others in case that the call had not begun */
+static void alarm_later(int flags)
 {
-	struct itimerval it = { .it_value = { 0, QUIET * 1000 } };
+	struct itimerval it = {
+		.it_value = { 0, QUIET * 1000 },
+		.it_interval = { 0, QUIET * 1000 },
+	};
 	struct sigaction sa = { .sa_handler = on_alarm, .sa_flags = flags };
 
 	OK(sigaction(SIGALRM, &sa, NULL));
@@ -220,7 +223,7 @@ START_TEST(receive_is_restarted)
 
 	sock_pair(fd);
 	thread = sends_later(&fd[0]);
-	alarm_once(SA_RESTART);
+	alarm_later(SA_RESTART);
 	ck_assert_int_eq(OK(recv(fd[1], buf, 8, 0)), 4);
 	pthread_join(thread, NULL);
 }
@@ -233,7 +236,7 @@ START_TEST(receive_with_a_timeout_is_not_restarted)
 
 	sock_pair(fd);
 	set_timeout(fd[1], SO_RCVTIMEO, 20000);
-	alarm_once(SA_RESTART);
+	alarm_later(SA_RESTART);
 	FAILS(recv(fd[1], &byte, 1, 0), EINTR);
 }
 END_TEST
@@ -245,7 +248,7 @@ START_TEST(poll_is_interrupted)
 
 	sock_pair(fd);
 	pfd.fd = fd[1];
-	alarm_once(SA_RESTART);
+	alarm_later(SA_RESTART);
 	FAILS(poll(&pfd, 1, 20000), EINTR);
 }
 END_TEST
@@ -274,7 +277,7 @@ START_TEST(send_is_restarted)
 	OK(pthread_sigmask(SIG_BLOCK, &set, &before));
 	ck_assert_int_eq(pthread_create(&thread, NULL, drain_after, &fd[1]), 0);
 	OK(pthread_sigmask(SIG_SETMASK, &before, NULL));
-	alarm_once(SA_RESTART);
+	alarm_later(SA_RESTART);
 	ck_assert_int_eq(OK(send(fd[0], "x", 1, 0)), 1);
 	OK(shutdown(fd[0], SHUT_WR));
 	pthread_join(thread, NULL);

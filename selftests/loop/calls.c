@@ -549,6 +549,7 @@ START_TEST(waitall_gives_up)
 			 3);
 	FAILS(recv(fd[1], buf, 8, MSG_WAITALL | MSG_DONTWAIT), EAGAIN);
 	write_all(fd[0], "def", 3);
+	wait_for(fd[1], POLLIN);
 	set_timeout(fd[1], SO_RCVTIMEO, QUIET);
 	ck_assert_int_eq(OK(recv(fd[1], buf, 8, MSG_WAITALL)), 3);
 	FAILS(recv(fd[1], buf, 8, MSG_WAITALL), EAGAIN);

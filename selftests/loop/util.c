@@ -279,14 +279,14 @@ void read_eof(int fd)
 
 /*
  * Sends until not one more byte goes before the other end reads. TCP counts
- * memory, not bytes, and takes single ones when it has no room for many. Behind
- * a ring it has room a moment later, and more when a timer of its has looked.
+ * memory, not bytes, and takes single ones when it has no room for many. It has
+ * more when a timer of its has looked, and behind a ring a moment later.
  * Return: how much.
  */
 size_t fill(int fd)
 {
 	static const char buf[32768];
-	int quiet = tcp_is_behind() ? 5 * QUIET : QUIET;
+	int quiet = is_tcp() ? 5 * QUIET : QUIET;
 	size_t len = sizeof(buf);
 	size_t sum = 0;
 	ssize_t n;
