@@ -118,6 +118,7 @@ void hook_unhook_locked(struct hook_conn *hc)
 	/* First: who finds our functions there finds the hook_conn, too */
 	hook_proto_restore(hc->conn.sk, hc);
 	hook_remove(hc);
+	hook_full_stop(hc);
 	/* Somebody still waits for an answer */
 	if (READ_ONCE(hc->asked))
 		hook_work_later(hc, 0);
@@ -404,6 +405,7 @@ struct hook_conn *hook_new(struct sock *sk, struct xvmc_chan *chan,
 	hc->tuple = *t;
 	hook_rest_init(hc);
 	INIT_DELAYED_WORK(&hc->work, hook_work);
+	INIT_DELAYED_WORK(&hc->full, hook_full_work);
 	err = xvmc_conn_init(&hc->conn, &hook_conn_ops, sk, chan);
 	if (err) {
 		kfree(hc);

@@ -86,7 +86,7 @@ enum hook_stage {
  * @HOOK_OVERTAKEN: a task has read past the ring: @work is to reset it
  * @HOOK_RESET: @work is to reset it when it has been accepted, and TCP has told
  *	how its peer has ended
- * @HOOK_FULL: @work is to look whether its ring is still full
+ * @HOOK_FULL: @full is to look whether its ring is still full
  */
 enum hook_taken {
 	HOOK_TAKEN,
@@ -118,7 +118,8 @@ enum hook_taken {
  * @lent: bytes of the ring that it is lent; socket lock
  * @charged: bytes that the socket is charged with for that; socket lock
  * @late: to give the socket its proto_ops back
- * @full_read: what the peer had read when a ring had no room
+ * @full: a look at a ring without room; a reference while queued
+ * @full_read: how far the peer had read when that was queued
  * @rest: what keeps the TCP connection known on its path
  * @stage: &enum hook_stage; written by @work, mostly under the socket lock
  * @tries: how often something was in the way
@@ -158,6 +159,7 @@ struct hook_conn {
 	u32 lent;
 	u32 charged;
 	struct rcu_head late;
+	struct delayed_work full;
 	u32 full_read;
 	struct hook_rest rest;
 	u8 stage;
@@ -342,13 +344,15 @@ int hook_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
 		 int flags COMPAT_ADDR_LEN);
 void hook_tell_reader(struct sock *sk, struct hook_conn *hc);
 bool hook_is_readable(struct sock *sk);
-void hook_async(struct sock *sk);
-__poll_t hook_poll(struct file *file, struct socket *sock,
-		   struct poll_table_struct *wait);
 /* A switch-over that cannot be: the peer's fault, or that of a task of ours */
 ssize_t hook_rx_violation(struct sock *sk, struct hook_conn *hc);
 /* Fills what TCP knows; to be followed by xvmc_rx_view() */
 void hook_tcp_view(const struct sock *sk, struct xvmc_rx_view *view);
+
+/* hook_poll.c: polling, and signals */
+void hook_async(struct sock *sk);
+__poll_t hook_poll(struct file *file, struct socket *sock,
+		   struct poll_table_struct *wait);
 
 /* hook_rest.c: the TCP connection while bytes go by ring */
 void hook_rest_init(struct hook_conn *hc);
@@ -368,7 +372,8 @@ void hook_describe(struct xvmc_conn *conn, struct xvmc_conn_info *info);
 
 /* hook_full.c: a ring without room that nobody reads */
 void hook_full_look(struct hook_conn *hc);	/* any context */
-void hook_full_step(struct hook_conn *hc);
+void hook_full_work(struct work_struct *work);
+void hook_full_stop(struct hook_conn *hc);
 
 /* hook_charge.c: the ring is memory of the socket. Socket lock held */
 bool hook_charge(struct sock *sk, struct hook_conn *hc);
@@ -401,6 +406,10 @@ bool hook_late_busy(void);	/* work of a hook_conn is under way */
 void hook_late_exit(void);
 void hook_work(struct work_struct *work);
 void hook_work_later(struct hook_conn *hc, unsigned long delay);
+/* Likewise for other work of its; and at the end of either */
+void hook_queue(struct hook_conn *hc, struct delayed_work *work,
+		unsigned long delay);
+void hook_work_done(struct hook_conn *hc);
 /* Takes @sk over if its peer is there, and asks. Process context */
 void hook_late_try(struct sock *sk, bool quiet, unsigned long delay);
 bool hook_late_wants(const struct sock *sk, bool all);

@@ -81,12 +81,37 @@ int hook_wake(struct wait_queue_entry *entry, unsigned int mode, int sync,
  */
 void hook_work_later(struct hook_conn *hc, unsigned long delay)
 {
+	hook_queue(hc, &hc->work, delay);
+}
+
+/**
+ * hook_queue() - queue work of a hook_conn
+ * @hc: hook_conn
+ * @work: in it; nothing is done if it is queued already
+ * @delay: jiffies
+ *
+ * Context: any.
+ */
+void hook_queue(struct hook_conn *hc, struct delayed_work *work,
+		unsigned long delay)
+{
 	xvmc_conn_hold(&hc->conn);
 	atomic_inc(&late_busy);
-	if (queue_delayed_work(late_wq, &hc->work, delay))
-		return;
-	atomic_dec(&late_busy);
+	if (!queue_delayed_work(late_wq, work, delay))
+		hook_work_done(hc);
+}
+
+/**
+ * hook_work_done() - work of a hook_conn is over, or will not be done
+ * @hc: hook_conn, whose reference goes
+ *
+ * Context: any.
+ */
+void hook_work_done(struct hook_conn *hc)
+{
 	hook_put(hc);
+	/* Last: unloading waits for it, and the reference may be */
+	atomic_dec(&late_busy);
 }
 
 /**
@@ -549,8 +574,6 @@ void hook_work(struct work_struct *work)
 	struct hook_conn *hc = container_of(to_delayed_work(work),
 					    struct hook_conn, work);
 
-	if (test_bit(HOOK_FULL, &hc->taker))
-		hook_full_step(hc);
 	if (test_bit(HOOK_OVERTAKEN, &hc->taker))
 		hook_lose(hc);
 	else if (test_bit(HOOK_RESET, &hc->taker))
@@ -559,8 +582,7 @@ void hook_work(struct work_struct *work)
 		hook_return_step(hc);
 	else
 		late_step(hc);
-	hook_put(hc);
-	atomic_dec(&late_busy);
+	hook_work_done(hc);
 }
 
 /* ---- beginnings --------------------------------------------------------- */

@@ -12,6 +12,9 @@
 #include <linux/sched/signal.h>
 #include "hook.h"
 
+/* The sender goes on by TCP before that, unless it may not: hook_full.c */
+#define RX_PEEK_MORE	(4 * XVMC_PEEK_MORE)
+
 /**
  * hook_tcp_view() - what TCP knows of the receiving direction
  * @sk: socket
@@ -466,7 +469,7 @@ static int rx_peek_wait(struct sock *sk, struct hook_conn *hc, u32 seen,
 		if (xvmc_rx_queued(&hc->conn) < xvmc_rx_surely(&hc->conn) ||
 		    rx_tcp_owes(sk, hc))
 			return rx_wait(sk, hc, seen, timeo);
-		nap = min_t(long, *timeo, XVMC_PEEK_MORE);
+		nap = min_t(long, *timeo, RX_PEEK_MORE);
 		left = nap;
 		err = rx_wait(sk, hc, seen, &left);
 		if (*timeo != MAX_SCHEDULE_TIMEOUT)
@@ -735,61 +738,4 @@ bool hook_is_readable(struct sock *sk)
 					   READ_ONCE(tcp_sk(sk)->copied_seq));
 	hook_put(hc);
 	return ready;
-}
-
-/* The next byte is to bring a kick. One that came meanwhile came without */
-static void rx_ask_next(struct sock *sk, struct hook_conn *hc)
-{
-	u32 seen = xvmc_rx_queued(&hc->conn);
-
-	if (xvmc_rx_want_data(&hc->conn, seen + 1) &&
-	    xvmc_rx_queued(&hc->conn) > seen)
-		READ_ONCE(sk->sk_data_ready)(sk);
-}
-
-/**
- * hook_async() - the next byte of the ring is to bring a signal
- * @sk: socket with O_ASYNC
- *
- * Context: any, also under the socket lock.
- */
-void hook_async(struct sock *sk)
-{
-	struct hook_conn *hc = hook_get(sk);
-
-	if (!hc)
-		return;
-	rx_ask_next(sk, hc);
-	hook_put(hc);
-}
-
-/**
- * hook_poll() - TCP's answer, and the next edge
- * @file: of the socket
- * @sock: socket
- * @wait: whom to wake later
- *
- * Who waits for edges is to be told of more bytes even if these are not read
- * meanwhile, and the ring's next byte comes with a kick only if we ask for it.
- *
- * Context: process.
- * Return: what the socket is ready for.
- */
-__poll_t hook_poll(struct file *file, struct socket *sock,
-		   struct poll_table_struct *wait)
-{
-	bool edge = wait && wait->_key & EPOLLET;
-	struct hook_conn *hc = NULL;
-	__poll_t mask;
-
-	hook_enter();
-	mask = tcp_poll(file, sock, wait);
-	if (edge && mask & EPOLLIN)
-		hc = hook_get(sock->sk);
-	if (hc) {
-		rx_ask_next(sock->sk, hc);
-		hook_put(hc);
-	}
-	hook_leave();
-	return mask;
 }

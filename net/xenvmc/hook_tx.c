@@ -135,9 +135,12 @@ static bool tx_can_go_on(struct sock *sk, struct hook_conn *hc)
 {
 	if (tx_error(sk) || READ_ONCE(hc->back))
 		return true;
-	if (tx_by_ring(sk, hc))
-		return xvmc_tx_want_space(&hc->conn);
-	return sk_stream_memory_free(sk);
+	if (!tx_by_ring(sk, hc))
+		return sk_stream_memory_free(sk);
+	if (xvmc_tx_want_space(&hc->conn))
+		return true;
+	hook_full_look(hc);
+	return false;
 }
 
 static bool tx_has_space(struct sock *sk, struct hook_conn *hc)
@@ -475,15 +478,12 @@ bool hook_memory_free(const struct sock *sk, int wake)
 	struct hook_conn *hc = hook_get(sk);
 	bool ret = true;
 
-	if (hc && rcu_access_pointer(hc->conn.tx.ring)) {
+	if (hc && rcu_access_pointer(hc->conn.tx.ring))
 		ret = xvmc_tx_want_space(&hc->conn);
-		if (!ret)
-			hook_full_look(hc);
-	} else if (hc && tx_is_cut_off(hc) && hook_is_open(sk)) {
+	else if (hc && tx_is_cut_off(hc) && hook_is_open(sk))
 		ret = false;
-	} else {
+	else
 		ret = hook_base_of(sk)->stream_memory_free(sk, wake);
-	}
 	if (hc)
 		hook_put(hc);
 	return ret;

@@ -1,0 +1,114 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""full.py [NAME...]: TCP has bytes behind a ring that nobody reads. TAP.
+
+As late.py, whose helpers it uses.
+"""
+import select
+import socket
+import subprocess
+import sys
+import termios
+import time
+
+import late
+from late import Task, by_ring, connect, moved, stat, unloaded, until, ways
+from pages import ask
+from pair import check
+
+RING = 512 << 10
+SOON = 20               # net.xenvmc.full_ms
+PIECE = 4096
+CASES = []
+
+
+def case(function):
+    CASES.append(function)
+    return function
+
+
+def wait_at_full(milliseconds):
+    for side in ("a", "b"):
+        subprocess.run(["ip", "netns", "exec", side, "sysctl", "-q",
+                        f"net.xenvmc.full_ms={milliseconds}"], check=True)
+
+
+def on_rings(milliseconds=SOON):
+    wait_at_full(milliseconds)
+    client, server = connect()
+    both = ways(client, server)
+    moved(client)
+    by_ring(*both)
+    return client, server, both
+
+
+def send_some(way):
+    """What goes without waiting, of one piece."""
+    way.source.setblocking(False)
+    try:
+        size = way.source.send(late.pattern(way.seed, way.sent, PIECE))
+    except BlockingIOError:
+        size = 0
+    way.source.setblocking(True)
+    way.sent += size
+    return size
+
+
+def end(client, server, both):
+    for way in both:
+        way.catch_up()
+        way.send(1000)
+        way.catch_up()
+    for sock in (client, server):
+        sock.close()
+
+
+@case
+def who_waits_for_bytes_alone_ends_no_lend():
+    """More than half of the ring is unread, and nobody wants to write."""
+    client, server, both = on_rings()
+    there = both[0]
+    there.send(RING // 2 + RING // 4)
+    before = stat("hook_full")
+    poller = select.poll()
+    poller.register(client, select.POLLIN)
+    for _ in range(5):
+        check(not poller.poll(4 * SOON), "there is something to read")
+    check(stat("hook_full") == before, "the lend has ended")
+    poller.register(client, select.POLLOUT)
+    check(poller.poll(), "no room by TCP")
+    check(stat("hook_full") == before + 1, "the lend has not ended")
+    end(client, server, both)
+
+
+@case
+def closing_does_not_wait_for_the_look():
+    """Nor does unloading."""
+    client, server, both = on_rings(60000)
+    while send_some(both[0]):
+        pass
+    begin = time.monotonic()
+    with unloaded():
+        took = time.monotonic() - begin
+        both[0].catch_up()
+    check(took < 40, f"unloading took {took:.1f} s")
+    end(client, server, both)
+
+
+@case
+def writer_that_sleeps_is_woken():
+    client, server, both = on_rings()
+    there = both[0]
+    writer = Task(lambda: there.send(2 * RING))
+    until(lambda: ask(server, termios.FIONREAD) >= RING + PIECE,
+          "TCP takes the rest")
+    before = there.got.offset
+    while there.got.offset < before + 2 * RING:
+        there.recv()
+    writer.get()
+    end(client, server, both)
+
+
+if __name__ == "__main__":
+    late.CASES = CASES
+    sys.exit(late.main())
