@@ -115,6 +115,7 @@ void hook_unhook_locked(struct hook_conn *hc)
 		return;
 	hook_count(hc->conn.sk, hc);
 	hook_uncharge(hc->conn.sk, hc);
+	hook_owed_done(hc->conn.sk, hc);
 	/* First: who finds our functions there finds the hook_conn, too */
 	hook_proto_restore(hc->conn.sk, hc);
 	hook_remove(hc);

@@ -59,6 +59,22 @@ struct hook_rest {
 };
 
 /**
+ * struct hook_owed - a receive buffer that is larger for a while
+ * @rcvbuf: what sk_rcvbuf was raised to; 0: it was not
+ * @was_rcvbuf: from this
+ * @clamp: what window_clamp was raised to
+ * @was_clamp: from this
+ *
+ * Under the socket lock.
+ */
+struct hook_owed {
+	int rcvbuf;
+	int was_rcvbuf;
+	u32 clamp;
+	u32 was_clamp;
+};
+
+/**
  * enum hook_stage - how far taking over an established connection is
  * @HOOK_SETTLED: no task is inside TCP but through us. So from the beginning
  *	if the connection was taken over as it became ESTABLISHED, and none had
@@ -120,6 +136,7 @@ enum hook_taken {
  * @late: to give the socket its proto_ops back
  * @full: a look at a ring without room; a reference while queued
  * @full_read: how far the peer had read when that was queued
+ * @owed: limits of TCP that were raised for what it owes; socket lock
  * @rest: what keeps the TCP connection known on its path
  * @stage: &enum hook_stage; written by @work, mostly under the socket lock
  * @tries: how often something was in the way
@@ -161,6 +178,7 @@ struct hook_conn {
 	struct rcu_head late;
 	struct delayed_work full;
 	u32 full_read;
+	struct hook_owed owed;
 	struct hook_rest rest;
 	u8 stage;
 	u16 tries;
@@ -374,6 +392,10 @@ void hook_describe(struct xvmc_conn *conn, struct xvmc_conn_info *info);
 void hook_full_look(struct hook_conn *hc);	/* any context */
 void hook_full_work(struct work_struct *work);
 void hook_full_stop(struct hook_conn *hc);
+
+/* hook_owed.c: what TCP owes and has no room for. Socket lock held */
+void hook_owed(struct sock *sk, struct hook_conn *hc, u32 bytes);
+void hook_owed_done(struct sock *sk, struct hook_conn *hc);
 
 /* hook_charge.c: the ring is memory of the socket. Socket lock held */
 bool hook_charge(struct sock *sk, struct hook_conn *hc);

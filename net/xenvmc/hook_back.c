@@ -291,8 +291,10 @@ static int back_rx(struct sock *sk, struct hook_conn *hc)
 		return hook_rx_violation(sk, hc);
 	if (!view.mark.stopped)
 		return -EAGAIN;
-	if (view.used && before(view.rcv_nxt, view.mark.seq))
+	if (view.used && before(view.rcv_nxt, view.mark.seq)) {
+		hook_owed(sk, hc, view.mark.seq - view.rcv_nxt);
 		return -EAGAIN;
+	}
 	if (view.used)
 		err = back_inject(sk, hc, &view);
 	if (!err)

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""full.py [NAME...]: TCP has bytes behind a ring that nobody reads. TAP.
+"""full.py [NAME...]: TCP has bytes behind a ring that nobody reads, and before
+the next one. TAP.
 
 As late.py, whose helpers it uses.
 """
@@ -19,6 +20,7 @@ from pair import check
 RING = 512 << 10
 SOON = 20               # net.xenvmc.full_ms
 PIECE = 4096
+TCP_INQ = 36            # Python has no name for it
 CASES = []
 
 
@@ -54,6 +56,34 @@ def send_some(way):
     return size
 
 
+def fill(way):
+    """The ring, then TCP's two buffers, until there is no room any more."""
+    before = stat("hook_full")
+    while stat("hook_full") == before:
+        while send_some(way):
+            pass
+    quiet = time.monotonic()
+    while time.monotonic() < quiet + 1:
+        if send_some(way):
+            quiet = time.monotonic()
+    check(way.sent > RING + (64 << 10), f"{way.sent} bytes are all")
+
+
+def slow(way):
+    """The reader has read the ring and little of what TCP has behind it; the
+    writer goes on by another ring, before whose bytes TCP still owes some."""
+    fill(way)
+    starts = stat("ring_starts")
+    end = way.got.offset + RING + (16 << 10)
+    while way.got.offset < end:
+        way.recv(end - way.got.offset)
+    # Not those that wait to be sent: TCP's window does not reach so far
+    until(lambda: send_some(way) and stat("ring_starts") > starts,
+          "another ring is written to")
+    owed = way.sent - way.got.offset - ask(way.target, termios.FIONREAD)
+    check(owed > 16 * PIECE, f"TCP owes {owed} bytes")
+
+
 def end(client, server, both):
     for way in both:
         way.catch_up()
@@ -61,6 +91,37 @@ def end(client, server, both):
         way.catch_up()
     for sock in (client, server):
         sock.close()
+
+
+@case
+def option_while_tcp_owes_much():
+    client, server, both = on_rings()
+    size = server.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+    slow(both[0])
+    server.setsockopt(socket.IPPROTO_TCP, TCP_INQ, 1)
+    now = server.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+    # It has grown by itself, as TCP lets it, but for what is there now
+    check(now < size + 4 * RING, f"a buffer of {now} bytes is left, of {size}")
+    end(client, server, both)
+
+
+@case
+def unloading_while_tcp_owes_much():
+    client, server, both = on_rings()
+    slow(both[0])
+    with unloaded():
+        both[0].catch_up()
+    end(client, server, both)
+
+
+@case
+def peer_goes_while_tcp_owes_much():
+    client, server, both = on_rings()
+    slow(both[0])
+    late.peer(False)
+    both[0].catch_up()
+    late.peer(True)
+    end(client, server, both)
 
 
 @case
