@@ -22,6 +22,7 @@
 #include <linux/tracepoint.h>
 #include <net/ipv6.h>
 #include <net/mptcp.h>
+#include "again.h"
 #include "event.h"
 #include "fault.h"
 #include "hook.h"
@@ -254,6 +255,24 @@ static void hook_write_space(struct xvmc_conn *conn)
 	rcu_read_unlock();
 }
 
+/*
+ * A ring to write to. If TCP had the word meanwhile the peer may have been
+ * away, and what stands before the ring's bytes waits for TCP's timer: it is
+ * there now. Who owns the socket is not waited for: then the timer comes.
+ */
+static void hook_tx_lent(struct xvmc_conn *conn)
+{
+	struct sock *sk = conn->sk;
+
+	local_bh_disable();
+	bh_lock_sock(sk);
+	if (!sock_owned_by_user(sk))
+		xvmc_tcp_again(sk);
+	bh_unlock_sock(sk);
+	local_bh_enable();
+	hook_write_space(conn);
+}
+
 static void hook_free(struct xvmc_conn *conn)
 {
 	kfree(to_hook(conn));
@@ -266,7 +285,7 @@ static const struct xvmc_conn_ops hook_conn_ops = {
 	.opened		= hook_opened,
 	.refused	= hook_refused,
 	.down		= hook_down,
-	.tx_lent	= hook_write_space,
+	.tx_lent	= hook_tx_lent,
 	.no_ring	= hook_no_ring,
 	.charge		= hook_charge_ring,
 	.tcp_next	= hook_tcp_next,

@@ -13,7 +13,8 @@ import termios
 import time
 
 import late
-from late import Task, by_ring, connect, moved, stat, unloaded, until, ways
+from late import (Task, by_ring, connect, moved, nothing_arrives, stat,
+                  tcp_info, unloaded, until, ways)
 from pages import ask
 from pair import check
 
@@ -121,6 +122,25 @@ def peer_goes_while_tcp_owes_much():
     late.peer(False)
     both[0].catch_up()
     late.peer(True)
+    end(client, server, both)
+
+
+@case
+def what_was_sent_in_vain_comes_when_a_ring_is_lent():
+    """As to a guest that was paused. TCP would wait for its timer."""
+    client, server, both = on_rings()
+    before = stat("hook_full")
+    with nothing_arrives():
+        while stat("hook_full") == before:
+            while send_some(both[0]):
+                pass
+        until(lambda: send_some(both[0]), "TCP takes some")
+        until(lambda: tcp_info(client)[0] >= 6, "TCP has tried six times")
+    waits = tcp_info(client)[1]
+    begin = time.monotonic()
+    both[0].catch_up()
+    took = time.monotonic() - begin
+    check(took < waits / 2, f"took {took:.1f} s, TCP's timer is {waits:.1f} s")
     end(client, server, both)
 
 
