@@ -60,7 +60,8 @@ struct hook_rest {
 
 /**
  * struct hook_owed - a receive buffer that is larger for a while
- * @rcvbuf: what sk_rcvbuf was raised to; 0: it was not
+ * @raised: it is
+ * @rcvbuf: what sk_rcvbuf was raised to
  * @was_rcvbuf: from this
  * @clamp: what window_clamp was raised to
  * @was_clamp: from this
@@ -68,6 +69,7 @@ struct hook_rest {
  * Under the socket lock.
  */
 struct hook_owed {
+	bool raised;
 	int rcvbuf;
 	int was_rcvbuf;
 	u32 clamp;

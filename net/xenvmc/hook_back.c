@@ -517,8 +517,10 @@ static void back_give_up(struct hook_conn *hc, u32 reason)
 	struct sock *sk = hc->conn.sk;
 
 	lock_sock(sk);
-	if (hc->hashed)
+	if (hc->hashed) {
 		WRITE_ONCE(hc->back, false);
+		hook_owed_done(sk, hc);
+	}
 	release_sock(sk);
 	/* Unloading sees a socket that sleeps, or we see the unloading */
 	smp_mb();

@@ -17,6 +17,33 @@
 /* Small segments take several times the memory of their bytes */
 #define OWED_OVERHEAD	4
 
+/* What somebody sets meanwhile is to be restored, not what was before */
+static void owed_note(struct sock *sk, struct hook_owed *owed)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+
+	if (!owed->raised || sk->sk_rcvbuf != owed->rcvbuf)
+		owed->was_rcvbuf = sk->sk_rcvbuf;
+	if (!owed->raised || tp->window_clamp != owed->clamp)
+		owed->was_clamp = tp->window_clamp;
+	owed->raised = true;
+}
+
+/*
+ * TCP tells of no window that is small beside the buffer, so half of that has
+ * to be free. @held: memory that is in use
+ */
+static int owed_rcvbuf(const struct sock *sk, const struct hook_owed *owed,
+		       u32 bytes, u32 held)
+{
+	u64 limit = READ_ONCE(sock_net(sk)->ipv4.sysctl_tcp_rmem[2]);
+	u64 free = max3(bytes, held / OWED_OVERHEAD,
+			(u32)inet_csk(sk)->icsk_ack.rcv_mss);
+	u64 most = 2 * (u64)owed->was_rcvbuf + OWED_OVERHEAD * limit;
+
+	return min3(held + OWED_OVERHEAD * free, most, (u64)INT_MAX);
+}
+
 /**
  * hook_owed() - have TCP bring its bytes before S
  * @sk: socket
@@ -28,23 +55,21 @@
 void hook_owed(struct sock *sk, struct hook_conn *hc, u32 bytes)
 {
 	u32 limit = READ_ONCE(sock_net(sk)->ipv4.sysctl_tcp_rmem[2]);
+	u32 held = atomic_read(&sk->sk_rmem_alloc) +
+		   READ_ONCE(sk->sk_backlog.len);
+	struct hook_owed *owed = &hc->owed;
 	struct tcp_sock *tp = tcp_sk(sk);
-	u64 want;
 
 	bytes = min(bytes, limit);
-	if (tcp_receive_window(tp) >= bytes || sk->sk_state == TCP_CLOSE)
+	if (sk->sk_state == TCP_CLOSE ||
+	    (tcp_receive_window(tp) >= bytes &&
+	     (s64)sk->sk_rcvbuf - held >= bytes))
 		return;
-	if (!hc->owed.rcvbuf) {
-		hc->owed.was_rcvbuf = sk->sk_rcvbuf;
-		hc->owed.was_clamp = tp->window_clamp;
-	}
-	want = (u32)atomic_read(&sk->sk_rmem_alloc) +
-	       (u64)OWED_OVERHEAD * bytes;
-	want = min_t(u64, want, (u64)OWED_OVERHEAD * limit);
-	hc->owed.rcvbuf = max_t(u64, want, sk->sk_rcvbuf);
-	WRITE_ONCE(sk->sk_rcvbuf, hc->owed.rcvbuf);
-	hc->owed.clamp = max(tp->window_clamp, bytes);
-	WRITE_ONCE(tp->window_clamp, hc->owed.clamp);
+	owed_note(sk, owed);
+	owed->rcvbuf = max(owed_rcvbuf(sk, owed, bytes, held), sk->sk_rcvbuf);
+	owed->clamp = max(tp->window_clamp, bytes);
+	WRITE_ONCE(sk->sk_rcvbuf, owed->rcvbuf);
+	WRITE_ONCE(tp->window_clamp, owed->clamp);
 	tp->rcv_ssthresh = max(tp->rcv_ssthresh, bytes);
 	compat_send_ack(sk, tp->rcv_nxt);
 }
@@ -54,18 +79,20 @@ void hook_owed(struct sock *sk, struct hook_conn *hc, u32 bytes)
  * @sk: socket
  * @hc: its hook_conn
  *
- * Unless somebody has set others meanwhile.
+ * But for those that somebody has set meanwhile.
  * Context: as hook_owed().
  */
 void hook_owed_done(struct sock *sk, struct hook_conn *hc)
 {
+	struct hook_owed *owed = &hc->owed;
 	struct tcp_sock *tp = tcp_sk(sk);
 
-	if (!hc->owed.rcvbuf)
+	if (!owed->raised)
 		return;
-	if (sk->sk_rcvbuf == hc->owed.rcvbuf)
-		WRITE_ONCE(sk->sk_rcvbuf, hc->owed.was_rcvbuf);
-	if (tp->window_clamp == hc->owed.clamp)
-		WRITE_ONCE(tp->window_clamp, hc->owed.was_clamp);
-	hc->owed.rcvbuf = 0;
+	owed->raised = false;
+	if (sk->sk_rcvbuf == owed->rcvbuf)
+		WRITE_ONCE(sk->sk_rcvbuf, owed->was_rcvbuf);
+	if (tp->window_clamp == owed->clamp)
+		WRITE_ONCE(tp->window_clamp, owed->was_clamp);
+	tp->rcv_ssthresh = min(tp->rcv_ssthresh, tp->window_clamp);
 }

@@ -7,6 +7,7 @@ As late.py, whose helpers it uses.
 """
 import select
 import socket
+import struct
 import subprocess
 import sys
 import termios
@@ -21,6 +22,7 @@ from pair import check
 RING = 512 << 10
 SOON = 20               # net.xenvmc.full_ms
 PIECE = 4096
+LITTLE = 500
 TCP_INQ = 36            # Python has no name for it
 CASES = []
 
@@ -45,11 +47,11 @@ def on_rings(milliseconds=SOON):
     return client, server, both
 
 
-def send_some(way):
+def send_some(way, most=PIECE):
     """What goes without waiting, of one piece."""
     way.source.setblocking(False)
     try:
-        size = way.source.send(late.pattern(way.seed, way.sent, PIECE))
+        size = way.source.send(late.pattern(way.seed, way.sent, most))
     except BlockingIOError:
         size = 0
     way.source.setblocking(True)
@@ -57,12 +59,27 @@ def send_some(way):
     return size
 
 
-def fill(way):
-    """The ring, then TCP's two buffers, until there is no room any more."""
+def fill_ring(way):
+    """Until what comes next is TCP's."""
     before = stat("hook_full")
     while stat("hook_full") == before:
         while send_some(way):
             pass
+
+
+def stays_unsent(sock):
+    """Bytes wait for TCP's window."""
+    for _ in range(20):
+        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 148)
+        if not struct.unpack_from("I", info, 144)[0]:   # tcpi_notsent_bytes
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def fill(way):
+    """The ring, then TCP's two buffers, until there is no room any more."""
+    fill_ring(way)
     quiet = time.monotonic()
     while time.monotonic() < quiet + 1:
         if send_some(way):
@@ -70,19 +87,26 @@ def fill(way):
     check(way.sent > RING + (64 << 10), f"{way.sent} bytes are all")
 
 
-def slow(way):
-    """The reader has read the ring and little of what TCP has behind it; the
+def fill_barely(way):
+    """The ring, then TCP's buffer at the other end, and little more."""
+    fill_ring(way)
+    while not stays_unsent(way.source):
+        send_some(way, LITTLE)
+
+
+def slow(way, more, least, filled=fill, piece=PIECE):
+    """The reader has read the ring, and @more of what TCP has behind it; the
     writer goes on by another ring, before whose bytes TCP still owes some."""
-    fill(way)
+    filled(way)
     starts = stat("ring_starts")
-    end = way.got.offset + RING + (16 << 10)
+    end = way.got.offset + RING + more
     while way.got.offset < end:
         way.recv(end - way.got.offset)
     # Not those that wait to be sent: TCP's window does not reach so far
-    until(lambda: send_some(way) and stat("ring_starts") > starts,
+    until(lambda: send_some(way, piece) and stat("ring_starts") > starts,
           "another ring is written to")
     owed = way.sent - way.got.offset - ask(way.target, termios.FIONREAD)
-    check(owed > 16 * PIECE, f"TCP owes {owed} bytes")
+    check(owed > least, f"TCP owes {owed} bytes")
 
 
 def end(client, server, both):
@@ -94,22 +118,34 @@ def end(client, server, both):
         sock.close()
 
 
+def goes_back(sock):
+    size = sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+    sock.setsockopt(socket.IPPROTO_TCP, TCP_INQ, 1)
+    now = sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+    check(now == size, f"a buffer of {now} bytes is left, of {size}")
+
+
 @case
 def option_while_tcp_owes_much():
     client, server, both = on_rings()
-    size = server.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
-    slow(both[0])
-    server.setsockopt(socket.IPPROTO_TCP, TCP_INQ, 1)
-    now = server.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
-    # It has grown by itself, as TCP lets it, but for what is there now
-    check(now < size + 4 * RING, f"a buffer of {now} bytes is left, of {size}")
+    slow(both[0], 16 << 10, 64 << 10)
+    goes_back(server)
+    end(client, server, both)
+
+
+@case
+def option_while_tcp_owes_little():
+    """TCP tells of no window that is small beside a full buffer."""
+    client, server, both = on_rings()
+    slow(both[0], 1, LITTLE, fill_barely, LITTLE)
+    goes_back(server)
     end(client, server, both)
 
 
 @case
 def unloading_while_tcp_owes_much():
     client, server, both = on_rings()
-    slow(both[0])
+    slow(both[0], 16 << 10, 64 << 10)
     with unloaded():
         both[0].catch_up()
     end(client, server, both)
@@ -118,7 +154,7 @@ def unloading_while_tcp_owes_much():
 @case
 def peer_goes_while_tcp_owes_much():
     client, server, both = on_rings()
-    slow(both[0])
+    slow(both[0], 16 << 10, 64 << 10)
     late.peer(False)
     both[0].catch_up()
     late.peer(True)
@@ -129,11 +165,8 @@ def peer_goes_while_tcp_owes_much():
 def what_was_sent_in_vain_comes_when_a_ring_is_lent():
     """As to a guest that was paused. TCP would wait for its timer."""
     client, server, both = on_rings()
-    before = stat("hook_full")
     with nothing_arrives():
-        while stat("hook_full") == before:
-            while send_some(both[0]):
-                pass
+        fill_ring(both[0])
         until(lambda: send_some(both[0]), "TCP takes some")
         until(lambda: tcp_info(client)[0] >= 6, "TCP has tried six times")
     waits = tcp_info(client)[1]
