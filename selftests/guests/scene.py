@@ -144,9 +144,9 @@ class Scene(unittest.TestCase):
         run("guest2", "echo 0 >/proc/sys/kernel/printk")
         panic = lab.start("guest2", "echo c >/proc/sysrq-trigger")
         until(lambda: "guest2" not in lab.guests_running(), "it has crashed")
-        panic.drop()
-        # Ends the ways to it, too
+        # Ends the ways to it: they have what the program had, for minutes
         lab.guest_destroy("guest2")
+        panic.drop()
 
     @staticmethod
     def destroy_guest2(*others, how=lambda: lab.guest_destroy("guest2")):
