@@ -173,6 +173,19 @@ class Lies(Scene):
         self.assertEqual(stats("guest1")["violations"],
                          self.before["violations"])
 
+    def test_21_a_program_that_closes_is_there_still(self):
+        """Its guest says so of TCP's ring, and goes on. If bytes are unread
+        guest1 waits for the end that TCP would tell of, but not for ever."""
+        inet, xenvmc = self.start_both(gap=0)
+        self.lie("ring_recall_closed", tcp=1)
+        end = inet.stop()["end"]
+        print(f"# RECALL: {end}")
+        self.assertIn(end, ("exact", "ECONNRESET"))
+        xenvmc.flows()
+        self.stop_exact(xenvmc)
+        self.assertEqual(stats("guest1")["violations"],
+                         self.before["violations"])
+
     @staticmethod
     def port_of(client, server):
         """The client's port of its one TCP connection with the server."""

@@ -444,6 +444,27 @@ static int ring_lent_twice(struct xvmc_chan *chan)
 	return say_of_ring(chan, XVMC_MSG_LEND, 77, 1, 4);
 }
 
+/* "My program has closed": it has not, and the connection stays */
+static int ring_recall_closed(struct xvmc_chan *chan)
+{
+	struct xvmc_conn *conn = NULL;
+	struct xvmc_rx_ring *ring;
+	u32 id = 0, epoch = 0, to = 0;
+
+	rcu_read_lock();
+	ring = lent_by_us(chan);
+	if (ring)
+		conn = rcu_dereference(ring->conn);
+	if (conn) {
+		id = ring->id;
+		epoch = READ_ONCE(ring->epoch);
+		to = READ_ONCE(conn->peer_id);
+	}
+	rcu_read_unlock();
+	return conn ? say_words(chan, XVMC_MSG_RECALL, id, epoch, to,
+				XENVMC_REASON_CLOSED, 4) : -ENOENT;
+}
+
 static int ring_lend_nothing(struct xvmc_chan *chan)
 {
 	return say_words(chan, XVMC_MSG_LEND, XVMC_MAX_RINGS - 1, 1, 1, 0, 4);
@@ -589,6 +610,7 @@ static const struct {
 	{ "ring_del",		ring_del },
 	{ "ring_lent_twice",	ring_lent_twice },
 	{ "ring_lend_nothing",	ring_lend_nothing },
+	{ "ring_recall_closed",	ring_recall_closed },
 	{ "data_prod",		data_prod },
 	{ "data_cons",		data_cons },
 	{ "storm",		storm },
