@@ -24,7 +24,8 @@ static unsigned int full_ms(const struct hook_conn *hc)
 
 /*
  * How far the peer has read, modulo 2^32: of the ring, and of TCP's bytes that
- * it has before those, for which its window moves on. Exact under tx.mutex.
+ * it has before those, for which its window moves on. That of the ring is exact
+ * under tx.mutex.
  */
 static u32 full_read(struct hook_conn *hc)
 {
