@@ -5,7 +5,6 @@
  */
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -45,9 +44,7 @@ static void large_pair(int fd[2])
 	OK(connect(fd[0], &addr.sa, ADDR_LEN));
 	fd[1] = OK(accept(listener, NULL, NULL));
 	close(listener);
-	if (getenv("XENVMC_TEST_MOVED"))
-		while (!on_rings(fd))
-			;
+	until_moved(fd);
 }
 
 static void *writes_all(void *arg)

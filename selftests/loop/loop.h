@@ -92,6 +92,7 @@ int sock_connect(const union addr *addr);
 void sock_pair(int fd[2]);
 void sock_pair_anyhow(int fd[2]);
 bool on_rings(const int fd[2]);
+void until_moved(const int fd[2]);
 bool tcp_is_behind(void);
 
 short poll_for(int fd, short events, int timeout);

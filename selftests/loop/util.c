@@ -173,6 +173,14 @@ void sock_pair_anyhow(int fd[2])
 	close(listener);
 }
 
+/* With XENVMC_TEST_MOVED a TCP connection is to be on rings */
+void until_moved(const int fd[2])
+{
+	if (is_tcp() && getenv("XENVMC_TEST_MOVED"))
+		while (!on_rings(fd))
+			;
+}
+
 /*
  * The same. With XENVMC_TEST_MOVED a TCP connection is on rings, in both
  * directions; with "full" TCP has what a ring has no room for, and with "always"
@@ -181,9 +189,7 @@ void sock_pair_anyhow(int fd[2])
 void sock_pair(int fd[2])
 {
 	sock_pair_anyhow(fd);
-	if (is_tcp() && getenv("XENVMC_TEST_MOVED"))
-		while (!on_rings(fd))
-			;
+	until_moved(fd);
 }
 
 /* Does TCP have bytes behind those of a full ring? */
