@@ -8,12 +8,12 @@ As late.py, whose helpers it uses.
 import contextlib
 import errno
 import socket
-import subprocess
 import sys
 
 import late
 from late import (ADDRESS, Task, inside, lose_a_ring, on_rings, peer, stat,
                   unloaded, until, ways)
+from network import packets_take
 from pair import check
 
 OURS = "10.9.0.1"
@@ -140,10 +140,7 @@ def both_open_at_once():
         socks[side].bind((address, 0))
         socks[side].setblocking(False)
     names = {side: sock.getsockname() for side, sock in socks.items()}
-    qdisc = ["ip", "netns", "exec", "a", "tc", "qdisc"]
-    subprocess.run([*qdisc, "add", "dev", "va", "root", "netem", "delay",
-                    "2s"], check=True)
-    try:
+    with packets_take(2):
         for side, other in (("a", "b"), ("b", "a")):
             err = socks[side].connect_ex(names[other])
             check(err == errno.EINPROGRESS, f"connect(): {err}")
@@ -153,8 +150,6 @@ def both_open_at_once():
         before = stat("fallback_no_answer")
         until(lambda: stat("fallback_no_answer") == before + 2 or
               on_rings(socks["a"]), "the hook has seen it")
-    finally:
-        subprocess.run([*qdisc, "del", "dev", "va", "root"], check=True)
     socks["b"].sendall(b"first")
     check(reader.get() == b"first", "other bytes")
     both = ways(socks["a"], socks["b"])

@@ -14,8 +14,9 @@ import termios
 import time
 
 import late
-from late import (Task, by_ring, connect, moved, nothing_arrives, stat,
-                  tcp_info, unloaded, until, ways)
+from late import (Task, by_ring, connect, moved, stat, tcp_info, unloaded,
+                  until, ways)
+from network import nothing_arrives
 from pages import ask
 from pair import check
 

@@ -23,6 +23,7 @@ import time
 import traceback
 
 import pair
+from network import nothing_arrives
 from pair import Checker, Failure, check, pattern
 
 KNOBS = "/sys/module/xenvmc/parameters/"
@@ -262,18 +263,6 @@ def tcp_info(sock):
 
 def tcp_state(sock):
     return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
-
-
-@contextlib.contextmanager
-def nothing_arrives():
-    """The network between the two loses all packets."""
-    qdisc = ["ip", "netns", "exec", "a", "tc", "qdisc"]
-    subprocess.run([*qdisc, "add", "dev", "va", "root", "netem", "loss",
-                    "100%"], check=True)
-    try:
-        yield
-    finally:
-        subprocess.run([*qdisc, "del", "dev", "va", "root"], check=True)
 
 
 def what_was_sent_in_vain_comes_at_once():

@@ -10,13 +10,13 @@ import ctypes
 import errno
 import socket
 import struct
-import subprocess
 import sys
 import time
 
 import late
 from late import (DEADLINE, by_ring, connect, inside, moved, on_rings, stat,
                   unloaded, until, ways)
+from network import packets_take
 from pair import check
 
 TCP_ULP = 31            # Python has no names for these
@@ -192,20 +192,15 @@ def a_connection_becomes_a_listener():
 @case
 def begins_to_read_before_it_is_connected():
     """TCP lets it, and has no ring in view while it sleeps."""
-    qdisc = ["ip", "netns", "exec", "a", "tc", "qdisc"]
     listener = inside("b", lambda: socket.create_server(("10.9.0.2", 0)))
     client = inside("a", socket.socket)
     client.setblocking(False)
-    subprocess.run([*qdisc, "add", "dev", "va", "root", "netem", "delay",
-                    "500ms"], check=True)
-    try:
+    with packets_take(0.5):
         client.connect_ex(listener.getsockname())
         client.setblocking(True)
         reader = late.Task(lambda: client.recv(100))
         late.asleep(reader)
         server = listener.accept()[0]
-    finally:
-        subprocess.run([*qdisc, "del", "dev", "va", "root"], check=True)
     # Who does not look has moved it by then
     time.sleep(0.5)
     server.sendall(b"first")
