@@ -71,6 +71,7 @@ struct xvmc_rx_ring {
  * @conn: borrower, or NULL; RCU, written under @lock
  * @id: index in the peer's table
  * @epoch: of the present or last lend
+ * @lend: its number among all of the channel's; written under @lock
  * @lent: between LEND and the stop mark; @lock
  * @recalled: RECALL came for this lend; written under @lock
  */
@@ -81,6 +82,7 @@ struct xvmc_tx_ring {
 	struct xvmc_conn __rcu *conn;
 	u32 id;
 	u32 epoch;
+	u64 lend;
 	bool lent;
 	bool recalled;
 };
@@ -138,6 +140,7 @@ struct xvmc_answer {
  * @rx: own rings by id; set once, cleared when closed
  * @tx: the peer's rings by id; RCU
  * @tx_pages: data pages of the peer mapped
+ * @tx_lends: lends by the peer so far; @work
  * @starving: connections that wait for a free ring
  * @wanting: of those, the ones whose peer waits for it; they come first
  * @kept: unread bytes of connections that yielded their ring
@@ -197,6 +200,7 @@ struct xvmc_chan {
 	struct xvmc_tx_ring __rcu *tx[XVMC_MAX_RINGS];
 
 	u32 tx_pages;
+	u64 tx_lends;
 	struct list_head starving;
 	struct list_head wanting;
 	atomic_t kept;

@@ -247,8 +247,12 @@ static void conn_act(struct xvmc_conn *conn, u16 actions)
 		conn_do(conn, TODO_NO);
 	if (actions & XVMC_CACT_TELL_DOWN)
 		conn_do(conn, TODO_DOWN);
-	if (actions & XVMC_CACT_FREE_ID)
+	if (actions & XVMC_CACT_FREE_ID) {
+		/* The peer has looked: see xvmc_rx_is_looked_at() */
+		if (READ_ONCE(conn->rx.orphan))
+			conn_do(conn, TODO_NEWS);
 		conn_free_id(conn);
+	}
 }
 
 /* Counts, tells; the errno of a stream's end is not told. @kept: none yet */
@@ -425,13 +429,14 @@ void xvmc_conn_leave(struct xvmc_conn *conn, u32 why, bool reset, bool orphan)
 		conn->send &= ~asks;
 	if (orphan && conn->ops->tcp)
 		WRITE_ONCE(conn->ops, &xvmc_orphan_ops);
+	/* Who makes it DEAD after this sees it, or the work below sees that */
+	if (orphan)
+		WRITE_ONCE(conn->rx.orphan, true);
 	spin_unlock_bh(&conn->lock);
 	if (nudge)
 		xvmc_conn_put(conn);
-	if (orphan) {
-		WRITE_ONCE(conn->rx.orphan, true);
+	if (orphan)
 		conn_do(conn, TODO_NEWS);
-	}
 	conn_event(conn, XVMC_CEV_LEAVE, why, 0);
 	/* What was never asked is not answered either */
 	if (unasked)
@@ -619,9 +624,9 @@ static void conn_stop(struct xvmc_conn *conn)
 {
 	mutex_lock(&conn->tx.mutex);
 	conn->tx.closed = true;
-	/* A ring that the door stopped itself: the peer's close() has judged */
-	if (xvmc_tx_has_ring(conn))
-		WRITE_ONCE(conn->tx.unread, xvmc_tx_queued(conn));
+	/* The peer may have closed when it was asked to stop, or had stopped */
+	if (!conn->tx.unread)
+		WRITE_ONCE(conn->tx.unread, xvmc_tx_left(conn));
 	xvmc_tx_stop(conn);
 	mutex_unlock(&conn->tx.mutex);
 }
@@ -764,7 +769,8 @@ void xvmc_conn_lend_again(struct xvmc_conn *conn)
  * xvmc_conn_forsake() - the reader has done with a ring before the peer has
  * @conn: connection
  *
- * It is given back when the peer has stopped.
+ * It is given back when the peer has stopped, and has looked whether what it
+ * has written was read: see xvmc_rx_is_looked_at().
  * Context: any.
  */
 void xvmc_conn_forsake(struct xvmc_conn *conn)

@@ -122,6 +122,8 @@ extern const struct xvmc_conn_ops xvmc_orphan_ops;
  * @stalls: how often a write found no room at all; @mutex
  * @bytes: written to rings; @mutex
  * @fin: without TCP: the end of the stream was marked; @mutex
+ * @last_ring: id of the ring whose lend ended last; @mutex
+ * @last_lend: number of that lend, 0 before there was one; @mutex
  * @unread: bytes in the ring when the end of the connection stopped it
  * @wants: WANT was said, and no ring has come since; conn lock
  * @nr_any: writers that wait for any room; see xvmc_tx_want_any()
@@ -138,6 +140,8 @@ struct xvmc_conn_tx {
 	u64 stalls;
 	u64 bytes;
 	bool fin;
+	u32 last_ring;
+	u64 last_lend;
 	u32 unread;
 	bool wants;
 	atomic_t nr_any;

@@ -197,6 +197,7 @@ static bool control_borrow(struct xvmc_chan *chan, struct xvmc_tx_ring *ring,
 	if (ok) {
 		ring->lent = true;
 		ring->epoch = epoch;
+		ring->lend = ++chan->tx_lends;
 		WRITE_ONCE(ring->recalled, false);
 		xvmc_chan_borrow(chan);
 	}
@@ -286,11 +287,15 @@ static u32 control_errno(const struct xvmc_conn *conn, u32 err)
 static void control_recall(struct xvmc_conn *conn,
 			   const struct xvmc_msg_lend *recall)
 {
+	u32 why = recall->reason;
+
+	xvmc_stall(XVMC_STALL_RECALL, why == XENVMC_REASON_RECLAIM);
+	xvmc_stall(XVMC_STALL_CLOSED, why == XENVMC_REASON_CLOSED);
 	if (!control_give_back(conn->chan, recall))
 		return;
 	trace_xenvmc_lend(conn->chan->peer->domid, conn->id,
 			  XVMC_TRACE_RECALLED, recall->ring, recall->epoch);
-	xvmc_conn_recall(conn, control_reason(recall->reason));
+	xvmc_conn_recall(conn, control_reason(why));
 }
 
 static void control_conn(struct xvmc_conn *conn, const struct xvmc_ctlmsg *msg)

@@ -90,6 +90,8 @@ enum xvmc_stall {
 	XVMC_STALL_DOOR,	/* a door is there, and has not answered */
 	XVMC_STALL_SWAP,	/* a stream is to get its next connection */
 	XVMC_STALL_PAIR,	/* a pair is to be closed */
+	XVMC_STALL_RECALL,	/* a ring is to be given back */
+	XVMC_STALL_CLOSED,	/* so is one of who has closed */
 	XVMC_STALLS,
 };
 

@@ -352,6 +352,13 @@ static inline bool hook_is_open(const struct sock *sk)
 	return inet_sk_state_load(sk) == TCP_ESTABLISHED;
 }
 
+/* Is TCP still to tell how the peer has ended: with a FIN, or a RST? */
+static inline bool hook_awaits_end(const struct sock *sk)
+{
+	return (1 << inet_sk_state_load(sk)) &
+	       (TCPF_ESTABLISHED | TCPF_FIN_WAIT1 | TCPF_FIN_WAIT2);
+}
+
 /* A driver has put itself there, or has it used for storage */
 static inline bool hook_is_taken(const struct sock *sk)
 {

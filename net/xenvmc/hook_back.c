@@ -387,7 +387,7 @@ void hook_reset(struct hook_conn *hc)
  */
 void hook_cut_off(struct hook_conn *hc)
 {
-	if (hook_is_open(hc->conn.sk) && !test_bit(0, &hc->torn) &&
+	if (hook_awaits_end(hc->conn.sk) && !test_bit(0, &hc->torn) &&
 	    hc->waited++ < RESET_TRIES)
 		back_reset_later(hc, RESET_DELAY);
 	else

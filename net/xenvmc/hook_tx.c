@@ -106,7 +106,8 @@ static ssize_t tx_some(struct sock *sk, struct hook_conn *hc,
 			hook_await_end(hc);
 			return -EAGAIN;
 		}
-		hook_reset_locked(hc);
+		if (!hook_awaits_end(sk))
+			hook_reset_locked(hc);
 	} else if (!hc->conn.tx.started) {
 		return tx_by_tcp(sk, hc, msg, some);
 	}

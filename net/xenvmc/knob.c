@@ -32,6 +32,10 @@ module_param_named(stall_swap, stalls[XVMC_STALL_SWAP].counter, int, 0600);
 MODULE_PARM_DESC(stall_swap, "streams that wait before they go on elsewhere");
 module_param_named(stall_pair, stalls[XVMC_STALL_PAIR].counter, int, 0600);
 MODULE_PARM_DESC(stall_pair, "pairs that wait before they are closed");
+module_param_named(stall_recall, stalls[XVMC_STALL_RECALL].counter, int, 0600);
+MODULE_PARM_DESC(stall_recall, "RECALLs for another ring that wait");
+module_param_named(stall_closed, stalls[XVMC_STALL_CLOSED].counter, int, 0600);
+MODULE_PARM_DESC(stall_closed, "RECALLs by who has closed that wait");
 
 /**
  * xvmc_limit() - a limit, or what a test has made of it

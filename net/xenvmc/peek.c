@@ -9,6 +9,7 @@
  * looks again under the mutex, and a program that only polls hears of a
  * violation as well as one that reads.
  */
+#include "chan.h"
 #include "conn.h"
 #include "rings.h"
 
@@ -132,6 +133,53 @@ u32 xvmc_tx_queued(struct xvmc_conn *conn)
 	return max(tx_peek(conn, tx_unread, 0), 0);
 }
 EXPORT_SYMBOL_GPL(xvmc_tx_queued);
+
+/**
+ * xvmc_tx_left() - bytes of the last lend that the peer has not read
+ * @conn: connection
+ *
+ * The lend may be over, for whatever reason: who closes leaves them where
+ * they are until our DETACH is there, and who reads takes them. Then the ring
+ * is lent to somebody else, or goes and another one has its id.
+ * Context: tx.mutex held.
+ */
+u32 xvmc_tx_left(struct xvmc_conn *conn)
+{
+	struct xvmc_chan *chan = conn->chan;
+	struct xvmc_tx_ring *ring;
+	int left = 0;
+
+	lockdep_assert_held(&conn->tx.mutex);
+	if (xvmc_tx_has_ring(conn))
+		return xvmc_tx_queued(conn);
+	rcu_read_lock();
+	/* Who closes it frees its rings a grace period after that */
+	ring = READ_ONCE(chan->state) != XVMC_CHAN_CLOSED ?
+	       rcu_dereference(chan->tx[conn->tx.last_ring]) : NULL;
+	if (ring) {
+		spin_lock_bh(&ring->lock);
+		if (ring->lend && ring->lend == conn->tx.last_lend)
+			left = tx_unread(conn, ring);
+		spin_unlock_bh(&ring->lock);
+	}
+	rcu_read_unlock();
+	return max(left, 0);
+}
+
+/**
+ * xvmc_rx_is_looked_at() - may the peer still look whether its bytes were read?
+ * @conn: connection that nobody reads any more
+ *
+ * It does so with xvmc_tx_left() as our DETACH comes, and we hear of that. A
+ * channel that closes takes its rings back by itself.
+ * Context: any.
+ */
+bool xvmc_rx_is_looked_at(const struct xvmc_conn *conn)
+{
+	return conn->ops->tcp &&
+	       (READ_ONCE(conn->state) != XVMC_CONN_DEAD ||
+		READ_ONCE(conn->chan->state) != XVMC_CHAN_UP);
+}
 
 static int tx_size(struct xvmc_conn *conn, struct xvmc_tx_ring *ring)
 {

@@ -10,7 +10,8 @@
  * A sender that stops writes its marks after the last byte; a receiver looks at
  * the marks before it looks at the index. A ring is counted as borrowed from
  * its lend until the last touch of its pages, which includes the doorbell, so
- * a channel that waits for the count may unmap afterwards.
+ * a channel that waits for the count may unmap afterwards. Who looks at the
+ * ring of a lend that is over (xvmc_tx_left()) does so under RCU.
  */
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
@@ -258,6 +259,8 @@ void xvmc_tx_stop(struct xvmc_conn *conn)
 	if (!ring)
 		return;
 	RCU_INIT_POINTER(conn->tx.ring, NULL);
+	conn->tx.last_ring = ring->id;
+	conn->tx.last_lend = ring->lend;
 	xvmc_stat_inc(XVMC_STAT_RING_STOPS);
 	if (conn->tx.started)
 		trace_xenvmc_switch(conn->chan->peer->domid, conn->id, false,
@@ -658,7 +661,8 @@ EXPORT_SYMBOL_GPL(xvmc_rx_read);
  * @lend_again: lend the peer another one
  *
  * Usually it is stopped and drained. If TCP ended first the peer may still
- * write to it: then it is not given to anybody else before it is stopped.
+ * write to it: then it is not given to anybody else before it is stopped, and
+ * before the connection has ended if there is something in it.
  * Context: rx.mutex held.
  */
 void xvmc_rx_done(struct xvmc_conn *conn, bool lend_again)
@@ -693,8 +697,8 @@ static void rx_discard(struct xvmc_conn *conn)
 
 	if (rx_look(conn, &view) || !view.lent)
 		return;
-	/* Not consumed before: the sender shall see that nobody read them */
-	if (!view.mark.stopped)
+	if (!view.mark.stopped ||
+	    (view.used && rx_ring(conn) && xvmc_rx_is_looked_at(conn)))
 		return;
 	if (view.used) {
 		xvmc_rx_read(conn, NULL, view.used, 0, true);

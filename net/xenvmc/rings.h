@@ -14,8 +14,9 @@ void xvmc_tx_return(struct xvmc_chan *chan, struct xvmc_tx_ring *ring);
 /* rx.mutex held: @ring is lent from now on, with a new epoch */
 void xvmc_rx_install(struct xvmc_conn *conn, struct xvmc_rx_ring *ring);
 /*
- * rx.mutex held: an orphan's bytes are consumed, its ring given back if over;
- * one that was taken back from a stream is followed by another
+ * rx.mutex held: an orphan's bytes are consumed, its ring given back if over
+ * and looked at by the peer; one that was taken back from a stream is followed
+ * by another
  */
 void xvmc_rx_news(struct xvmc_conn *conn);
 /* conn->lock held: fills LEND (RING_ADD first) or RECALL; false if no ring */
@@ -28,6 +29,10 @@ void xvmc_rx_save(struct xvmc_conn *conn, struct xvmc_rx_ring *ring,
 void xvmc_rx_free_spill(struct xvmc_conn *conn);
 void xvmc_rx_keep(struct xvmc_conn *conn);
 void xvmc_rx_unkeep(struct xvmc_conn *conn);
+/* peek.c: bytes of the last lend that the peer has not read. tx.mutex held */
+u32 xvmc_tx_left(struct xvmc_conn *conn);
+/* peek.c: may the peer do that, of what nobody here reads? Any context */
+bool xvmc_rx_is_looked_at(const struct xvmc_conn *conn);
 /* Breaks the channel if an index of a lent ring is impossible. Takes mutexes */
 void xvmc_rings_check(struct xvmc_conn *conn);
 /* Saves unread bytes, gives the ring back. Takes rx.mutex */
