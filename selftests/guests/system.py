@@ -112,6 +112,11 @@ def peer(where, other):
     return found[0] if found else None
 
 
+def state_of(where, other):
+    """Of that peer, as @where knows it; None if it does not."""
+    return (peer(where, other) or {}).get("state")
+
+
 def until_connected(one, other):
     each(lambda ends: until_connected_one_way(*ends),
          (one, other), (other, one))

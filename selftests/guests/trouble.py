@@ -202,6 +202,7 @@ class Trouble(Lies):
         until(lambda: self.toggle_hook("guest1") or monitor.lines, "it hears")
         unload_all("guest1")
         inet.flows()
+        monitor.until(lambda: monitor.over, "its end")
         self.assertEqual((monitor.wait(), monitor.lines[-1]),
                          (2, "xenvmc: the kernel module is gone"))
         monitor.drop()
@@ -358,10 +359,13 @@ class Trouble(Lies):
     def test_52_it_is_destroyed_while_the_other_unloads(self):
         inet, xenvmc = self.start_both()
         run("dom0", "xl pause guest2")
-        going = lab.start("guest1", "rmmod xenvmc_inet")
-        until(lambda: run("guest1", "cat /sys/module/xenvmc_inet/initstate "
-                          "2>/dev/null || :").strip() == "going",
-              "the hook waits for guest2")
+        going = lab.start("guest1", "rmmod xenvmc_inet & "
+                          "while kill -0 $! && ! grep -qs going "
+                          "/sys/module/xenvmc_inet/initstate; "
+                          "do sleep 0.1; done; "
+                          "kill -0 $! && echo going; wait $!")
+        going.until(lambda: "going" in going.lines,
+                    "the hook waits for guest2")
         self.destroy_guest2("guest1")
         self.assertEqual(going.wait(), 0)
         self.ends_reset(xenvmc)

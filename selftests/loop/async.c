@@ -76,6 +76,7 @@ START_TEST(each_signal_tells_of_a_byte)
 	int fd[2];
 
 	sock_pair(fd);
+	until_at_rest(fd);
 	set = signals_from(fd[1], SIGRTMIN + 1);
 	for (int i = 0; i < 20; i++) {
 		write_all(fd[0], "x", 1);

@@ -179,6 +179,7 @@ START_TEST(epoll_edge_reading)
 	char byte;
 
 	sock_pair(fd);
+	until_at_rest(fd);
 	ep = epoll_on(fd[1], EPOLLIN | EPOLLET);
 	write_all(fd[0], "x", 1);
 	ck_assert_uint_eq(epoll_next(ep, -1), EPOLLIN);

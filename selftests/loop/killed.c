@@ -289,14 +289,15 @@ START_TEST(killed_peer_ends_the_lingering)
 	struct linger l = { 1, 60 };
 	const struct call call = { "close", by_close, false };
 	struct job job = { .call = &call };
-	int64_t start = now_ms();
 	pthread_t thread;
+	int64_t start;
 	pid_t peer;
 	int fd[2];
 
 	sock_pair(fd);
 	peer = holds(fd, false);
 	fill(fd[0]);
+	start = now_ms();
 	OK(setsockopt(fd[0], SOL_SOCKET, SO_LINGER, &l, sizeof(l)));
 	job.fd = fd[0];
 	ck_assert_int_eq(pthread_create(&thread, NULL, works, &job), 0);

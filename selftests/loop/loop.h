@@ -93,6 +93,7 @@ void sock_pair(int fd[2]);
 void sock_pair_anyhow(int fd[2]);
 bool on_rings(const int fd[2]);
 void until_moved(const int fd[2]);
+void until_at_rest(const int fd[2]);
 bool tcp_is_behind(void);
 
 short poll_for(int fd, short events, int timeout);
