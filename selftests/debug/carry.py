@@ -126,10 +126,13 @@ def those_without_a_place_are_not_tried():
     with listen() as listener:
         pairs = [(dial(), accept(listener)) for _ in range(150)]
     told = Counters()
+    begin = time.monotonic()
     apart(len(pairs))
-    # A greeting that is slow does not count: another one may begin beside it
+    # A greeting that is slow does not count: another one may begin beside it.
+    # The first begins after two seconds, and is tried again after as many
     dials = told.more("carry_dials")
-    check(dials < len(pairs) + 30, f"{dials} were tried")
+    late = max(0, int(time.monotonic() - begin - 4))
+    check(dials < len(pairs) + 30 + 64 * late, f"{dials} were tried")
     together(len(pairs))
     for pair in pairs:
         close(*pair)
@@ -364,8 +367,9 @@ def last_words_are_said_again():
             ends_with(other.source)
             close(other.source)
         channel(THERE)
-        is_up(len(pairs) - 10)
-        until(lambda: not tcp_connections(), "TCP is over")
+    # With each loss TCP waits for twice as long: that many may take minutes
+    is_up(len(pairs) - 10)
+    until(lambda: not tcp_connections(), "TCP is over")
     for ways in pairs[10:]:
         for way in ways:
             way.send(300)
@@ -608,12 +612,14 @@ def silent_strangers_do_not_pile_up():
     """64 may be silent for ten seconds, and the others are sent away."""
     client, server = connect()
     lone = lonely()
+    begin = time.monotonic()
     silent = [stranger() for _ in range(64)]
     for _ in range(5):
         # A reset may be as early as that
         with contextlib.suppress(ConnectionResetError):
             is_refused(stranger())
-    check(not select.select(silent[:1], [], [], 0)[0], "the first one, too")
+    first = select.select(silent[:1], [], [], 0)[0]
+    check(not first or time.monotonic() > begin + 9, "the first one, too")
     for sock in silent:
         is_refused(sock)
     until(lambda: paths().count("tcp") == 4, "TCP carries it", paths)

@@ -185,7 +185,7 @@ class Report:
 def planted(parts):
     """The kernel sees bugs of each kind. Returns the number it did not."""
     report = Report(len(PLANTED))
-    results = side_by_side(parts, [(f"planted-{kind}", 60, ["planted", kind])
+    results = side_by_side(parts, [(f"planted-{kind}", 300, ["planted", kind])
                                    for kind, _ in PLANTED])
     for (kind, words), result in zip(PLANTED, results):
         seen = any(words in line and console.bad_line(line)

@@ -192,7 +192,7 @@ def settle(client, child):
     """Until the connection is moved, both ways, and users are told no more
     than that, or what they have to be if a call has failed. True: moved."""
     first = time.monotonic()
-    while time.monotonic() < first + DEADLINE / 6:
+    while time.monotonic() < first + DEADLINE / 3:
         for _ in range(10):
             walk.carry(client, child, b"?")
             walk.carry(child, client, b"!")

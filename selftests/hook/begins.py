@@ -140,6 +140,7 @@ def both_open_at_once():
         socks[side].bind((address, 0))
         socks[side].setblocking(False)
     names = {side: sock.getsockname() for side, sock in socks.items()}
+    before = stat("fallback_no_answer")
     with packets_take(2):
         for side, other in (("a", "b"), ("b", "a")):
             err = socks[side].connect_ex(names[other])
@@ -147,7 +148,6 @@ def both_open_at_once():
             socks[side].setblocking(True)
         reader = Task(lambda: socks["a"].recv(100))
         late.asleep(reader)
-        before = stat("fallback_no_answer")
         until(lambda: stat("fallback_no_answer") == before + 2 or
               on_rings(socks["a"]), "the hook has seen it")
     socks["b"].sendall(b"first")

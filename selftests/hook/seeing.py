@@ -358,14 +358,18 @@ def trace(name, value):
         handle.write(value)
 
 
+def what_is_traced():
+    with open(f"{TRACING}/trace", encoding="ascii") as handle:
+        return handle.read()
+
+
 def traced(what):
     """(event, words) of each line that a function leaves in the trace."""
     trace("trace", "")
     trace("events/xenvmc/enable", "1")
     try:
         what()
-        with open(f"{TRACING}/trace", encoding="ascii") as handle:
-            text = handle.read()
+        text = what_is_traced()
     finally:
         trace("events/xenvmc/enable", "0")
     return [match.groups() for match in
@@ -383,6 +387,9 @@ def tracepoints_tell_each_decision():
         pair.close()
         until("both are over", lambda: not tool("a", "conn", "show") and
               not tool("b", "conn", "show"))
+        # Whose rings may be on their way back
+        until("both rings are back",
+              lambda: what_is_traced().count(" back ring=") == 2)
     lines = traced(work)
     text = [f"{event} {words}" for event, words in lines]
 

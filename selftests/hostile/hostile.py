@@ -25,7 +25,8 @@ PART = 10000            # messages with one seed
 REPORT = "20"           # milliseconds between two words of the bystander
 REPORTS = 250           # so many without a byte, and it stands
 SILENCE = 60            # seconds without a word, and it is gone
-STANDS = 2              # seconds of a case in which its bytes must have moved
+BEAT = 0.02             # seconds between two turns of a thread that does nothing
+STANDS = 100            # its turns in a case by which bytes must have moved
 CLOSING = 8             # cases whose pairs may be closing yet
 PATIENCE = 20           # seconds for what is counted to be as before
 TRACE = "/sys/kernel/tracing"
@@ -101,8 +102,16 @@ class Bystander:
         self.news = threading.Condition()
         self.words = 0
         self.line = ""
+        self.beats = 0
         self.listener = threading.Thread(target=self.listen, daemon=True)
         self.listener.start()
+        threading.Thread(target=self.beat, daemon=True).start()
+
+    def beat(self):
+        """Time in which others could run, too."""
+        while True:
+            time.sleep(BEAT)
+            self.beats += 1
 
     def listen(self):
         """Its last line, of which there always is another one."""
@@ -134,17 +143,17 @@ class Bystander:
         return f"the bystander's bytes stand: {first}"
 
     def seen(self):
-        """What it said last, and when."""
+        """What it said last, and when in beats."""
         with self.news:
-            return self.line, time.monotonic()
+            return self.line, self.beats
 
     def stood(self, before):
         """Whether it stood still all the while since seen() said @before, if
         that was long."""
-        line, now = self.seen()
-        if now - before[1] < STANDS or line != before[0]:
+        line, beats = self.seen()
+        if beats - before[1] < STANDS or line != before[0]:
             return None
-        return f"the bystander stood still for {now - before[1]:.1f} s"
+        return f"the bystander stood still for {beats - before[1]} beats"
 
     def stop(self):
         """Ends it; why it was not right, or None."""

@@ -33,8 +33,10 @@ class Case:
     "{b}" is b's address, "{port}" a port of its own, "{a.in}" the file that a
     sends. With @files each writes what it got, @repeat times the other's file.
     @counter grows where the hook is on: "" if the case has no peer to move to.
-    Without @switches its connections are TCP's before their first byte, and there
-    is nothing to switch.
+    With @kills the server is ended when the client has: by itself it would
+    close at some time, whether or not the client has come to an end by then.
+    Without @switches its connections are TCP's before their first byte, and
+    there is nothing to switch.
     """
     name: str
     client: str
@@ -43,6 +45,7 @@ class Case:
     size: int = 0
     repeat: int = 1
     says: str = ""
+    kills: bool = False
     status: tuple = (0, 0)
     counter: str = "ring_starts"
     switches: bool = True
@@ -65,11 +68,11 @@ def repeated(name, words):
 
 
 def zerocopy(words, counter, program="msg_zerocopy -S {a}"):
-    """One end sends for a second, the other reads for two."""
-    rx = "msg_zerocopy -4 -p {port} -t 2 -S {a} -D {b} -r tcp"
+    """One end sends for a second, the other reads until it is ended."""
+    rx = "msg_zerocopy -4 -p {port} -t 100 -S {a} -D {b} -r tcp"
     return Case(f"{program.split()[0]} {words}",
                 f"{program} -4 -p {{port}} -t 1 -D {{b}} {words} tcp", rx,
-                counter=counter)
+                kills=True, counter=counter)
 
 
 def mapped(name, words, counter):
@@ -102,7 +105,7 @@ ALONE = (
     Case("sk_so_peek_off", "sk_so_peek_off", counter="hook_candidates"),
     Case("tcp_inq", "tcp_inq -4 -p {port}", counter="fallback_sockopt"),
     Case("tls", TLS, counter="fallback_ulp", switches=False, seconds=120),
-    Case("txtimestamp", "txtimestamp -4 -L 127.0.0.1 -l 50 -c 4 -t 5000000",
+    Case("txtimestamp", "txtimestamp -4 -F -L 127.0.0.1 -l 50 -c 4 -t 5000000",
          counter="fallback_sockopt"),
 )
 CASES = (
@@ -284,6 +287,11 @@ def run_case(case, programs, port):
               ends[0].popen.poll() is not None, deadline)
         result["says"] = re.findall(f".*{case.says}.*", ends[0].text())
         ends[0].kill()
+    elif case.kills:
+        # An error would end it
+        result["reads"] = not until(lambda: ends[0].popen.poll() is not None,
+                                    time.monotonic() + 0.5)
+        ends[0].kill()
     elif case.server:
         result["server"] = ends[0].wait(deadline)
     if case.files:
@@ -303,7 +311,9 @@ def complaints(case, result, plain):
     wanted = {"client": case.status[0]}
     if case.files:
         wanted["files"] = [True, True]
-    if case.server and not case.says:
+    if case.kills:
+        wanted["reads"] = True
+    elif case.server and not case.says:
         wanted["server"] = case.status[1]
     for name, want in wanted.items():
         if result[name] != want:

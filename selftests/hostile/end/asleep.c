@@ -216,7 +216,7 @@ static int asleep_break(struct far *far, const struct asleep *lie,
  */
 int asleep_play(struct far *far, const struct asleep *lie)
 {
-	unsigned long wait = usecs_to_jiffies(HOSTILE_SLOW_US);
+	unsigned long wait = HOSTILE_PATIENCE;
 	struct sleeper reader = {}, writer = {};
 	struct socket *sock = near_socket(0);
 	int err;

@@ -195,7 +195,7 @@ static int back_connect(struct back *back, u32 n)
 
 static bool back_until(struct back *back, bool (*done)(struct back *back))
 {
-	unsigned long end = jiffies + usecs_to_jiffies(HOSTILE_SLOW_US);
+	unsigned long end = jiffies + HOSTILE_PATIENCE;
 
 	for (;;) {
 		far_settle(back->far);
@@ -470,34 +470,30 @@ static bool back_is_lent(struct back *back)
 	return far_find_lent(back->far, back->wanted) >= 0;
 }
 
+static bool back_is_told(struct back *back)
+{
+	if (back->told == -EAGAIN)
+		back->told = near_recv(near_socket(back->wanted), BACK_MOST);
+	return back->told != -EAGAIN;
+}
+
 /* Reads to the end of what came, and then @end */
 static const char *judge_end(struct back *back, u32 n, int end)
 {
 	if (!n && back_check(back, n, BACK_UNREAD))
 		return "the unread bytes are not there";
-	if (near_recv(near_socket(n), BACK_MOST) != end)
-		return "it has not the end that it should";
-	return NULL;
-}
-
-static bool back_is_told(struct back *back)
-{
-	back->told = near_recv(near_socket(back->wanted), BACK_MOST);
-	return back->told != -EAGAIN;
+	/* It is counted first, and told by a work */
+	back->wanted = n;
+	back->told = near_recv(near_socket(n), BACK_MOST);
+	if (end != -EAGAIN && !back_until(back, back_is_told))
+		return "it hears nothing of it";
+	return back->told == end ? NULL : "it has not the end that it should";
 }
 
 static const char *judge_vanished(struct back *back,
 				  const struct back_case *it, u32 n)
 {
-	if (!(it->answers & BIT(n)))
-		return judge_end(back, n, -EAGAIN);
-	if (!n && back_check(back, n, BACK_UNREAD))
-		return "the unread bytes are not there";
-	back->wanted = n;
-	if (!back_until(back, back_is_told))
-		return "it hears nothing of it";
-	return back->told == -ECONNRESET ? NULL :
-					   "it has not the end that it should";
+	return judge_end(back, n, it->answers & BIT(n) ? -ECONNRESET : -EAGAIN);
 }
 
 static const char *judge_stream(struct back *back, const struct back_case *it,

@@ -585,7 +585,7 @@ static const char *judge(const struct far *far, const struct before *before,
 static const char *judge_in_time(struct far *far, const struct before *before,
 				 const struct hostile_case *it)
 {
-	unsigned long end = jiffies + usecs_to_jiffies(HOSTILE_SLOW_US);
+	unsigned long end = jiffies + HOSTILE_PATIENCE;
 	const char *why;
 
 	for (;;) {

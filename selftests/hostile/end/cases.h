@@ -7,6 +7,8 @@
 
 /* By the clock of a machine that may be busy: a loop that takes far too long */
 #define HOSTILE_SLOW_US	(10 * USEC_PER_SEC)
+/* What has to come is waited for so long */
+#define HOSTILE_PATIENCE	(60 * HZ)
 
 /* What the protocol wants the victim to do */
 enum expected {

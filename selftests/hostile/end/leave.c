@@ -44,7 +44,7 @@ static void leave_in_order(struct far *far)
  */
 int tell_farewell(struct far *far, const struct hostile_case *it)
 {
-	unsigned long end = jiffies + usecs_to_jiffies(HOSTILE_SLOW_US);
+	unsigned long end = jiffies + HOSTILE_PATIENCE;
 	const struct farewell_lie *lie = &farewell_lies[it->word];
 	int stream = far_find_lent(far, 0), tcp = far_find_lent(far, 1);
 	u32 told = 0;

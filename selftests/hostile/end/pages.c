@@ -192,7 +192,7 @@ int tell_page(struct far *far, const struct hostile_case *it)
 /* A message each way: the victim asks, and is refused */
 static int page_messages(struct far *far)
 {
-	unsigned long end = jiffies + usecs_to_jiffies(HOSTILE_SLOW_US);
+	unsigned long end = jiffies + HOSTILE_PATIENCE;
 	int n = far_free_conn(far);
 	struct far_msg no;
 

@@ -132,7 +132,7 @@ int tell_way_back(struct far *far, const struct hostile_case *it)
  */
 const char *judge_gone(struct far *far, const struct hostile_case *it)
 {
-	unsigned long end = jiffies + usecs_to_jiffies(HOSTILE_SLOW_US);
+	unsigned long end = jiffies + HOSTILE_PATIENCE;
 	bool over = it->type == XVMC_MSG_DETACH && it->tell == tell_word;
 	struct xvmc_conn *door;
 	int got = -EAGAIN;
