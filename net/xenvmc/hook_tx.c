@@ -63,6 +63,23 @@ static int tx_error(const struct sock *sk)
 	return 0;
 }
 
+/*
+ * What is left of a call that has sent something. A pending error is for the
+ * next one, and TCP would take it for the beginning of a call: nothing may end
+ * the connection between a look and that.
+ */
+static int tx_by_tcp_more(struct sock *sk, struct msghdr *msg)
+{
+	int ret;
+
+	lock_sock(sk);
+	ret = tx_error(sk);
+	if (!ret)
+		ret = tcp_sendmsg_locked(sk, msg, msg_data_left(msg));
+	release_sock(sk);
+	return ret;
+}
+
 static int tx_by_tcp(struct sock *sk, struct hook_conn *hc, struct msghdr *msg,
 		     bool some)
 {
@@ -74,7 +91,10 @@ static int tx_by_tcp(struct sock *sk, struct hook_conn *hc, struct msghdr *msg,
 	/* A call has one notice: the first piece's, the rest is copied */
 	if (some)
 		msg->msg_flags &= ~MSG_ZEROCOPY;
-	ret = hook_base_of(sk)->sendmsg(sk, msg, msg_data_left(msg));
+	if (some)
+		ret = tx_by_tcp_more(sk, msg);
+	else
+		ret = hook_base_of(sk)->sendmsg(sk, msg, msg_data_left(msg));
 	msg->msg_flags = flags;
 	hc->tx_more = flags & MSG_MORE;
 	return ret;
