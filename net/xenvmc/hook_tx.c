@@ -89,12 +89,12 @@ static int tx_by_tcp(struct sock *sk, struct hook_conn *hc, struct msghdr *msg,
 	/* A signal only if nothing was sent before */
 	msg->msg_flags |= MSG_DONTWAIT | (some ? MSG_NOSIGNAL : 0);
 	/* A call has one notice: the first piece's, the rest is copied */
-	if (some)
+	if (some) {
 		msg->msg_flags &= ~MSG_ZEROCOPY;
-	if (some)
 		ret = tx_by_tcp_more(sk, msg);
-	else
+	} else {
 		ret = hook_base_of(sk)->sendmsg(sk, msg, msg_data_left(msg));
+	}
 	msg->msg_flags = flags;
 	hc->tx_more = flags & MSG_MORE;
 	return ret;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What can be known of a connection's rings without its mutexes: for poll,
- * ioctl and whoever decides whether to sleep.
+ * ioctl and whoever decides whether to sleep; and of those whose lend is over.
  *
  * The borrower moves the indices meanwhile, so an answer may be old when it is
  * given; an event follows. For the same reason an index that seems impossible
