@@ -65,7 +65,7 @@ test-matrix: packages
 		-f selftests/guests/matrix $(SUITES)
 
 test-debug: packages
-	@unset MAKEFLAGS MAKELEVEL; exec selftests/run planted debug
+	@unset MAKEFLAGS MAKELEVEL; exec selftests/run debug
 
 test-debug-xen: packages
 	@unset MAKEFLAGS MAKELEVEL; exec selftests/run \

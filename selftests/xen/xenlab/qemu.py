@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """The emulated machine: its command line, its process, its network ports."""
+import math
 import os
 import signal
 import socket
@@ -62,10 +63,13 @@ def _machine(root, cpus, memory, disks, icount=False):
 
 
 def bare(root, kernel, initrd, disks):
-    """The command line of a machine without Xen, its console on stdout."""
+    """The command line of a machine without Xen, its console on stdout. Words
+    that a kernel does not know are its first process's environment."""
     return _machine(root, 2, 512, disks) + [
         "-serial", "stdio", "-kernel", kernel, "-initrd", initrd,
-        "-append", "console=ttyS0 loglevel=5 rdinit=/init"]
+        "-append", "console=ttyS0 loglevel=5 rdinit=/init "
+                   f"{deadline.watchdogs()}"
+                   f"XENVMC_DEADLINE_FACTOR={math.ceil(deadline.factor())}"]
 
 
 def command(root, folder, images, parameters, network, ports):
