@@ -302,7 +302,7 @@ static const struct xvmc_conn_ops hook_conn_ops = {
  * @sk: socket
  *
  * Set before it was one, by the listener, or by who does not ask us.
- * Context: socket lock.
+ * Context: any; the socket lock, for what is to stay so.
  * Return: 0 or an &enum xenvmc_reason.
  */
 u32 hook_unfit_options(const struct sock *sk)

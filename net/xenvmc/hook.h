@@ -105,6 +105,7 @@ enum hook_stage {
  * @HOOK_RESET: @work is to reset it when it has been accepted, and TCP has told
  *	how its peer has ended
  * @HOOK_FULL: @full is to look whether its ring is still full
+ * @HOOK_SEEN: a call has seen what asks for TCP, and waited if it may
  */
 enum hook_taken {
 	HOOK_TAKEN,
@@ -113,6 +114,7 @@ enum hook_taken {
 	HOOK_OVERTAKEN,
 	HOOK_RESET,
 	HOOK_FULL,
+	HOOK_SEEN,
 };
 
 /**
@@ -336,6 +338,17 @@ int hook_getsockopt(struct sock *sk, int level, int optname,
 		    char __user *optval, int __user *optlen);
 bool hook_opt_small(const struct sock *sk);	/* SO_RCVBUF */
 u32 hook_opt_most(const struct sock *sk);
+int hook_opt_seen(struct sock *sk, struct hook_conn *hc, u32 why, bool block);
+
+/* Has something been asked for past us that a ring has to know of? */
+static inline bool hook_opt_came(const struct sock *sk,
+				 const struct hook_conn *hc)
+{
+	return !COMPAT_SOL_SOCKET &&
+	       (hook_unfit_options(sk) ||
+		READ_ONCE(hc->conn.rx.most) != hook_opt_most(sk));
+}
+
 int hook_set_peek_off(struct sock *sk, int val);
 int hook_ioctl(struct sock *sk, int cmd, compat_ioctl_arg arg);
 int hook_rx_queued(struct sock *sk, struct hook_conn *hc);

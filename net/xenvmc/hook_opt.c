@@ -141,6 +141,40 @@ static void hook_opt_lend(struct hook_conn *hc, u32 most)
 	mutex_unlock(&hc->conn.rx.mutex);
 }
 
+/**
+ * hook_opt_seen() - a call finds what nobody told us of
+ * @sk: hooked socket
+ * @hc: its hook_conn
+ * @why: &enum xenvmc_reason to go back to TCP, or 0: what options ask for
+ * @block: the call may wait
+ *
+ * A peer that does not answer is waited for once; after that, and by who does
+ * not wait, calls go on by ring until the socket has gone back.
+ * Context: process, no locks; sleeps.
+ * Return: 0, %HOOK_LOOK_AGAIN if the socket is TCP's now, or -ERESTARTSYS.
+ */
+int hook_opt_seen(struct sock *sk, struct hook_conn *hc, u32 why, bool block)
+{
+	int err = -EAGAIN;
+
+	if (!why)
+		why = hook_unfit_options(sk);
+	if (!why)
+		hook_opt_lend(hc, hook_opt_most(sk));
+	if (!why || test_and_set_bit(HOOK_SEEN, &hc->taker))
+		return 0;
+	if (block)
+		err = hook_go_back(hc, why);
+	if (!err)
+		return HOOK_LOOK_AGAIN;
+	/* Until it is settled its work sees options by itself, and says no */
+	if (READ_ONCE(hc->stage) != HOOK_SETTLED)
+		hook_work_later(hc, 0);
+	else
+		hook_leave_rings(hc, why);
+	return err == -ERESTARTSYS ? err : 0;
+}
+
 /* After the option: the buffer may have become too small, or for the ring */
 static int hook_opt_shrunk(struct sock *sk)
 {

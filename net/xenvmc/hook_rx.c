@@ -632,11 +632,17 @@ static int rx_hooked(struct sock *sk, struct hook_conn **at,
 		     struct msghdr *msg, size_t len, int flags, long timeo)
 {
 	struct rx_step step = { .msg = msg, .flags = flags };
-	int ret;
+	int ret = 0;
 
 	hook_late_call(*at);
 	if (unlikely(hook_is_taken(sk)))
 		hook_taken_call(*at);
+	if (hook_opt_came(sk, *at))
+		ret = hook_opt_seen(sk, *at, 0, timeo);
+	if (unlikely(ret)) {
+		hook_put(*at);
+		return ret;
+	}
 	if (flags & MSG_ERRQUEUE)
 		ret = compat_recvmsg(hook_base_of(sk), sk, msg, len,
 				     flags | MSG_DONTWAIT);

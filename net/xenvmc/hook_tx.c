@@ -415,11 +415,17 @@ static int tx_hooked(struct sock *sk, struct hook_conn **at, struct msghdr *msg,
 		     size_t copied, long timeo)
 {
 	u32 reason = tx_unfit(sk, msg);
-	int ret;
+	int ret = 0;
 
 	hook_late_call(*at);
 	if (unlikely(hook_is_taken(sk)))
 		hook_taken_call(*at);
+	if (!copied && hook_opt_came(sk, *at))
+		ret = hook_opt_seen(sk, *at, 0, timeo);
+	if (unlikely(ret)) {
+		hook_put(*at);
+		return ret;
+	}
 	if (reason)
 		hook_tx_back(*at, reason);
 	ret = tx_all(sk, at, msg, copied, timeo);
@@ -452,7 +458,7 @@ static ssize_t tx_at_once(struct sock *sk, struct hook_conn *hc,
 {
 	ssize_t ret = 0;
 
-	if (tx_unfit(sk, msg) || hook_is_taken(sk))
+	if (tx_unfit(sk, msg) || hook_is_taken(sk) || hook_opt_came(sk, hc))
 		return 0;
 	mutex_lock(&hc->conn.tx.mutex);
 	pagefault_disable();

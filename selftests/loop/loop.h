@@ -112,6 +112,8 @@ void alarm_in(long ms);
 void lo_up(bool up);
 void need_root(void);
 void until_asleep(const pid_t *tid);
+/* Do options of SOL_SOCKET come to the family, or to the hook? */
+bool options_are_ours(void);
 bool absent(int ret, const char *what);
 void absences_begin(void);
 void absences_told(void);

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/types.h>
-#include <sys/utsname.h>
 
 #include "loop.h"
 
@@ -567,20 +566,6 @@ START_TEST(answer_in_fresh_memory)
 	FAILS(getsockopt(fd[0], IPPROTO_TCP, TCP_MAXSEG, &mss, NULL), EFAULT);
 }
 END_TEST
-
-/* Has the kernel SOCK_CUSTOM_SOCKOPT? Else it sees to SOL_SOCKET by itself */
-static bool options_are_ours(void)
-{
-	struct utsname name;
-	int version;
-	char *rest;
-
-	OK(uname(&name));
-	version = strtol(name.release, &rest, 10) * 1000;
-	ck_assert_int_eq(*rest, '.');
-	version += strtol(rest + 1, NULL, 10);
-	return version >= 6006;
-}
 
 /* TCP has filters for packets. Where there are none, none is taken for one */
 START_TEST(filter_without_packets_fails)

@@ -13,6 +13,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/time.h>
+#include <sys/utsname.h>
 #include <time.h>
 
 #include "loop.h"
@@ -410,6 +411,20 @@ void absences_begin(void)
 			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (absences == MAP_FAILED)
 		absences = NULL;
+}
+
+/* SOCK_CUSTOM_SOCKOPT came with Linux 6.6 */
+bool options_are_ours(void)
+{
+	struct utsname name;
+	int version;
+	char *rest;
+
+	OK(uname(&name));
+	version = strtol(name.release, &rest, 10) * 1000;
+	ck_assert_int_eq(*rest, '.');
+	version += strtol(rest + 1, NULL, 10);
+	return version >= 6006;
 }
 
 /*

@@ -89,18 +89,26 @@ static inline int compat_ioctl_put(int *arg, int n)
 #endif
 
 /*
- * Do options of SOL_SOCKET come to the socket's proto_ops? Where the flag is
- * not known the socket layer deals with them, and nobody hears of it.
+ * Do options of SOL_SOCKET come to the socket's proto_ops? Where there is no
+ * such flag the socket layer deals with them, and nobody hears of it.
  */
+#ifdef XVMC_CUSTOM_SOCKOPT
+#define COMPAT_SOL_SOCKET	true
+
 static inline void compat_sol_socket(struct socket *sock, bool on)
 {
-#ifdef SOCK_CUSTOM_SOCKOPT
 	if (on)
 		set_bit(SOCK_CUSTOM_SOCKOPT, &sock->flags);
 	else
 		clear_bit(SOCK_CUSTOM_SOCKOPT, &sock->flags);
-#endif
 }
+#else
+#define COMPAT_SOL_SOCKET	false
+
+static inline void compat_sol_socket(struct socket *sock, bool on)
+{
+}
+#endif
 
 /* What handles a setting could change its table */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
@@ -115,7 +123,7 @@ static inline void compat_sol_socket(struct socket *sock, bool on)
 	register_net_sysctl(net, path, table)
 #endif
 
-/* A device without IPv6 addresses of its own making */
+/* A device without IPv6 addresses of its own making: "addrgenmode none" else */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
 #define IFF_NO_ADDRCONF	0
 #endif

@@ -7,6 +7,11 @@ ifneq ($(shell grep -s -A 1 '[*]recvmsg..struct sock ' \
 ccflags-y += -DXVMC_RECVMSG_TELLS_ADDR_LEN
 endif
 
+# It was a macro and is an enumerator now
+ifneq ($(shell grep -s 'SOCK_CUSTOM_SOCKOPT' $(srctree)/include/linux/net.h),)
+ccflags-y += -DXVMC_CUSTOM_SOCKOPT
+endif
+
 ifneq ($(shell grep -s '__tcp_send_ack.*rcv_nxt, u16 flags' \
 	 $(srctree)/include/net/tcp.h),)
 ccflags-y += -DXVMC_SEND_ACK_HAS_FLAGS
