@@ -314,9 +314,11 @@ u32 hook_unfit_options(const struct sock *sk)
 	    sock_flag(sk, SOCK_RCVTSTAMP) || hook_opt_small(sk) ||
 	    READ_ONCE(inet_csk(sk)->icsk_user_timeout) ||
 	    rcu_access_pointer(sk->sk_filter) ||
-	    READ_ONCE(sk->sk_max_pacing_rate) != ~0UL)
+	    READ_ONCE(sk->sk_max_pacing_rate) != ~0UL ||
+	    compat_bpf_stamps(sk))
 		return XENVMC_REASON_SOCKOPT;
-	return 0;
+	/* Packets are protected by keys that come over netlink */
+	return compat_has_psp(sk) ? XENVMC_REASON_IPSEC : 0;
 }
 
 /*

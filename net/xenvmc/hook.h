@@ -344,6 +344,8 @@ int hook_opt_seen(struct sock *sk, struct hook_conn *hc, u32 why, bool block);
 static inline bool hook_opt_came(const struct sock *sk,
 				 const struct hook_conn *hc)
 {
+	if (compat_has_psp(sk) || compat_bpf_stamps(sk))
+		return true;
 	return !COMPAT_SOL_SOCKET &&
 	       (hook_unfit_options(sk) ||
 		READ_ONCE(hc->conn.rx.most) != hook_opt_most(sk));

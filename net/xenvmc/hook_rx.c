@@ -10,6 +10,7 @@
  */
 #include <linux/pagemap.h>
 #include <linux/sched/signal.h>
+#include <uapi/linux/xenvmc.h>
 #include "hook.h"
 
 /* The sender goes on by TCP before that, unless it may not: hook_full.c */
@@ -637,7 +638,10 @@ static int rx_hooked(struct sock *sk, struct hook_conn **at,
 	hook_late_call(*at);
 	if (unlikely(hook_is_taken(sk)))
 		hook_taken_call(*at);
-	if (hook_opt_came(sk, *at))
+	/* One call tells of bytes in a device's memory, or of others */
+	if (unlikely(flags & MSG_SOCK_DEVMEM))
+		ret = hook_opt_seen(sk, *at, XENVMC_REASON_ZEROCOPY, timeo);
+	else if (hook_opt_came(sk, *at))
 		ret = hook_opt_seen(sk, *at, 0, timeo);
 	if (unlikely(ret)) {
 		hook_put(*at);

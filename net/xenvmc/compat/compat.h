@@ -180,6 +180,31 @@ static inline int compat_recvmsg(const struct proto *base, struct sock *sk,
 #define compat_send_ack(sk, rcv_nxt)	__tcp_send_ack(sk, rcv_nxt)
 #endif
 
+/* A BPF program wants to hear when bytes leave */
+static inline bool compat_bpf_stamps(const struct sock *sk)
+{
+#ifdef XVMC_BPF_STAMPS
+	return READ_ONCE(sk->sk_bpf_cb_flags) & SK_BPF_CB_TX_TIMESTAMPING;
+#else
+	return false;
+#endif
+}
+
+/* Are its packets protected by the device? */
+static inline bool compat_has_psp(const struct sock *sk)
+{
+#if IS_ENABLED(CONFIG_INET_PSP)
+	return rcu_access_pointer(sk->psp_assoc);
+#else
+	return false;
+#endif
+}
+
+/* Bytes that a device has put into its own memory came with Linux 6.12 */
+#ifndef MSG_SOCK_DEVMEM
+#define MSG_SOCK_DEVMEM	0
+#endif
+
 /* The hash of connections was named, although the namespace says it */
 static inline struct sock *compat_lookup(struct net *net, __be32 raddr,
 					 __be16 rport, __be32 laddr, u16 lport)

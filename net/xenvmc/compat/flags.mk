@@ -12,6 +12,10 @@ ifneq ($(shell grep -s 'SOCK_CUSTOM_SOCKOPT' $(srctree)/include/linux/net.h),)
 ccflags-y += -DXVMC_CUSTOM_SOCKOPT
 endif
 
+ifneq ($(shell grep -s 'sk_bpf_cb_flags;' $(srctree)/include/net/sock.h),)
+ccflags-y += -DXVMC_BPF_STAMPS
+endif
+
 ifneq ($(shell grep -s '__tcp_send_ack.*rcv_nxt, u16 flags' \
 	 $(srctree)/include/net/tcp.h),)
 ccflags-y += -DXVMC_SEND_ACK_HAS_FLAGS
