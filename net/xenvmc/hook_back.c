@@ -650,8 +650,15 @@ void hook_leave_rings(struct hook_conn *hc, u32 reason)
 /* A new channel may have come before the old one was torn down */
 static void return_again(struct sock *sk, struct hook_conn *hc)
 {
-	if (READ_ONCE(hc->conn.chan->state) != XVMC_CHAN_UP &&
-	    hook_late_wants(sk, false))
+	bool wanted;
+
+	if (READ_ONCE(hc->conn.chan->state) == XVMC_CHAN_UP)
+		return;
+	/* Its program may close it */
+	rcu_read_lock();
+	wanted = hook_late_wants(sk, false);
+	rcu_read_unlock();
+	if (wanted)
 		hook_late_try(sk, false, 0);
 }
 

@@ -89,15 +89,18 @@ static bool hook_ops_fit(const struct proto_ops *ops, int family)
  * hook_proto_fits() - may the socket get our functions?
  * @sk: socket
  *
+ * One that is being closed has no functions, and one that nobody has accepted
+ * no struct socket.
  * Context: RCU, or whatever keeps the socket open.
  */
 bool hook_proto_fits(const struct sock *sk)
 {
 	const struct socket *sock = READ_ONCE(sk->sk_socket);
+	const struct proto_ops *ops = sock ? READ_ONCE(sock->ops) : NULL;
 	int family = hook_family(sk);
 
 	return hook_prot_fits(READ_ONCE(sk->sk_prot), family) &&
-	       (!sock || hook_ops_fit(READ_ONCE(sock->ops), family));
+	       (!sock || (ops && hook_ops_fit(ops, family)));
 }
 
 /**
