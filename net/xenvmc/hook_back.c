@@ -610,10 +610,13 @@ bool hook_back_step(struct hook_conn *hc, bool first, bool last)
 	err = back_try(hc->conn.sk, hc, XENVMC_REASON_UNLOAD);
 	if (!last && (err == -EAGAIN || err == -ENOMEM))
 		return false;
-	if (err)
+	if (err) {
 		back_abort(hc->conn.sk, hc, XENVMC_REASON_UNLOAD);
-	else	/* A poller may be behind a low-water mark that is reached */
+	} else {
+		/* A poller may be behind a low-water mark that is reached */
 		back_wake(hc->conn.sk);
+		hook_taken_tell(hc->conn.sk);
+	}
 	return true;
 }
 

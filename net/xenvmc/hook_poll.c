@@ -13,9 +13,10 @@ static void poll_ask_next(struct sock *sk, struct hook_conn *hc)
 {
 	u32 seen = xvmc_rx_queued(&hc->conn);
 
+	/* As in hook_tell_reader() */
 	if (xvmc_rx_want_data(&hc->conn, seen + 1) &&
 	    xvmc_rx_queued(&hc->conn) > seen)
-		READ_ONCE(sk->sk_data_ready)(sk);
+		xvmc_rx_tell(sk, !hook_is_taken(sk));
 }
 
 /**

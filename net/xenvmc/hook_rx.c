@@ -350,7 +350,9 @@ static int rx_wait(struct sock *sk, struct hook_conn *hc, u32 seen,
  * @hc: its connection
  *
  * TCP's bytes and ends are news too: there may have been a ring before them.
- * The ring's are none while TCP owes some that come before.
+ * The ring's are none while TCP owes some that come before. Who has taken the
+ * socket would read TCP's queue without its lock, and is told when it has gone
+ * back: hook_taken_tell().
  * Context: any; the socket's queue may be gone.
  */
 void hook_tell_reader(struct sock *sk, struct hook_conn *hc)
@@ -364,7 +366,7 @@ void hook_tell_reader(struct sock *sk, struct hook_conn *hc)
 	       READ_ONCE(hc->conn.rx.torn) ||
 	       (xvmc_rx_queued(&hc->conn) &&
 		!xvmc_rx_tcp_first(&hc->conn, rcv_nxt));
-	xvmc_rx_tell(sk, seen);
+	xvmc_rx_tell(sk, seen && !hook_is_taken(sk));
 }
 
 /*
