@@ -34,6 +34,10 @@
 #if defined(CONFIG_PREEMPTION) && !defined(CONFIG_TASKS_RCU)
 #error "the hook finds tasks inside TCP by a grace period of tasks: TASKS_RCU"
 #endif
+/* A grace period does not wait for who has given up his processor in TCP */
+#ifdef CONFIG_PREEMPT_VOLUNTARY_BUILD
+#error "the hook does not know kernels that are preempted where they may sleep"
+#endif
 
 #define HOOK_WAIT		(10 * HZ)	/* for the other end's hook */
 #define HOOK_UNLOAD_WAIT	(10 * HZ)	/* for peers to stop */

@@ -36,6 +36,9 @@
 #if defined(CONFIG_PREEMPTION) && !defined(CONFIG_TASKS_RCU)
 #error "a suspend waits for a grace period of tasks: TASKS_RCU"
 #endif
+#ifdef CONFIG_PREEMPT_VOLUNTARY_BUILD
+#error "a suspend would overlook who is preempted where he may sleep"
+#endif
 
 /* For the HELLO_ACK of a peer that took its offer away when it sent it */
 #define PAIR_GRACE	(3 * HZ)
