@@ -12,7 +12,6 @@
 
 #include <linux/bitmap.h>
 #include <linux/slab.h>
-#include <xen/xen.h>
 #include "chan.h"
 #include "fault.h"
 #include "ownaddr.h"
@@ -424,7 +423,7 @@ int xvmc_xen_init(void)
 
 	INIT_DELAYED_WORK(&disc.announce, announce_work);
 	INIT_DELAYED_WORK(&disc.scan, scan_work);
-	if (!xen_domain())
+	if (!xvmc_xen_has_grants())
 		return 0;
 	err = xvmc_own_addrs_init(addrs_changed);
 	if (err)
@@ -442,7 +441,7 @@ int xvmc_xen_init(void)
  */
 void xvmc_xen_exit(void)
 {
-	if (!xen_domain())
+	if (!xvmc_xen_has_grants())
 		return;
 	xvmc_store_not_ready(&disc_store_nb);
 	xvmc_own_addrs_exit();

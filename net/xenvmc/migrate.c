@@ -34,7 +34,6 @@
 #include <linux/pm.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
-#include <xen/xen.h>
 #include "fault.h"
 #include "grant.h"
 #include "peer.h"
@@ -171,7 +170,7 @@ static void migrate_over(struct work_struct *work)
 int xvmc_migrate_init(void)
 {
 	INIT_DELAYED_WORK(&migrate.over, migrate_over);
-	return xen_domain() ? migrate_add() : 0;
+	return xvmc_xen_has_grants() ? migrate_add() : 0;
 }
 
 /**

@@ -4,8 +4,16 @@
 #define _XVMC_TRANS_XEN_H
 
 #include <linux/types.h>
+#include <xen/platform_pci.h>
+#include <xen/xen.h>
 
 struct xvmc_peer;
+
+/* Has this domain's kernel a grant table? That of an HVM guest may have none */
+static inline bool xvmc_xen_has_grants(void)
+{
+	return xen_domain() && xen_has_pv_devices();
+}
 
 /* Writes an offer again that dom0 has emptied. Process context; 0 or -errno */
 int xvmc_xen_refresh_offer(struct xvmc_peer *peer);
