@@ -37,8 +37,8 @@ static struct {
 	bool has_uuid;
 	bool directory;		/* xenvmcd has published */
 	bool ready;		/* XenStore answers */
-	bool stopping;		/* module exit */
-	bool frozen;		/* suspend: work that runs does nothing */
+	bool stopping;		/* module exit, halt */
+	bool frozen;		/* suspend, halt: work that runs does nothing */
 	bool watched;		/* the watch is registered; scan work, exit */
 	char addrs[XVMC_OWN_ADDRS_LEN];	/* announced; announce work */
 	bool announced;		/* whole */
@@ -367,6 +367,20 @@ void xvmc_xen_freeze(void)
 	WRITE_ONCE(disc.frozen, true);
 	cancel_delayed_work_sync(&disc.announce);
 	cancel_delayed_work_sync(&disc.scan);
+}
+
+/**
+ * xvmc_xen_leave() - takes the announcement back, and looks for peers no more
+ *
+ * Context: Process context.
+ */
+void xvmc_xen_leave(void)
+{
+	/* Not even by the end of a suspend that was refused */
+	WRITE_ONCE(disc.stopping, true);
+	xvmc_xen_freeze();
+	if (disc.written)
+		xvmc_store_withdraw();
 }
 
 /**

@@ -386,27 +386,53 @@ void xvmc_grant_restored(void)
 	mutex_unlock(&grant_mutex);
 }
 
-/**
- * xvmc_grant_exit() - leaves it to the grant table to free what is still mapped
- *
- * Peers that have just heard that we leave get a moment to unmap: the grant
- * table frees but ten pages in a second. Nobody ends rings any more.
- *
- * Context: Process context.
- */
-void xvmc_grant_exit(void)
+/* Peers that have just heard that we leave get a moment to unmap */
+static void grant_await(void)
 {
 	unsigned long end = jiffies + GRANT_LAST_WAIT;
-	struct grant_own *own, *next;
 
-	cancel_delayed_work_sync(&grant_work);
-	mutex_lock(&grant_mutex);
+	lockdep_assert_held(&grant_mutex);
 	for (;;) {
 		grant_retry(0);
 		if (list_empty(&grant_held) || time_after(jiffies, end))
 			break;
 		schedule_timeout_uninterruptible(HZ / 50 + 1);
 	}
+}
+
+/**
+ * xvmc_grant_all_back() - does no peer map a page of ours any more?
+ *
+ * Waits a moment for that. Nobody ends rings meanwhile.
+ *
+ * Context: Process context.
+ */
+bool xvmc_grant_all_back(void)
+{
+	bool all;
+
+	mutex_lock(&grant_mutex);
+	grant_await();
+	all = list_empty(&grant_held);
+	mutex_unlock(&grant_mutex);
+	return all;
+}
+
+/**
+ * xvmc_grant_exit() - leaves it to the grant table to free what is still mapped
+ *
+ * Not at once: the grant table frees but ten pages in a second. Nobody ends
+ * rings any more.
+ *
+ * Context: Process context.
+ */
+void xvmc_grant_exit(void)
+{
+	struct grant_own *own, *next;
+
+	cancel_delayed_work_sync(&grant_work);
+	mutex_lock(&grant_mutex);
+	grant_await();
 	list_for_each_entry_safe(own, next, &grant_held, node) {
 		list_del(&own->node);
 		grant_abandon(own);

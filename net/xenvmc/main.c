@@ -73,11 +73,16 @@ static int __init xvmc_init(void)
 	err = xvmc_migrate_init();
 	if (err)
 		goto exit_xen;
-	err = xvmc_netlink_init();
+	err = xvmc_halt_init();
 	if (err)
 		goto exit_migrate;
+	err = xvmc_netlink_init();
+	if (err)
+		goto exit_halt;
 	return 0;
 
+exit_halt:
+	xvmc_halt_exit();
 exit_migrate:
 	xvmc_migrate_exit();
 exit_xen:
@@ -107,6 +112,7 @@ exit_stats:
 static void __exit xvmc_exit(void)
 {
 	xvmc_netlink_exit();
+	xvmc_halt_exit();
 	xvmc_migrate_exit();
 	xvmc_xen_exit();
 	xvmc_af_exit();

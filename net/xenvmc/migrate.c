@@ -63,7 +63,7 @@ static int migrate_freeze(struct device *dev)
 	queue_delayed_work(system_freezable_wq, &migrate.over, 0);
 	xvmc_stat_inc(XVMC_STAT_SUSPENDS);
 	xvmc_xen_freeze();
-	if (!xvmc_peer_suspend(&xvmc_xen_ops, MIGRATE_WAIT)) {
+	if (!xvmc_peer_let_go(&xvmc_xen_ops, XVMC_PEV_SUSPEND, MIGRATE_WAIT)) {
 		/* With mappings and ports of this domain there is no other */
 		pr_err("a channel cannot be closed: suspend refused\n");
 		trace_xenvmc_suspend(XVMC_TRACE_REFUSED);

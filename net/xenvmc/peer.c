@@ -616,8 +616,9 @@ static void peer_tell_all(const struct xvmc_transport_ops *ops,
 }
 
 /**
- * xvmc_peer_suspend() - lets go of every peer of a transport
+ * xvmc_peer_let_go() - lets go of every peer of a transport
  * @ops: the transport; nobody makes peers of it any more
+ * @ev: %XVMC_PEV_SUSPEND or %XVMC_PEV_LEAVE
  * @wait: jiffies after which to give up
  *
  * The channels have a shorter deadline of their own for the peers' answers:
@@ -627,12 +628,13 @@ static void peer_tell_all(const struct xvmc_transport_ops *ops,
  * Return: true if they are gone and forgotten. Else some are being closed yet,
  * and are forgotten then.
  */
-bool xvmc_peer_suspend(const struct xvmc_transport_ops *ops, unsigned long wait)
+bool xvmc_peer_let_go(const struct xvmc_transport_ops *ops,
+		      enum xvmc_peer_event ev, unsigned long wait)
 {
 	struct xvmc_peer *peer;
 	bool gone = true;
 
-	peer_tell_all(ops, XVMC_PEV_SUSPEND);
+	peer_tell_all(ops, ev);
 	while (gone && (peer = peer_get_first(ops, false))) {
 		wait = wait_event_timeout(peers_wait,
 					  !rcu_access_pointer(peer->chan),

@@ -107,11 +107,11 @@ void xvmc_peer_violation(struct xvmc_peer *peer, struct xvmc_chan *chan);
 /* After LEAVE: its channel is closed, nothing is queued. Process context */
 void xvmc_peer_wait_left(struct xvmc_peer *peer);
 /*
- * Before a suspend: the peers of a transport are told, closed and forgotten.
- * Process context. False if that took longer than @wait jiffies
+ * Before a suspend or the end: the peers of a transport are told, closed and
+ * forgotten. Process context. False if that took longer than @wait jiffies
  */
-bool xvmc_peer_suspend(const struct xvmc_transport_ops *ops,
-		       unsigned long wait);
+bool xvmc_peer_let_go(const struct xvmc_transport_ops *ops,
+		      enum xvmc_peer_event ev, unsigned long wait);
 /* Calls @fn for each peer, under RCU, until it returns non-zero */
 int xvmc_peer_for_each(int (*fn)(struct xvmc_peer *peer, void *arg), void *arg);
 

@@ -23,6 +23,8 @@ void xvmc_xen_unwatch_all(void);
 
 /* discovery.c: no peer is made any more, from the return on until thaw */
 void xvmc_xen_freeze(void);
+/* Nor announced, for good */
+void xvmc_xen_leave(void);
 /* Looks for peers again; @restored: nothing of before counts */
 void xvmc_xen_thaw(bool restored);
 

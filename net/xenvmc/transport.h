@@ -97,6 +97,9 @@ void xvmc_grant_exit(void);
 /* migrate.c: hears of suspends */
 int xvmc_migrate_init(void);
 void xvmc_migrate_exit(void);
+/* halt.c: hears of the machine's end */
+int xvmc_halt_init(void);
+void xvmc_halt_exit(void);
 bool xvmc_xen_own_domid(u16 *domid);	/* false: not on Xen, or not known */
 bool xvmc_xen_is_own_uuid(const char *uuid);
 bool xvmc_xen_has_directory(void);	/* xenvmcd has published */
@@ -120,6 +123,15 @@ static inline int xvmc_migrate_init(void)
 }
 
 static inline void xvmc_migrate_exit(void)
+{
+}
+
+static inline int xvmc_halt_init(void)
+{
+	return 0;
+}
+
+static inline void xvmc_halt_exit(void)
 {
 }
 

@@ -18,8 +18,9 @@ import surface
 HERE = os.path.dirname(os.path.abspath(__file__))
 KERNEL_C = r"net/xenvmc/.*\.[ch]"
 SOURCE = r".*\.([chsS]|py|sh)|.*Makefile|.*Kbuild|.*Kconfig|SCRIPT"
-XEN = r"(grant|evtchn|xenstore|trans_xen|discovery|migrate)"
-TRANSPORT = r"(grant|evtchn|xenstore|trans_xen|discovery|migrate|trans_loop)"
+XEN = r"(grant|evtchn|xenstore|trans_xen|discovery|migrate|halt)"
+TRANSPORT = r"(grant|evtchn|xenstore|trans_xen|discovery|migrate|halt|" \
+            r"trans_loop)"
 FILE_LINES = 800
 SHELL_LINES = 400
 FUNCTION_LINES = 80

@@ -149,6 +149,16 @@ class Scene(unittest.TestCase):
         panic.drop()
 
     @staticmethod
+    def restart_guest2():
+        """At once, past its programs; dom0 destroys it instead."""
+        restart = lab.start("guest2", "exec python3 -c "
+                            "'import ctypes; "
+                            "ctypes.CDLL(None).reboot(0x1234567)'")
+        until(lambda: "guest2" not in lab.guests_running(), "it is gone")
+        lab.guest_destroy("guest2")
+        restart.drop()
+
+    @staticmethod
     def destroy_guest2(*others, how=lambda: lab.guest_destroy("guest2")):
         """It is gone at once, and then @others know nothing of it."""
         gone = domid("guest2")

@@ -349,6 +349,20 @@ class Trouble(Lies):
         self.assertEqual(stats("guest1")["hook_torn"],
                          self.before["hook_torn"] + 1)
 
+    def test_50_a_guest_that_restarts_lets_go_first(self):
+        """Before another kernel may have its memory. TCP goes on alone."""
+        inet, xenvmc = self.start_both()
+        self.destroy_guest2("guest1", "guest3", how=self.restart_guest2)
+        self.ends_reset(xenvmc)
+        after = stats("guest1")
+        self.assertEqual(after["hook_torn"], self.before["hook_torn"])
+        self.assertGreater(after["fallback_chan_closed"],
+                           self.before["fallback_chan_closed"])
+        # TCP waits for an answer
+        self.assertNotIn("end", inet.said())
+        run("guest1", f"ss -K dst {domains.address('guest2')}")
+        self.assertEqual(inet.ended()["end"], "ECONNABORTED")
+
     def test_51_it_is_destroyed_when_it_has_announced_itself(self):
         unload_all("guest2")
         self.announce(domains.address("guest2"))
