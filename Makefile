@@ -25,6 +25,7 @@ help:
 #= make test       all tests, in Xen too (SUITES="NAME...": only those)
 #= make test-matrix the tests in Xen, on each kernel and Xen that we know
 #= make test-debug the tests without Xen, on a kernel with sanitizers
+#= make test-debug-kernels the same on Linux 6.1 and on the newest
 #= make test-debug-xen the tests in Xen, in guests with sanitizers (2 hours)
 #= make test-migrate guests are saved, restored and migrated while bytes flow
 #= make test-faults every call that can fail does, in turn, in Xen too (2 hours)
@@ -66,6 +67,10 @@ test-matrix: packages
 
 test-debug: packages
 	@unset MAKEFLAGS MAKELEVEL; exec selftests/run debug
+
+test-debug-kernels: packages
+	@unset MAKEFLAGS MAKELEVEL; exec selftests/run \
+		-f selftests/debug/kernels $(SUITES)
 
 test-debug-xen: packages
 	@unset MAKEFLAGS MAKELEVEL; exec selftests/run \
@@ -162,8 +167,8 @@ install-headers:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all help packages demo test test-matrix test-debug \
+.PHONY: all help packages demo test test-matrix test-debug test-debug-kernels \
 	test-debug-xen test-migrate test-faults test-applications soak \
-	soak-hostile soak-leaks soak-migrate bench bench-smp bench-tax bench-migrate \
-	bench-check check unit fuzz bench-core modules modules-all tools install \
-	install-modules install-tools install-headers clean
+	soak-hostile soak-leaks soak-migrate bench bench-smp bench-tax \
+	bench-migrate bench-check check unit fuzz bench-core modules modules-all \
+	tools install install-modules install-tools install-headers clean

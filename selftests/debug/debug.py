@@ -1,17 +1,19 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-"""debug.py [NAME[:CASE[,CASE...]]...]: tests of the family and of the hook on a
-kernel with KASAN, lockdep, checks of RCU, of sleeping and of objects, and
-kmemleak. TAP.
+"""debug.py [--kernel SUITE] [NAME[:CASE[,CASE...]]...]: tests of the family and
+of the hook on a kernel with KASAN, lockdep, checks of RCU, of sleeping and of
+objects, and kmemleak. TAP.
 
 First ("planted") the kernel shows that it sees a planted bug of each kind. Then
 ("tests", or one by its name) each test runs on a machine of its own, and fails if
 the kernel complains of anything, or if memory is lost.
 """
+import argparse
 import concurrent.futures
 import filecmp
 import math
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -21,10 +23,11 @@ from uml import TOP
 from xenlab import artifacts, console, tree
 from xenlab.lab import build_folder
 
+# Its outputs; those on another kernel than trixie's have a folder of their own
 FOLDER = os.path.join(build_folder(), "debug")
 # Kind of the planted bug, and what the kernel says of it
 PLANTED = (
-    ("use-after-free", "KASAN: slab-use-after-free"),
+    ("use-after-free", "KASAN: (slab-)?use-after-free"),
     ("out-of-bounds", "KASAN: slab-out-of-bounds"),
     ("lock-inversion", "possible circular locking dependency"),
     ("sleep", "sleeping function called from invalid context"),
@@ -68,6 +71,11 @@ NAMED = (
     ("soak", 0, ["soak"]),
     ("faults-carry", 3600, ["faults", "carry"]),
 )
+# What other kernels have not: "kernel" is what comes with the source of trixie's, in
+# some cases of "late" one task must run while another one is in the kernel, and of
+# a few lost objects the newest does not see each, see planted.c
+LACKS = {"bookworm": ("sleep", "late", "kernel"),
+         "trixie-backports": ("leak-of-a-failure", "kernel")}
 # Of these, CASE stands behind a word of its own
 CASE_WORD = {"hook": ["--only"], "switch": ["--only"]}
 # The kernel's own tests
@@ -122,10 +130,10 @@ def build_kernel_tests(kernel):
                    stdin=subprocess.DEVNULL, check=True)
 
 
-def build():
-    """The kernel's entry, the folder of the modules for it, that of the
-    tools."""
-    kernel = uml.kernel(say)
+def build(suite):
+    """The entry of the kernel of @suite, the folder of the modules for it, that
+    of the tools."""
+    kernel = uml.kernel(say, suite)
     sources = os.path.join(FOLDER, "src")
     for name in ("net", "include", "selftests/debug"):
         artifacts.mirror(os.path.join(TOP, name), os.path.join(sources, name))
@@ -138,8 +146,9 @@ def build():
     shutil.copy2(os.path.join(modules, "taker.ko"),
                  os.path.join(modules, "faulty"))
     build_played(kernel, os.path.join(modules, "played"))
-    build_kernel_tests(kernel)
-    tools = artifacts.build_tools(TOP, build_folder(), uml.SUITE, say)
+    if suite == uml.SUITE:
+        build_kernel_tests(kernel)
+    tools = artifacts.build_tools(TOP, build_folder(), suite, say)
     return kernel, modules, tools
 
 
@@ -182,13 +191,15 @@ class Report:
               flush=True)
 
 
-def planted(parts):
-    """The kernel sees bugs of each kind. Returns the number it did not."""
-    report = Report(len(PLANTED))
+def planted(parts, unseen):
+    """The kernel sees bugs of each kind but @unseen. Returns the number it did
+    not."""
+    bugs = [bug for bug in PLANTED if bug[0] not in unseen]
+    report = Report(len(bugs))
     results = side_by_side(parts, [(f"planted-{kind}", 300, ["planted", kind])
-                                   for kind, _ in PLANTED])
-    for (kind, words), result in zip(PLANTED, results):
-        seen = any(words in line and console.bad_line(line)
+                                   for kind, _ in bugs])
+    for (kind, words), result in zip(bugs, results):
+        seen = any(re.search(words, line) and console.bad_line(line)
                    for line in result.console)
         report.test(f"a planted bug is seen: {kind}",
                     [] if seen else ["nothing was said of it, or it was not "
@@ -227,15 +238,44 @@ def tests(parts, jobs):
     return failed
 
 
-def main():
-    all_tests = [name for name, _, _ in TESTS]
-    known = ["planted", *all_tests]
-    names = all_tests if sys.argv[1:] == ["tests"] else sys.argv[1:] or known
+def options():
+    """What is asked for: the kernel's suite, names in the order given."""
+    parser = argparse.ArgumentParser(
+        description="tests on a kernel with sanitizers, TAP")
+    parser.add_argument("--kernel", metavar="SUITE", default=uml.SUITE,
+                        choices=uml.SOURCES, help="Debian suite of its source: "
+                        f"{', '.join(uml.SOURCES)} (default: {uml.SUITE})")
+    parser.add_argument("names", metavar="NAME[:CASE[,CASE...]]", nargs="*",
+                        help="planted, tests, or a test (default: planted and "
+                        "tests)")
+    asked = parser.parse_args()
+    there = [name for name, _, _ in TESTS
+             if name not in LACKS.get(asked.kernel, ())]
+    names = asked.names or ["planted", "tests"]
+    if "tests" in names:
+        # What fails on purpose is ours, and not the kernel's
+        names = [name for name in names if name != "tests"] + \
+            [name for name in there if asked.kernel == uml.SUITE
+             or not name.startswith("faults")]
+    names = list(dict.fromkeys(names))
+    known = ["planted", *there, *(name for name, _, _ in NAMED)]
     for name in names:
-        if name.partition(":")[0] not in known + [test[0] for test in NAMED]:
-            sys.exit(f"debug.py: {name}: expected {', '.join(known)}")
-    parts = build()
-    failed = planted(parts) if "planted" in names else 0
+        if name.partition(":")[0] not in known:
+            parser.error(f"{name}: expected {', '.join(known)}")
+    return asked.kernel, names
+
+
+def main():
+    global FOLDER   # pylint: disable=global-statement
+    suite, names = options()
+    if suite == uml.SUITE:
+        # This kernel has all that the cases are about
+        os.environ["XENVMC_TEST_KERNEL"] = "1"
+    else:
+        FOLDER = f"{FOLDER}-{suite}"
+    parts = build(suite)
+    failed = planted(parts, LACKS.get(suite, ())) \
+        if "planted" in names else 0
     failed += tests(parts, jobs_of(names))
     return 1 if failed else 0
 

@@ -493,6 +493,8 @@ class Tap:
     def __init__(self, mtu=16384):
         run("ip", "-n", "a", "link", "add", "mon", "mtu", str(mtu), "type",
             "xenvmcmon")
+        # Linux 6.1 gives every device an address, and says so on it
+        run("ip", "-n", "a", "link", "set", "mon", "addrgenmode", "none")
         self.mtu = mtu
         self.sock = None
 

@@ -8,6 +8,7 @@
  */
 #include <linux/slab.h>
 #include <net/sock.h>
+#include "compat/compat.h"
 #include "far.h"
 #include "xenvmc_priv.h"
 
@@ -305,7 +306,8 @@ static int near_listen(void)
 	err = sock_create_kern(&init_net, AF_XENVMC, SOCK_STREAM, 0, &listener);
 	if (err)
 		goto no_listener;
-	err = kernel_bind(listener, (struct sockaddr *)&addr, sizeof(addr));
+	err = kernel_bind(listener, (struct sockaddr_unsized *)&addr,
+			  sizeof(addr));
 	if (!err)
 		err = kernel_listen(listener, NEAR_ENDS);
 	if (!err)

@@ -76,8 +76,8 @@ static void page_move(struct page_ring *ring, u32 to)
 	ring->hdr->cons_event += by;
 }
 
-static u32 page_index(const struct page_ring *ring, enum far_page page,
-		      enum far_age age)
+static u32 far_index(const struct page_ring *ring, enum far_page page,
+		     enum far_age age)
 {
 	/* A control ring's next frame, and a data ring's next bytes */
 	u32 before = page == PAGE_CTL_TX || page == PAGE_CTL_RX ? 8 : 1501;
@@ -109,7 +109,7 @@ void page_age(struct far *far, enum far_age age)
 		for (n = 0; n < 2; n++)
 			if (page_ring(far, page, n, &ring) &&
 			    (!n || page >= PAGE_DATA_TX))
-				page_move(&ring, page_index(&ring, page, age));
+				page_move(&ring, far_index(&ring, page, age));
 }
 
 /**
