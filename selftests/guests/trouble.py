@@ -101,9 +101,9 @@ class Trouble(Lies):
         ends = [self.stop_exact(flow) for flow in (inet, xenvmc)]
         after = stats("guest1")
         for name, key in (("rx_bytes", "received"), ("tx_bytes", "sent")):
-            # TCP's first bytes went before the connection had moved
+            # All of the stream's, and of TCP's what came after it had moved
             self.assertGreater(after[name] - self.before[name],
-                               ends[1][key] + ends[0][key] / 2)
+                               ends[1][key])
         self.assertEqual(after["violations"], 0)
 
     def test_02_xenvmcd_may_restart(self):
