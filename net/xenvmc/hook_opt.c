@@ -149,7 +149,8 @@ static void hook_opt_lend(struct hook_conn *hc, u32 most)
  * @block: the call may wait
  *
  * A peer that does not answer is waited for once; after that, and by who does
- * not wait, calls go on by ring until the socket has gone back.
+ * not wait, calls go on by ring until the socket has gone back. One that is not
+ * settled has no ring, and its work sees options by itself.
  * Context: process, no locks; sleeps.
  * Return: 0, %HOOK_LOOK_AGAIN if the socket is TCP's now, or -ERESTARTSYS.
  */
@@ -161,17 +162,14 @@ int hook_opt_seen(struct sock *sk, struct hook_conn *hc, u32 why, bool block)
 		why = hook_unfit_options(sk);
 	if (!why)
 		hook_opt_lend(hc, hook_opt_most(sk));
-	if (!why || test_and_set_bit(HOOK_SEEN, &hc->taker))
+	if (!why || READ_ONCE(hc->stage) != HOOK_SETTLED ||
+	    test_and_set_bit(HOOK_SEEN, &hc->taker))
 		return 0;
 	if (block)
 		err = hook_go_back(hc, why);
 	if (!err)
 		return HOOK_LOOK_AGAIN;
-	/* Until it is settled its work sees options by itself, and says no */
-	if (READ_ONCE(hc->stage) != HOOK_SETTLED)
-		hook_work_later(hc, 0);
-	else
-		hook_leave_rings(hc, why);
+	hook_leave_rings(hc, why);
 	return err == -ERESTARTSYS ? err : 0;
 }
 
