@@ -406,6 +406,7 @@ static void grant_await(void)
  * Waits a moment for that. Nobody ends rings meanwhile.
  *
  * Context: Process context.
+ * Return: true if all are back.
  */
 bool xvmc_grant_all_back(void)
 {
