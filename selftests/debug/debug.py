@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-"""debug.py [--kernel SUITE] [NAME[:CASE[,CASE...]]...]: tests of the family and
-of the hook on a kernel with KASAN, lockdep, checks of RCU, of sleeping and of
+"""debug.py [--kernel SUITE] [--machines N] [NAME[:CASE[,CASE...]]...]: tests of the
+family and of the hook on a kernel with KASAN, lockdep, checks of RCU, of sleeping and of
 objects, and kmemleak. TAP.
 
 First ("planted") the kernel shows that it sees a planted bug of each kind. Then
@@ -160,11 +160,9 @@ def run(parts, name, seconds, words):
                    [TOP, build_folder()])
 
 
-def side_by_side(parts, jobs):
-    """Results of runs (name, seconds, words), in order. A machine has one
-    processor, and waits more than half of the time. Those that take long begin
+def side_by_side(parts, machines, jobs):
+    """Results of runs (name, seconds, words), in order. Those that take long begin
     first."""
-    machines = 2 * (os.cpu_count() or 1)
     with concurrent.futures.ThreadPoolExecutor(machines) as pool:
         order = sorted(range(len(jobs)), reverse=True,
                        key=lambda i: jobs[i][1] or math.inf)
@@ -191,13 +189,14 @@ class Report:
               flush=True)
 
 
-def planted(parts, unseen):
+def planted(parts, machines, unseen):
     """The kernel sees bugs of each kind but @unseen. Returns the number it did
     not."""
     bugs = [bug for bug in PLANTED if bug[0] not in unseen]
     report = Report(len(bugs))
-    results = side_by_side(parts, [(f"planted-{kind}", 300, ["planted", kind])
-                                   for kind, _ in bugs])
+    results = side_by_side(parts, machines,
+                           [(f"planted-{kind}", 300, ["planted", kind])
+                            for kind, _ in bugs])
     for (kind, words), result in zip(bugs, results):
         seen = any(re.search(words, line) and console.bad_line(line)
                    for line in result.console)
@@ -221,10 +220,10 @@ def jobs_of(names):
     return jobs
 
 
-def tests(parts, jobs):
+def tests(parts, machines, jobs):
     """Runs @jobs. Returns the number that failed."""
     failed = 0
-    for (name, _, _), result in zip(jobs, side_by_side(parts, jobs)):
+    for (name, _, _), result in zip(jobs, side_by_side(parts, machines, jobs)):
         print("\n".join(result.output))
         complaints = [line for line in result.console
                       if console.bad_line(line)]
@@ -233,22 +232,30 @@ def tests(parts, jobs):
                               f"{os.path.relpath(FOLDER)}/{name}")
         report = Report(1)
         report.test(f"the kernel has no complaint: {name} "
-                    f"# time={result.seconds:.0f}", complaints)
+                    f"# time={result.seconds:.0f} cpu={result.used:.0f}",
+                    complaints)
         failed += report.failed
     return failed
 
 
 def options():
-    """What is asked for: the kernel's suite, names in the order given."""
+    """What is asked for: the kernel's suite, how many machines side by side, names
+    in the order given."""
     parser = argparse.ArgumentParser(
         description="tests on a kernel with sanitizers, TAP")
     parser.add_argument("--kernel", metavar="SUITE", default=uml.SUITE,
                         choices=uml.SOURCES, help="Debian suite of its source: "
                         f"{', '.join(uml.SOURCES)} (default: {uml.SUITE})")
+    # One has one processor, and waits more than half of the time
+    parser.add_argument("--machines", metavar="N", type=int,
+                        default=2 * (os.cpu_count() or 1),
+                        help="at the same time (default: %(default)s)")
     parser.add_argument("names", metavar="NAME[:CASE[,CASE...]]", nargs="*",
                         help="planted, tests, or a test (default: planted and "
                         "tests)")
     asked = parser.parse_args()
+    if asked.machines < 1:
+        parser.error("expected one machine or more")
     there = [name for name, _, _ in TESTS
              if name not in LACKS.get(asked.kernel, ())]
     names = asked.names or ["planted", "tests"]
@@ -262,21 +269,21 @@ def options():
     for name in names:
         if name.partition(":")[0] not in known:
             parser.error(f"{name}: expected {', '.join(known)}")
-    return asked.kernel, names
+    return asked.kernel, asked.machines, names
 
 
 def main():
     global FOLDER   # pylint: disable=global-statement
-    suite, names = options()
+    suite, machines, names = options()
     if suite == uml.SUITE:
         # This kernel has all that the cases are about
         os.environ["XENVMC_TEST_KERNEL"] = "1"
     else:
         FOLDER = f"{FOLDER}-{suite}"
     parts = build(suite)
-    failed = planted(parts, LACKS.get(suite, ())) \
+    failed = planted(parts, machines, LACKS.get(suite, ())) \
         if "planted" in names else 0
-    failed += tests(parts, jobs_of(names))
+    failed += tests(parts, machines, jobs_of(names))
     return 1 if failed else 0
 
 

@@ -119,10 +119,12 @@ def build_modules(entry, sources, name, out, words=()):
 
 class Result:
     """How a run went: the script's exit status, 124 when time was up, 125 if
-    the kernel went down; lines of its output and of the console; seconds."""
+    the kernel went down; lines of its output and of the console; seconds, and
+    how many of a processor."""
 
-    def __init__(self, folder, status, seconds):
+    def __init__(self, folder, status, seconds, used):
         self.seconds = seconds
+        self.used = used
         told = _lines(os.path.join(folder, "status"))
         if status in (124, 137):
             self.status = 124
@@ -164,7 +166,11 @@ def run(entry, folder, argv, seconds, visible, memory=768):
                "con0=fd:0,fd:1", "quiet", "uml_dir=/tmp", f"RUN={folder}",
                f"SEE={':'.join(visible)}"]
     with open(os.path.join(folder, "console"), "wb") as log:
-        done = subprocess.run(
-            tree.enter(entry.path, machine, "/", list(visible) + [folder]),
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False)
-    return Result(folder, done.returncode, time.monotonic() - begin)
+        argv = tree.enter(entry.path, machine, "/", list(visible) + [folder])
+        # pylint: disable-next=consider-using-with	# wait4() reaps it
+        child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log,
+                                 stderr=log)
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+    return Result(folder, child.returncode, time.monotonic() - begin,
+                  usage.ru_utime + usage.ru_stime)
