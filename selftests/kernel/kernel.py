@@ -20,6 +20,8 @@ import time
 FACTOR = float(os.environ.get("XENVMC_DEADLINE_FACTOR", "1"))
 ADDRESS = {"a": "10.9.1.1", "b": "10.9.1.2"}
 FOLDER = "/tmp/kernel-tests"
+# Runs in one of which a case meets the hook: it may be over before
+TRIES = 4
 # Bytes that each end of a transfer sends, by name
 SIZES = {"a": 250001, "b": 150003}
 
@@ -329,13 +331,17 @@ def complaints(case, result, plain):
 
 def judge(case, mode, programs, port, plain):
     """One case in one mode. Returns its result and what is wrong."""
-    before = counters()
-    result, said = run_case(case, programs, port)
-    wrong = list(complaints(case, result, plain))
-    after = counters()
-    grown = {name: after[name] - before.get(name, 0) for name in after
-             if after[name] != before.get(name, 0)}
-    if mode != "plain" and case.counter and case.counter not in grown:
+    for turn in range(TRIES):
+        before = counters()
+        result, said = run_case(case, programs, port + 1000 * turn)
+        wrong = list(complaints(case, result, plain))
+        after = counters()
+        grown = {name: after[name] - before.get(name, 0) for name in after
+                 if after[name] != before.get(name, 0)}
+        if wrong or mode == "plain" or not case.counter or \
+                case.counter in grown:
+            break
+    else:
         wrong.append(f"{case.counter} did not grow: {grown}")
     if wrong:
         wrong += said.splitlines()[-40:]
