@@ -10,7 +10,8 @@ connection with guest1 all the time, which must not notice.
   trouble.py [TEST...]
 
 XENVMC_TEST_CYCLES and XENVMC_TEST_CHURN say how often modules are loaded and
-unloaded, and how many connections are opened and closed in a row.
+unloaded, and how many connections are opened and closed in a row. With
+XENVMC_TEST_FEW set some lies are not told, see lies.py.
 """
 import os
 import sys
