@@ -131,9 +131,9 @@ void hook_late_queue(struct work_struct *work)
  * @iss: the asking end's initial sequence number, as it says
  * @irs: ours, as it says
  *
- * Who asks late knows its own number only to within one: an active end's
- * bytes_acked includes its SYN, and a socket does not say which end it is. What
- * it says of ours is exact, and so is what we know of its.
+ * Who asks late may know its own number only to within one, as late_iss() if
+ * bytes of a SYN were sent anew. What it says of ours is exact, and so is what
+ * we know of its.
  * Context: any; the numbers do not change once they are there.
  */
 bool hook_proves(const struct hook_conn *hc, u32 iss, u32 irs)
@@ -242,6 +242,19 @@ static int late_locked(struct hook_conn *hc,
 
 /* ---- taking over -------------------------------------------------------- */
 
+/*
+ * The initial sequence number. bytes_acked has what the number has moved by: at
+ * an active end with the SYN, at an accepted one without, and which it is shows
+ * from what was sent. Bytes of rings are in all these counts, hook_count().
+ */
+static u32 late_iss(const struct tcp_sock *tp)
+{
+	u32 sent = (u32)tp->bytes_sent - (u32)tp->bytes_retrans;
+	u32 iss = tp->snd_una - (u32)tp->bytes_acked;
+
+	return tp->snd_nxt - iss == sent ? iss - 1 : iss;
+}
+
 /* 0: the socket's functions are ours now. Socket lock held */
 static int late_take(struct hook_conn *hc)
 {
@@ -253,8 +266,8 @@ static int late_take(struct hook_conn *hc)
 	hook_read_tuple(sk, &now);
 	if (memcmp(&now, &hc->tuple, sizeof(now)))
 		return XENVMC_REASON_NO_MATCH;
-	/* Both count what their sequence number has moved by since the SYN */
-	hc->iss = tp->snd_una - (u32)tp->bytes_acked;
+	hc->iss = late_iss(tp);
+	/* It counts what its number has moved by since the SYN */
 	hc->irs = tp->rcv_nxt - (u32)tp->bytes_received - 1;
 	/* First: who cannot prove anything learns nothing of the socket */
 	if (hc->asked && !hook_proves(hc, hc->asked_iss, hc->asked_irs))

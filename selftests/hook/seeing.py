@@ -192,6 +192,37 @@ def bytes_are_counted_by_their_way():
 
 
 @contextlib.contextmanager
+def hooks_off():
+    """For connections that begin without a question."""
+    for where in "ab":
+        run("ip", "netns", "exec", where, "xenvmc", "hook", "off")
+    try:
+        yield
+    finally:
+        for where in "ab":
+            run("ip", "netns", "exec", where, "xenvmc", "hook", "on",
+                "loopback")
+
+
+def bytes_before_a_late_move_are_counted():
+    with hooks_off():
+        pair = Pair()
+        pair.send(pair.a, b"before")
+
+    def ups():
+        return sum(end["state"] == "up" for where in "ab"
+                   for end in tool(where, "conn", "show"))
+    until("both ends have moved", lambda: ups() == 2)
+    # It was accepted, and has said nothing
+    assert pair.show(pair.b)["tx_tcp_bytes"] == 0, pair.show(pair.b)
+    add_up(pair)
+    pair.move()
+    pair.send(pair.b, bytes(1000))
+    add_up(pair)
+    pair.close()
+
+
+@contextlib.contextmanager
 def writers_wait():
     """At a full ring, and do not go on by TCP."""
     run("ip", "netns", "exec", "a", "sysctl", "-q", "net.xenvmc.full_ms=0")
@@ -689,6 +720,7 @@ def idle_connections_yield_their_rings():
 
 CASES = [idle_connections_yield_their_rings,
          ss_shows_a_moved_connection, bytes_are_counted_by_their_way,
+         bytes_before_a_late_move_are_counted,
          a_full_ring_is_a_stall, monitor_tells_of_a_connection,
          monitor_knows_the_ports_of_one_that_was_killed,
          monitor_tells_of_the_hook, only_root_may_listen,
