@@ -457,10 +457,19 @@ static int rx_nap(struct sock *sk, bool gone, long *timeo)
 	return err;
 }
 
+/* The sender waits for room: it goes on by TCP, and another ring follows */
+static void rx_peek_asks(struct hook_conn *hc)
+{
+	mutex_lock(&hc->conn.rx.mutex);
+	if (!hook_is_gone(hc) && xvmc_rx_is_awaited(&hc->conn))
+		xvmc_rx_take_back(&hc->conn);
+	mutex_unlock(&hc->conn.rx.mutex);
+}
+
 /*
- * Waits for more than the @seen bytes. More come only when some are read, once
- * the sender waits for room: then they are all that a peek can have. What TCP
- * owes comes without that.
+ * Waits for more than the @seen bytes. A ring is full where TCP's two buffers
+ * are not, and a peek makes no room: the sender finds by itself that nobody
+ * reads, unless it may not look, or comes late. What TCP owes comes without.
  */
 static int rx_peek_wait(struct sock *sk, struct hook_conn *hc, u32 seen,
 			long *timeo)
@@ -477,8 +486,9 @@ static int rx_peek_wait(struct sock *sk, struct hook_conn *hc, u32 seen,
 		err = rx_wait(sk, hc, seen, &left);
 		if (*timeo != MAX_SCHEDULE_TIMEOUT)
 			*timeo -= nap - left;
-	} while (err == -EAGAIN && *timeo &&
-		 !(seen && xvmc_rx_is_awaited(&hc->conn)));
+		if (err == -EAGAIN && *timeo)
+			rx_peek_asks(hc);
+	} while (err == -EAGAIN && *timeo);
 	return err && err != -EAGAIN ? sock_intr_errno(*timeo) : err;
 }
 
@@ -490,7 +500,7 @@ static bool rx_peek_ends(const struct hook_conn *hc)
 
 /*
  * A peek sees the same bytes each time: wait until there are enough. If there
- * should be more and it sees no more, it reaches no further.
+ * should be more and it sees no more, nothing comes before they are read.
  */
 static int rx_peek_all(struct sock *sk, struct hook_conn *hc,
 		       struct rx_step *step, size_t len, size_t target,
