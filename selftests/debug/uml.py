@@ -166,10 +166,10 @@ def run(entry, folder, argv, seconds, visible, memory=768):
                "con0=fd:0,fd:1", "quiet", "uml_dir=/tmp", f"RUN={folder}",
                f"SEE={':'.join(visible)}"]
     with open(os.path.join(folder, "console"), "wb") as log:
-        argv = tree.enter(entry.path, machine, "/", list(visible) + [folder])
         # pylint: disable-next=consider-using-with	# wait4() reaps it
-        child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log,
-                                 stderr=log)
+        child = subprocess.Popen(
+            tree.enter(entry.path, machine, "/", list(visible) + [folder]),
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
     return Result(folder, child.returncode, time.monotonic() - begin,
