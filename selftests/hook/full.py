@@ -263,6 +263,23 @@ def writer_that_sleeps_is_woken():
     end(client, server, both)
 
 
+@case
+def peek_asks_for_what_waits():
+    """The writer may not go on by TCP of its own accord."""
+    client, server, both = on_rings(0)
+    there = both[0]
+    size = RING + 4 * PIECE
+    writer = Task(lambda: there.send(size))
+    seen = Task(lambda: server.recv(size, socket.MSG_PEEK |
+                                    socket.MSG_WAITALL)).get()
+    writer.get()
+    check(seen == late.pattern(there.seed, there.got.offset, size),
+          f"{len(seen)} bytes are seen, and as they were sent")
+    while there.got.offset < there.sent:
+        there.recv()
+    end(client, server, both)
+
+
 if __name__ == "__main__":
     late.CASES = CASES
     sys.exit(late.main())
