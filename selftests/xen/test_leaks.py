@@ -18,17 +18,22 @@ guests
 guest1 5
 shared
 nodes
-guest1 /local/domain/5/data/xenvmc/addr = ""
-guest1 /local/domain/5/xenvmc/peer/7/offer = "1 1 9 800"
-guest1 /local/domain/5/name = "xenvmcx"
-dom0 /local/domain/0/name = "Domain-0"
+/local/domain/5/data/xenvmc/addr = ""
+/local/domain/5/data/x = "/xenvmc/peer"
+/local/domain/5/xenvmc/peer/7/offer = "1 1 9 800"
 watches
-guest1 Domain 5:
-guest1 watches : 9
-dom0 watches : 21
+Domain 0:
+nodes            :      300 (max      320)
+watches          :       21 (max       25)
+Domain 5:
+watches : 9
 sockets
 sockets: used 60
 TCP: inuse 4 orphan 0 tw 8 alloc 5 mem 1
+FRAG6: inuse 0 memory 0
+
+protocol  size sockets  memory press maxhdr
+TCP       2432      7       1   no     320   yes  kernel
 """
 
     def told(self, **changes):
@@ -49,7 +54,7 @@ TCP: inuse 4 orphan 0 tw 8 alloc 5 mem 1
         self.assertEqual(leaks.ring_counts("guest1", [peer], self.NAMES), {})
 
     def store(self, text):
-        return leaks.store_counts(leaks.parts(text), ["dom0", "guest1"])
+        return leaks.store_counts(leaks.parts(text), {0: "dom0", 5: "guest1"})
 
     def test_what_dom0_says_has_parts(self):
         found = leaks.parts(self.DOM0)
@@ -60,11 +65,18 @@ TCP: inuse 4 orphan 0 tw 8 alloc 5 mem 1
         self.assertEqual(leaks.socket_counts("dom0", found["sockets"]), {
             "dom0: sockets of AF_XENVMC": 0, "dom0: sockets of TCP": 5})
 
+    def test_sockets_of_ours_are_counted(self):
+        lines = ["XENVMC     968      3      -1   NI       0   no   xenvmc"]
+        self.assertEqual(leaks.socket_counts("guest1", lines), {
+            "guest1: sockets of AF_XENVMC": 3})
+
     def test_a_store_that_does_not_answer_is_an_error(self):
-        for line in ("guest1 watches : 9\n", "dom0 watches : 21\n",
-                     'dom0 /local/domain/0/name = "Domain-0"\n'):
+        for line, who in (("watches : 9\n", "guest1"),
+                          ("watches          :       21 (max       25)\n",
+                           "dom0"),
+                          ("Domain 5:\n", "guest1")):
             self.assertIn(line, self.DOM0)
-            with self.assertRaisesRegex(LabError, line.split()[0]):
+            with self.assertRaisesRegex(LabError, who):
                 self.store(self.DOM0.replace(line, ""))
 
     def test_a_difference_is_named_either_way(self):

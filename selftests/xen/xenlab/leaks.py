@@ -29,19 +29,24 @@ OWN = {"xen": {"chan": 1, "grant": 2}, "loop": {"chan": 1, "loop": 1}}
 MAPPED = {"xen": {"control": 1, "grant": 4}, "loop": {"control": 1}}
 PAGES = {"xen": "grant", "loop": "loop"}
 
-SOCKETS = "cat /proc/net/sockstat; grep ^XENVMC /proc/net/protocols; true"
+SOCKETS = "cat /proc/net/sockstat /proc/net/protocols"
 
-# Xen's view of all guests, XenStore's of each and of dom0, dom0's own
+# Xen's view of all guests, XenStore's of each and of dom0 where our nodes may be,
+# dom0's own. A program takes a quarter of a second to start there: the fewer the
+# better
 DOM0 = f"""all=$(xl list) || exit 1
-echo "$all" | awk '$1 ~ /^guest/ {{ print $1, $2 }}' >/tmp/guests
-echo guests; cat /tmp/guests
-echo shared; {CENSUS} 0 $(cut -d' ' -f2 /tmp/guests) || exit 1
-echo files; for pid in $(pidof xenvmcd); do ls /proc/$pid/fd; done
-echo dom0 0 >>/tmp/guests
-echo nodes; while read name domid; do
-	xenstore-ls -fp /local/domain/$domid | sed "s/^/$name /"; done </tmp/guests
-echo watches; while read name domid; do
-	xenstore-control quota $domid | sed "s/^/$name /"; done </tmp/guests
+echo guests; ids=
+while read -r name domid rest; do case $name in
+	guest*) echo $name $domid; ids="$ids $domid"
+esac; done <<end
+$all
+end
+echo shared; {CENSUS} 0 $ids || exit 1
+echo files; for pid in $(pidof xenvmcd); do
+	for file in /proc/$pid/fd/*; do echo $file; done; done
+echo nodes; for domid in 0 $ids; do for part in data xenvmc; do
+	xenstore-ls -f /local/domain/$domid/$part 2>/dev/null; done; done
+echo watches; for domid in 0 $ids; do xenstore-control quota $domid; done
 echo sockets; {SOCKETS}"""
 
 GUEST = f"""if [ -d /sys/module/xenvmc ]; then {TOOL} -j peer show; else echo []; fi
@@ -95,31 +100,34 @@ def shared_counts(lines, names):
 
 def store_counts(found, names):
     """Counts of XenStore nodes that are ours, and of watches, for each of the
-    domains @names. A LabError if xenstored does not say.
+    domains @names, by their ids. A LabError if xenstored does not say.
 
     Of two guests, the one with the lower domain id has the node of the offer.
     After a restart it may be the other one, so those of all are one number.
     """
     counts = {"XenStore offers": 0}
-    for name in names:
-        paths = told_of(name, found["nodes"], r"(/local/domain/\S+)")
-        ours = [path for path in paths if re.search(r"/xenvmc\b", path)]
-        offers = sum(path.endswith("/offer") for path in ours)
-        watches = told_of(name, found["watches"], r"watches\s*:\s*(\d+)")
+    watches = watch_counts(found["watches"])
+    for domid, name in names.items():
+        ours = [line for line in found["nodes"] if
+                re.match(rf"/local/domain/{domid}/(\S+/)?xenvmc[/ ]", line)]
+        offers = sum(bool(re.match(r"\S+/offer ", line)) for line in ours)
         counts["XenStore offers"] += offers
         counts[f"{name}: XenStore nodes"] = len(ours) - offers
-        counts[f"{name}: XenStore watches"] = int(watches[0])
+        if domid not in watches:
+            raise LabError(f"xenstored does not say what {name} has")
+        counts[f"{name}: XenStore watches"] = watches[domid]
     return counts
 
 
-def told_of(name, lines, pattern):
-    """What matches, of what xenstored said of a domain: not nothing."""
-    found = [match.group(1) for match in
-             (re.match(rf"{name} .*?{pattern}", line) for line in lines)
-             if match]
-    if not found:
-        raise LabError(f"xenstored does not say what {name} has: {pattern}")
-    return found
+def watch_counts(lines):
+    """Numbers of watches by domain id, of what xenstored says of quotas."""
+    counts, domid = {}, None
+    for line in lines:
+        if found := re.fullmatch(r"Domain (\d+):", line):
+            domid = int(found.group(1))
+        elif found := re.match(r"watches *: *(\d+)", line):
+            counts[domid] = int(found.group(1))
+    return counts
 
 
 def ring_counts(name, peers, names):
@@ -164,7 +172,7 @@ def socket_counts(name, lines):
     """Sockets of TCP, without those in TIME_WAIT, and of AF_XENVMC."""
     counts = {f"{name}: sockets of AF_XENVMC": 0}
     for line in lines:
-        word = line.split()
+        word = line.split() or [""]
         if word[0] == "TCP:":
             counts[f"{name}: sockets of TCP"] = int(word[word.index("alloc")
                                                          + 1])
@@ -212,7 +220,7 @@ def count(lab):
     names = {int(line.split()[1]): line.split()[0] for line in found["guests"]}
     counts = shared_counts(found["shared"], {0: "dom0", **names})
     counts["dom0: open files of xenvmcd"] = len(found["files"])
-    counts.update(store_counts(found, ["dom0", *names.values()]))
+    counts.update(store_counts(found, {0: "dom0", **names}))
     counts.update(socket_counts("dom0", found["sockets"]))
     with concurrent.futures.ThreadPoolExecutor(len(names) or 1) as pool:
         for rings, more in pool.map(
