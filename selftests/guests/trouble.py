@@ -11,7 +11,7 @@ connection with guest1 all the time, which must not notice.
 
 XENVMC_TEST_CYCLES and XENVMC_TEST_CHURN say how often modules are loaded and
 unloaded, and how many connections are opened and closed in a row. With
-XENVMC_TEST_FEW set some lies are not told, see lies.py.
+XENVMC_TEST_FEW set some lies are not told, see the file all.
 """
 import os
 import sys
