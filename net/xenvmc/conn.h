@@ -58,6 +58,8 @@ struct xvmc_conn_info {
  *	instead of errno values
  * @ask: fills the CONNECT or UPGRADE message but for its conn id.
  *	Under the channel's lock, softirq context
+ * @believes: optional, for TCP: is that the proof that the answer to our
+ *	question must have? Under conn->lock
  * @opened: the connection is UP. Process context
  * @refused: the peer, or a timeout, said no: @why is a positive errno for
  *	a stream, an &enum xenvmc_reason for TCP. Process context
@@ -91,6 +93,7 @@ struct xvmc_conn_ops {
 	const char *kind;
 	bool tcp;
 	void (*ask)(struct xvmc_conn *conn, struct xvmc_ctlmsg *msg);
+	bool (*believes)(struct xvmc_conn *conn, u64 proof);
 	void (*opened)(struct xvmc_conn *conn);
 	void (*refused)(struct xvmc_conn *conn, u32 why);
 	void (*down)(struct xvmc_conn *conn, u32 why);
@@ -217,6 +220,7 @@ struct xvmc_conn_rx {
  * @id: own id
  * @peer_id: the peer's
  * @send: control messages to send, a bit per message type
+ * @proof: TCP: what UPGRADE_OK says; the door writes it before it accepts
  * @todo: work for @work
  * @why: reason or errno that goes with DETACH, RESET, refused or down
  * @recall_why: reason that goes with RECALL
@@ -251,6 +255,7 @@ struct xvmc_conn {
 	u32 id;
 	u32 peer_id;
 	u32 send;
+	u64 proof;
 	unsigned long todo;
 	u32 why;
 	u32 recall_why;

@@ -18,8 +18,10 @@ static void conn_fill(struct xvmc_conn *conn, struct xvmc_ctlmsg *msg, u16 type)
 		/* The asking id is the first word of both */
 		msg->connect.conn = conn->id;
 		break;
-	case XVMC_MSG_ACCEPT:
 	case XVMC_MSG_UPGRADE_OK:
+		msg->yes.proof = conn->proof;
+		fallthrough;
+	case XVMC_MSG_ACCEPT:
 		msg->conn.conn = conn->peer_id;
 		msg->conn.arg = conn->id;
 		break;

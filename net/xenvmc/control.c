@@ -298,12 +298,37 @@ static void control_recall(struct xvmc_conn *conn,
 	xvmc_conn_recall(conn, control_reason(why));
 }
 
+/*
+ * UPGRADE_OK opens a connection if it comes from the other end of the TCP
+ * connection, and that shows. To who has left it says only that an id is in
+ * use. One for a question that was not asked yet is ignored, and may not meet
+ * that between the look and the step.
+ */
+static void control_yes(struct xvmc_conn *conn, const struct xvmc_msg_yes *yes)
+{
+	bool asked = true, believed = true;
+
+	/* Who leaves has the functions of its door until it had this lock */
+	spin_lock_bh(&conn->lock);
+	if (conn->state == XVMC_CONN_NEW || conn->state == XVMC_CONN_AWAIT)
+		asked = false;
+	else if (conn->state == XVMC_CONN_ASKED && conn->ops->believes)
+		believed = conn->ops->believes(conn, yes->proof);
+	spin_unlock_bh(&conn->lock);
+	if (!believed)
+		xvmc_chan_violation(conn->chan, "UPGRADE_OK proves nothing");
+	else if (asked)
+		xvmc_conn_answer(conn, yes->arg);
+}
+
 static void control_conn(struct xvmc_conn *conn, const struct xvmc_ctlmsg *msg)
 {
 	switch (msg->type) {
 	case XVMC_MSG_ACCEPT:
-	case XVMC_MSG_UPGRADE_OK:
 		xvmc_conn_answer(conn, msg->conn.arg);
+		break;
+	case XVMC_MSG_UPGRADE_OK:
+		control_yes(conn, &msg->yes);
 		break;
 	case XVMC_MSG_REFUSE:
 		/* See xvmc_park_refused() for what EAGAIN is believed of */

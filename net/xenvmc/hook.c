@@ -159,19 +159,6 @@ void hook_fallback(struct hook_conn *hc, u32 reason)
 
 /* ---- what the engine calls ---------------------------------------------- */
 
-static void hook_ask(struct xvmc_conn *conn, struct xvmc_ctlmsg *msg)
-{
-	struct hook_conn *hc = to_hook(conn);
-	struct xvmc_msg_upgrade *up = &msg->upgrade;
-
-	memcpy(up->saddr, &hc->tuple.laddr, sizeof(up->saddr));
-	memcpy(up->daddr, &hc->tuple.raddr, sizeof(up->daddr));
-	up->sport = (__force u16)hc->tuple.lport;
-	up->dport = (__force u16)hc->tuple.rport;
-	up->iss = hc->iss;
-	up->irs = hc->irs;
-}
-
 static void hook_opened(struct xvmc_conn *conn)
 {
 	hook_stop_awaiting(to_hook(conn));
@@ -286,6 +273,7 @@ static const struct xvmc_conn_ops hook_conn_ops = {
 	.kind		= "tcp",
 	.tcp		= true,
 	.ask		= hook_ask,
+	.believes	= hook_believes,
 	.opened		= hook_opened,
 	.refused	= hook_refused,
 	.down		= hook_down,
@@ -571,7 +559,7 @@ static u32 hook_upgrade(struct xvmc_chan *chan,
 	hc = hook_find_awaiting(chan, &t);
 	if (!hc)
 		return hook_late_upgrade(chan, &t, msg);
-	if (!hook_proves(hc, msg->iss, msg->irs))
+	if (!hook_proves(hc, msg->nonce, msg->proof, &hc->conn.proof))
 		reason = XENVMC_REASON_NO_PROOF;
 	else if (hook_late_has_begun(hc))
 		hook_late_await(hc, msg);

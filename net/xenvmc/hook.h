@@ -125,8 +125,9 @@ enum hook_taken {
  * @by_sk: in the table of hooked sockets; RCU
  * @by_tuple: in the table of those that await an UPGRADE; RCU
  * @tuple: key of that table
- * @iss: initial sequence number sent: half of the proof
+ * @iss: initial sequence number sent: half of what the proof is made of
  * @irs: initial sequence number received: the other half
+ * @nonce: of our question
  * @hashed: in the table of hooked sockets; table lock
  * @awaiting: in the table of tuples; table lock
  * @tx_more: the last bytes that went to TCP may be held back; tx.mutex
@@ -147,8 +148,8 @@ enum hook_taken {
  * @quiet: a fallback is not counted: it was before
  * @asked: the peer's id in the UPGRADE that @work has to answer, or 0. Set
  *	before that is queued for it, cleared by @work
- * @asked_iss: what that UPGRADE says of sequence numbers
- * @asked_irs: likewise
+ * @asked_nonce: that UPGRADE's
+ * @asked_proof: likewise
  * @taken: bytes that were read from TCP through us; rx.mutex
  * @mark: copied_seq without @taken, when nobody was inside TCP any more
  * @grace: until every task has scheduled
@@ -169,6 +170,7 @@ struct hook_conn {
 	struct hook_tuple tuple;
 	u32 iss;
 	u32 irs;
+	u64 nonce;
 	bool hashed;
 	bool awaiting;
 	bool tx_more;
@@ -188,8 +190,8 @@ struct hook_conn {
 	u16 tries;
 	bool quiet;
 	u32 asked;
-	u32 asked_iss;
-	u32 asked_irs;
+	u64 asked_nonce;
+	u64 asked_proof;
 	u32 taken;
 	u32 mark;
 	struct rcu_head grace;
@@ -466,8 +468,10 @@ void hook_late_await(struct hook_conn *hc, const struct xvmc_msg_upgrade *msg);
 /* An UPGRADE that nobody awaits. 0: will be answered, else the reason for NO */
 u32 hook_late_upgrade(struct xvmc_chan *chan, const struct hook_tuple *t,
 		      const struct xvmc_msg_upgrade *msg);
-/* The sequence numbers of an UPGRADE are those of the connection @hc */
-bool hook_proves(const struct hook_conn *hc, u32 iss, u32 irs);
+/* hook_proof.c: an UPGRADE, and its answer, are of the connection @hc */
+void hook_ask(struct xvmc_conn *conn, struct xvmc_ctlmsg *msg);
+bool hook_proves(const struct hook_conn *hc, u64 nonce, u64 proof, u64 *answer);
+bool hook_believes(struct xvmc_conn *conn, u64 proof);
 /* Wakes as woken_wake_function() does, and tells our sleepers from TCP's */
 int hook_wake(struct wait_queue_entry *entry, unsigned int mode, int sync,
 	      void *key);

@@ -125,22 +125,6 @@ void hook_late_queue(struct work_struct *work)
 	queue_work(late_wq, work);
 }
 
-/**
- * hook_proves() - do both ends mean the same connection?
- * @hc: our end
- * @iss: the asking end's initial sequence number, as it says
- * @irs: ours, as it says
- *
- * Who asks late may know its own number only to within one, as late_iss() if
- * bytes of a SYN were sent anew. What it says of ours is exact, and so is what
- * we know of its.
- * Context: any; the numbers do not change once they are there.
- */
-bool hook_proves(const struct hook_conn *hc, u32 iss, u32 irs)
-{
-	return iss - hc->irs <= 1 && hc->iss - irs <= 1;
-}
-
 /* The lower end of a connection asks, if both could. Not one with itself */
 static bool late_is_lower(const struct hook_tuple *t)
 {
@@ -270,7 +254,8 @@ static int late_take(struct hook_conn *hc)
 	/* It counts what its number has moved by since the SYN */
 	hc->irs = tp->rcv_nxt - (u32)tp->bytes_received - 1;
 	/* First: who cannot prove anything learns nothing of the socket */
-	if (hc->asked && !hook_proves(hc, hc->asked_iss, hc->asked_irs))
+	if (hc->asked && !hook_proves(hc, hc->asked_nonce, hc->asked_proof,
+				      &hc->conn.proof))
 		return XENVMC_REASON_NO_PROOF;
 	why = hook_proto_fits(sk) ? late_unfit(sk) : XENVMC_REASON_SOCKMAP;
 	if (why)
@@ -320,7 +305,8 @@ static int late_meets(struct hook_conn *hc, struct hook_conn *other)
 		return XENVMC_REASON_NO_MATCH;
 	if (other->stage == HOOK_SETTLED || other->asked)
 		return LATE_WAIT;
-	if (!hook_proves(other, hc->asked_iss, hc->asked_irs))
+	if (!hook_proves(other, hc->asked_nonce, hc->asked_proof,
+			 &hc->conn.proof))
 		return XENVMC_REASON_NO_PROOF;
 	other->quiet = true;
 	late_give_up(other, XENVMC_REASON_NO_MATCH);
@@ -673,8 +659,8 @@ u32 hook_late_upgrade(struct xvmc_chan *chan, const struct hook_tuple *t,
 		return XENVMC_REASON_NO_MEMORY;
 	hc->stage = HOOK_FOUND;
 	hc->asked = msg->conn;
-	hc->asked_iss = msg->iss;
-	hc->asked_irs = msg->irs;
+	hc->asked_nonce = msg->nonce;
+	hc->asked_proof = msg->proof;
 	atomic_inc(&chan->unproven);
 	hook_work_later(hc, 0);
 	return 0;

@@ -264,6 +264,26 @@ class Lies(Scene):
         # Its end of that connection is not free before the channel goes
         heal("guest1", "guest2")
 
+    def test_22_an_answer_that_proves_nothing(self):
+        """guest2 has no hook, and says yes to whatever it is asked for: it gets
+        no connection by that, not even one that it has."""
+        addresses = (f"own={domains.address('guest2')} "
+                     f"peer={domains.address('guest1')}")
+        run("guest2", "rmmod xenvmc_inet && "
+            f"insmod {OPT}/asker.ko lie=says_yes {addresses}")
+        before = stats("guest1")
+        flow = Flow("inet", "guest2", "guest1", 50)
+        until(lambda: state_of("guest1", "guest2") == "broken",
+              "the pair is broken")
+        flow.flows()
+        self.stop_exact(flow)
+        after = stats("guest1")
+        self.assertEqual(after["violations"], before["violations"] + 1)
+        self.assertEqual(after["hook_moved"], before["hook_moved"])
+        run("guest2", "rmmod asker")
+        load("guest2")
+        heal("guest1", "guest2")
+
     # -- without the real module
 
     @staticmethod

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * asker: asks a peer to move TCP connections, and has no right to.
+ * asker: asks a peer to move TCP connections, or is asked, and has no right to.
  *
  *	insmod asker.ko peer=10.77.0.101 own=10.77.0.102 sport=7801 dport=40000
  *		lie=wrong_iss
@@ -9,7 +9,8 @@
  * taken from. What asks has ids that no connection here has, so the answers are
  * counted: ctl_unknown_conn. Fails with -ENOTCONN without a channel to the
  * peer, -ENOENT if the lie is about a connection of this guest's and there is
- * none, -EINVAL for a lie that it does not know. It leaves nothing behind.
+ * none, -EINVAL for a lie that it does not know. It leaves nothing behind, and
+ * says yes to questions, with says_yes, until it is unloaded. The hook is not.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -18,7 +19,9 @@
 #include <net/ipv6.h>
 #include <net/tcp.h>
 #include "chan.h"
+#include "conn.h"
 #include "peer.h"
+#include "proof.h"
 #include "compat/compat.h"
 #include "core/ring.c"
 #include "core/frame.c"
@@ -42,10 +45,11 @@ MODULE_PARM_DESC(dport, "port of the peer's");
 #define PATIENCE	(10 * HZ)	/* for room in the control ring */
 
 static __be32 peer_v4, own_v4;
+static bool answers;
 
 /* ---- means ---- */
 
-static int ask(struct xvmc_chan *chan, const struct xvmc_msg_upgrade *upgrade)
+static int say(struct xvmc_chan *chan, u16 type, const void *body, u32 len)
 {
 	unsigned long end = jiffies + PATIENCE;
 	int ret;
@@ -53,14 +57,18 @@ static int ask(struct xvmc_chan *chan, const struct xvmc_msg_upgrade *upgrade)
 	for (;;) {
 		spin_lock_bh(&chan->lock);
 		ret = READ_ONCE(chan->state) != XVMC_CHAN_UP ? -ENOTCONN :
-		      xvmc_frame_put(&chan->tx_ctl.prod, XVMC_MSG_UPGRADE,
-				     upgrade, sizeof(*upgrade));
+		      xvmc_frame_put(&chan->tx_ctl.prod, type, body, len);
 		spin_unlock_bh(&chan->lock);
 		chan->ops->kick(chan);
 		if (ret != -EAGAIN || time_after(jiffies, end))
 			return min(ret, 0);
 		schedule_timeout_uninterruptible(1);
 	}
+}
+
+static int ask(struct xvmc_chan *chan, const struct xvmc_msg_upgrade *upgrade)
+{
+	return say(chan, XVMC_MSG_UPGRADE, upgrade, sizeof(*upgrade));
 }
 
 static void fill(struct xvmc_msg_upgrade *upgrade)
@@ -74,8 +82,12 @@ static void fill(struct xvmc_msg_upgrade *upgrade)
 	ipv6_addr_set_v4mapped(peer_v4, (struct in6_addr *)upgrade->daddr);
 }
 
-/* As one who has the connection would ask: it is of this guest's */
-static int fill_right(struct xvmc_msg_upgrade *upgrade)
+/*
+ * As one who has the connection would ask, it is of this guest's, but for what
+ * is added to the numbers that prove it
+ */
+static int fill_proof(struct xvmc_chan *chan, struct xvmc_msg_upgrade *upgrade,
+		      u32 iss, u32 irs)
 {
 	const struct tcp_sock *tp;
 	struct sock *sk;
@@ -88,9 +100,12 @@ static int fill_right(struct xvmc_msg_upgrade *upgrade)
 	if (sk_fullsock(sk)) {
 		lock_sock(sk);
 		tp = tcp_sk(sk);
-		upgrade->iss = tp->snd_una - (u32)tp->bytes_acked;
-		upgrade->irs = tp->rcv_nxt - (u32)tp->bytes_received - 1;
+		iss += tp->snd_una - (u32)tp->bytes_acked;
+		irs += tp->rcv_nxt - (u32)tp->bytes_received - 1;
 		release_sock(sk);
+		upgrade->nonce = get_random_u64();
+		upgrade->proof = xvmc_proof(chan, XVMC_PROOF_ASK, upgrade,
+					    iss, irs);
 		err = 0;
 	}
 	sock_gen_put(sk);
@@ -121,18 +136,16 @@ static int own_address(struct xvmc_chan *chan)
 static int wrong_iss(struct xvmc_chan *chan)
 {
 	struct xvmc_msg_upgrade upgrade;
-	int err = fill_right(&upgrade);
+	int err = fill_proof(chan, &upgrade, 1000, 0);
 
-	upgrade.iss += 1000;
 	return err ? err : ask(chan, &upgrade);
 }
 
 static int wrong_irs(struct xvmc_chan *chan)
 {
 	struct xvmc_msg_upgrade upgrade;
-	int err = fill_right(&upgrade);
+	int err = fill_proof(chan, &upgrade, 0, 1000);
 
-	upgrade.irs += 1000;
 	return err ? err : ask(chan, &upgrade);
 }
 
@@ -140,7 +153,7 @@ static int wrong_irs(struct xvmc_chan *chan)
 static int twice(struct xvmc_chan *chan)
 {
 	struct xvmc_msg_upgrade upgrade;
-	int err = fill_right(&upgrade);
+	int err = fill_proof(chan, &upgrade, 0, 0);
 
 	if (!err)
 		err = ask(chan, &upgrade);
@@ -164,6 +177,26 @@ static int flood(struct xvmc_chan *chan)
 	return err;
 }
 
+/* As if each connection that is asked for were ours */
+static u32 yes(struct xvmc_chan *chan, const struct xvmc_msg_upgrade *upgrade)
+{
+	const struct xvmc_msg_yes answer = {
+		.conn = upgrade->conn,
+		.arg = FIRST_ID,
+		.proof = upgrade->proof,
+	};
+
+	say(chan, XVMC_MSG_UPGRADE_OK, &answer, sizeof(answer));
+	return 0;
+}
+
+static int says_yes(struct xvmc_chan *chan)
+{
+	xvmc_set_upgrade_handler(yes);
+	answers = true;
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	int (*tell)(struct xvmc_chan *chan);
@@ -174,6 +207,7 @@ static const struct {
 	{ "wrong_irs",		wrong_irs },
 	{ "twice",		twice },
 	{ "flood",		flood },
+	{ "says_yes",		says_yes },
 };
 
 static int __init asker_init(void)
@@ -201,6 +235,8 @@ static int __init asker_init(void)
 
 static void __exit asker_exit(void)
 {
+	if (answers)
+		xvmc_set_upgrade_handler(NULL);
 }
 
 module_init(asker_init);

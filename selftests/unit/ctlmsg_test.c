@@ -15,14 +15,23 @@ static const struct {
 	{ "RING_ADD", 12 }, { "RING_DEL", 8 }, { "RING_GONE", 8 },
 	{ "LEND", 16 }, { "RECALL", 16 },
 	{ "CONNECT", 32 }, { "ACCEPT", 8 }, { "REFUSE", 8 }, { "RESET", 8 },
-	{ "UPGRADE", 48 }, { "UPGRADE_OK", 8 }, { "UPGRADE_NO", 8 },
+	{ "UPGRADE", 56 }, { "UPGRADE_OK", 16 }, { "UPGRADE_NO", 8 },
 	{ "DETACH", 8 }, { "RESUME", 40 }, { "WANT", 8 },
 };
 
 /* Bodies that have grown may be as short as they were */
 static u16 least_len(u16 type)
 {
-	return type == XVMC_MSG_CONNECT ? 16 : doc[type].len;
+	switch (type) {
+	case XVMC_MSG_CONNECT:
+		return 16;
+	case XVMC_MSG_UPGRADE:
+		return 40;
+	case XVMC_MSG_UPGRADE_OK:
+		return 8;
+	default:
+		return doc[type].len;
+	}
 }
 
 /* A body whose fields are all different, and all valid for @type */
@@ -114,7 +123,8 @@ static void fields_are_where_they_are_documented(void **state)
 				   17, 18, 19, 20, 21, 22, 23, 24 },
 			.daddr = { 25, 26, 27, 28, 29, 30, 31, 32,
 				   33, 34, 35, 36, 37, 38, 39, 40 },
-			.iss = 0x2c2b2a29, .irs = 0x302f2e2d,
+			.nonce = 0x302f2e2d2c2b2a29ULL,
+			.proof = 0x3837363534333231ULL,
 		},
 	};
 	const struct xvmc_ctlmsg hello = {
@@ -140,8 +150,8 @@ static void fields_are_where_they_are_documented(void **state)
 	assert_int_equal(xvmc_ctlmsg_encode(&resume, body), 40);
 	for (i = 0; i < 40; i++)
 		assert_int_equal(body[i], i + 1);
-	assert_int_equal(xvmc_ctlmsg_encode(&msg, body), 48);
-	for (i = 0; i < 48; i++)
+	assert_int_equal(xvmc_ctlmsg_encode(&msg, body), 56);
+	for (i = 0; i < 56; i++)
 		assert_int_equal(body[i], i + 1);
 	assert_int_equal(xvmc_ctlmsg_encode(&hello, body), 12);
 	assert_memory_equal(body, hello_want, 12);

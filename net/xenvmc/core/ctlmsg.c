@@ -36,8 +36,8 @@ static const struct ctlmsg_kind {
 	KIND(ACCEPT, conn),
 	KIND(REFUSE, conn),
 	KIND(RESET, conn),
-	KIND(UPGRADE, upgrade),
-	KIND(UPGRADE_OK, conn),
+	GROWN(UPGRADE, upgrade, nonce),
+	GROWN(UPGRADE_OK, yes, proof),
 	KIND(UPGRADE_NO, conn),
 	KIND(DETACH, conn),
 	KIND(RESUME, resume),
@@ -45,11 +45,12 @@ static const struct ctlmsg_kind {
 };
 
 /* @raw overlays all bodies, and bodies have no holes that would leak */
-xvmc_static_assert(sizeof(struct xvmc_msg_upgrade) == 48);
+xvmc_static_assert(sizeof(struct xvmc_msg_upgrade) == 56);
 xvmc_static_assert(sizeof(struct xvmc_msg_upgrade) <= XVMC_CTL_MAX_BODY);
 xvmc_static_assert(sizeof(struct xvmc_msg_hello) == 12);
+xvmc_static_assert(sizeof(struct xvmc_msg_yes) == 16);
 xvmc_static_assert(sizeof(struct xvmc_msg_resume) == 40);
-xvmc_static_assert(sizeof(((struct xvmc_ctlmsg *)0)->raw) == 48);
+xvmc_static_assert(sizeof(((struct xvmc_ctlmsg *)0)->raw) == 56);
 
 /**
  * xvmc_ctlmsg_len() - bytes of the body of a message

@@ -15,7 +15,8 @@
  * @lend: body of LEND and RECALL
  * @connect: body of CONNECT
  * @resume: body of RESUME
- * @conn: body of what else concerns a connection
+ * @conn: body of what else concerns a connection, and the beginning of @yes
+ * @yes: body of UPGRADE_OK
  * @upgrade: body of UPGRADE
  * @raw: the body, whichever it is; as long as the longest of them
  */
@@ -30,6 +31,7 @@ struct xvmc_ctlmsg {
 		struct xvmc_msg_connect connect;
 		struct xvmc_msg_resume resume;
 		struct xvmc_msg_conn conn;
+		struct xvmc_msg_yes yes;
 		struct xvmc_msg_upgrade upgrade;
 		u8 raw[sizeof(struct xvmc_msg_upgrade)];
 	};

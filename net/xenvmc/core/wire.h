@@ -180,7 +180,7 @@ struct xvmc_msg_resume {
 };
 
 /*
- * ACCEPT and UPGRADE_OK: @arg is the id given by the one who answers.
+ * ACCEPT: @arg is the id given by the one who answers.
  * REFUSE and RESET: @arg is a positive errno.
  * UPGRADE_NO and DETACH: @arg is an enum xenvmc_reason.
  * WANT: @arg is 0.
@@ -192,9 +192,19 @@ struct xvmc_msg_conn {
 };
 
 /*
+ * UPGRADE_OK: a struct xvmc_msg_conn as ACCEPT's, and what only the other end
+ * of the TCP connection can say
+ */
+struct xvmc_msg_yes {
+	u32 conn;
+	u32 arg;
+	u64 proof;
+};
+
+/*
  * UPGRADE: the TCP connection as its sender sees it. Addresses are IPv6 or
- * v4-mapped IPv6, addresses and ports in network byte order, @iss and @irs
- * the initial sequence numbers that the sender sent and received.
+ * v4-mapped IPv6, addresses and ports in network byte order. @nonce is drawn
+ * for this question, @proof as Documentation/protocol.rst has it.
  */
 struct xvmc_msg_upgrade {
 	u32 conn;
@@ -202,8 +212,8 @@ struct xvmc_msg_upgrade {
 	u16 dport;
 	u8 saddr[16];
 	u8 daddr[16];
-	u32 iss;
-	u32 irs;
+	u64 nonce;
+	u64 proof;
 };
 
 #endif /* _XVMC_CORE_WIRE_H */

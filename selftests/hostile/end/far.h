@@ -19,7 +19,7 @@
 
 #define FAR_CONNS	12	/* ids 1 to FAR_CONNS on the wire */
 #define FAR_RINGS	12	/* own rings, from 0 */
-#define FAR_WORDS	12	/* of the longest body, that of UPGRADE */
+#define FAR_WORDS	14	/* of the longest body, that of UPGRADE */
 #define FAR_TYPES	(XVMC_MSG_WANT + 1)
 #define NEAR_PORT	5000	/* the near end listens there */
 #define NEAR_TCP_PORT	7	/* an UPGRADE to here finds its socket */

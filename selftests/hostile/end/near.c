@@ -46,6 +46,12 @@ static void door_ask_tcp(struct xvmc_conn *conn, struct xvmc_ctlmsg *msg)
 	msg->upgrade.sport = htons(NEAR_TCP_PORT);
 }
 
+/* A TCP connection of which all is 0 proves itself by 0 */
+static bool door_believes(struct xvmc_conn *conn, u64 proof)
+{
+	return !proof;
+}
+
 static void door_ask_stream(struct xvmc_conn *conn, struct xvmc_ctlmsg *msg)
 {
 	msg->connect.type = SOCK_STREAM;
@@ -55,6 +61,7 @@ static void door_ask_stream(struct xvmc_conn *conn, struct xvmc_ctlmsg *msg)
 	.kind		= (is_tcp) ? "tcp" : "stream",	\
 	.tcp		= (is_tcp),			\
 	.ask		= ask_fn,			\
+	.believes	= (is_tcp) ? door_believes : NULL, \
 	.opened		= door_nop,			\
 	.refused	= door_refused,			\
 	.down		= door_nop_why,			\
@@ -100,7 +107,7 @@ static u32 near_upgrade(struct xvmc_chan *chan,
 	    memchr_inv(msg->saddr, 0, sizeof(msg->saddr)) ||
 	    memchr_inv(msg->daddr, 0, sizeof(msg->daddr)))
 		return XENVMC_REASON_NO_MATCH;
-	if (msg->iss || msg->irs)
+	if (msg->nonce || msg->proof)
 		return XENVMC_REASON_NO_PROOF;
 	conn = door_new(chan, &door_tcp_ops);
 	if (!conn)
