@@ -265,6 +265,8 @@ void xvmc_chan_queue_work(struct xvmc_chan *chan, struct work_struct *work);
 void xvmc_chan_bells(struct tasklet_struct *tasklet);
 void xvmc_chan_work(struct work_struct *work);
 void xvmc_chan_unqueue(struct xvmc_chan *chan, struct xvmc_conn *conn);
+/* It is over, and is dropped if it has nothing to say. Any context */
+void xvmc_chan_forget(struct xvmc_chan *chan, struct xvmc_conn *conn);
 void xvmc_rx_ring_init(struct xvmc_rx_ring *ring);
 
 /* The transport's event came. Any context, also hard interrupt */
@@ -314,6 +316,7 @@ void xvmc_control_rx(struct xvmc_chan *chan, const struct xvmc_ctlmsg *msg);
 void xvmc_conn_bell(struct xvmc_conn *conn, enum xvmc_bell kind);
 /* conn_msg.c: next pending message, under the channel's lock */
 bool xvmc_conn_next_msg(struct xvmc_conn *conn, struct xvmc_ctlmsg *msg);
+bool xvmc_conn_is_guessed(const struct xvmc_conn *conn, u8 event);
 /* conn.c: a ring may be free now. Any context */
 void xvmc_conn_feed(struct xvmc_conn *conn);
 /* conn.c: the channel is closing. Process context */

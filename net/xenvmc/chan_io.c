@@ -340,6 +340,22 @@ void xvmc_chan_unqueue(struct xvmc_chan *chan, struct xvmc_conn *conn)
 	xvmc_conn_put(conn);
 }
 
+/**
+ * xvmc_chan_forget() - a connection that is over does not wait for room
+ * @chan: its channel
+ * @conn: connection; it stays if it has something to say
+ *
+ * The list would keep it, and its socket, as long as the peer reads nothing.
+ * Context: any; conn->lock not held.
+ */
+void xvmc_chan_forget(struct xvmc_chan *chan, struct xvmc_conn *conn)
+{
+	spin_lock_bh(&chan->lock);
+	if (conn->queued && !READ_ONCE(conn->send))
+		xvmc_chan_unqueue(chan, conn);
+	spin_unlock_bh(&chan->lock);
+}
+
 /* The next message of any connection that has one */
 static bool chan_next_conn(struct xvmc_chan *chan, struct xvmc_ctlmsg *msg)
 {

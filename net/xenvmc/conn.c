@@ -190,6 +190,7 @@ static void conn_free_id(struct xvmc_conn *conn)
 		return;
 	if (timer)
 		xvmc_conn_put(conn);
+	xvmc_chan_forget(chan, conn);
 	xa_erase_bh(&chan->conns, conn->id);
 	atomic_dec(&chan->nr_conns);
 	xvmc_conn_put(conn);
@@ -305,6 +306,10 @@ static struct xvmc_fsm_step conn_event(struct xvmc_conn *conn, u8 event,
 
 	spin_lock_bh(&conn->lock);
 	old = conn->state;
+	if (xvmc_conn_is_guessed(conn, event)) {
+		spin_unlock_bh(&conn->lock);
+		return (struct xvmc_fsm_step){ .state = old };
+	}
 	step = xvmc_conn_step(old, event);
 	cut = conn_is_cut(conn, old, event);
 	if (cut)

@@ -35,6 +35,20 @@ static void conn_fill(struct xvmc_conn *conn, struct xvmc_ctlmsg *msg, u16 type)
 }
 
 /*
+ * Is an answer, or the end, of somebody who cannot know the id? Nobody can
+ * before it was said. Under conn->lock.
+ */
+bool xvmc_conn_is_guessed(const struct xvmc_conn *conn, u8 event)
+{
+	const u32 says_id = BIT(XVMC_MSG_CONNECT) | BIT(XVMC_MSG_UPGRADE) |
+			    BIT(XVMC_MSG_ACCEPT) | BIT(XVMC_MSG_UPGRADE_OK);
+
+	lockdep_assert_held(&conn->lock);
+	return (event == XVMC_CEV_YES || event == XVMC_CEV_NO ||
+		event == XVMC_CEV_DETACH) && (conn->send & says_id);
+}
+
+/*
  * Builds the next pending message, in the order in which the peer must see
  * them. Under chan->lock. False if there is none.
  */

@@ -317,6 +317,34 @@ static int tell_unheard_storm(struct far *far, const struct hostile_case *it)
 	return tell_unheard(far, it) ?: storm_is_seen(far, 0, -1);
 }
 
+/*
+ * The victim asks while nobody reads: it is not answered before it has, and when
+ * its end has left nothing waits for room
+ */
+static int tell_before_asked(struct far *far, const struct hostile_case *it)
+{
+	struct xvmc_conn *conn;
+	struct far_msg msg;
+	u32 n = 0;
+
+	tell_unheard(far, it);
+	while (near_door(n))
+		n++;
+	if (near_ask(far, true))
+		return -ENOENT;
+	conn = near_door(n);
+	msg = far_msg(it->relative ? XVMC_MSG_DETACH : XVMC_MSG_UPGRADE_NO,
+		      conn->id, XENVMC_REASON_PEER_LEFT, 0, 0);
+	far_put(far, &msg);
+	far_event(far);
+	far_settle(far);
+	if (READ_ONCE(conn->state) != XVMC_CONN_ASKED)
+		return -EBADMSG;
+	near_door_leave(n, false, true);
+	far_settle(far);
+	return list_empty(&far->chan->send_list) ? 0 : -EBADMSG;
+}
+
 /* BYE, before there is room for the victim's */
 static int tell_bye_unheard(struct far *far, const struct hostile_case *it)
 {

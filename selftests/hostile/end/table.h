@@ -66,6 +66,11 @@
 	  .type = XVMC_MSG_##t, .word = w, \
 	  .value = S_CTL / 16 + XVMC_MAX_ANSWERS / 2, .stop = true }
 
+#define UNASKED(n, r) \
+	{ .name = n, .tell = tell_before_asked, .expected = REFUSES_ALL, \
+	  .type = XVMC_MSG_CONNECT, .word = 2, .relative = r, \
+	  .value = S_CTL / 16 + XVMC_MAX_ANSWERS / 2, .stop = true }
+
 #define W_PROD		0
 #define W_CONS_EVENT	1
 #define W_START_EPOCH	2
@@ -272,6 +277,8 @@ static const struct hostile_case hostile_cases[] = {
 	TWICE("upgrade_twice", STAYS, UPGRADE),
 	WORD("upgrade_unknown", REFUSES, UPGRADE, 1, 0),
 	UNHEARD("upgrade_unheard", UPGRADE, 1),
+	UNASKED("upgrade_no_before_it_is_asked", false),
+	UNASKED("detach_before_it_is_asked", true),
 	HONEST("upgrade_ok_again", ENDS, UPGRADE_OK),
 	WORD("upgrade_ok_0", NO_CONN, UPGRADE_OK, 0, 0),
 	WORD("upgrade_ok_max", NO_CONN, UPGRADE_OK, 0, U32_MAX),
