@@ -36,7 +36,8 @@ static void conn_fill(struct xvmc_conn *conn, struct xvmc_ctlmsg *msg, u16 type)
 
 /*
  * Is an answer, or the end, of somebody who cannot know the id? Nobody can
- * before it was said. Under conn->lock.
+ * before it was said. But who resumes is answered by the peer's own RESUME,
+ * which names a token, and may come in front of ours. Under conn->lock.
  */
 bool xvmc_conn_is_guessed(const struct xvmc_conn *conn, u8 event)
 {
@@ -44,8 +45,10 @@ bool xvmc_conn_is_guessed(const struct xvmc_conn *conn, u8 event)
 			    BIT(XVMC_MSG_ACCEPT) | BIT(XVMC_MSG_UPGRADE_OK);
 
 	lockdep_assert_held(&conn->lock);
-	return (event == XVMC_CEV_YES || event == XVMC_CEV_NO ||
-		event == XVMC_CEV_DETACH) && (conn->send & says_id);
+	if (event != XVMC_CEV_DETACH &&
+	    (conn->resumes || (event != XVMC_CEV_YES && event != XVMC_CEV_NO)))
+		return false;
+	return conn->send & says_id;
 }
 
 /*

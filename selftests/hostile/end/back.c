@@ -69,6 +69,7 @@ struct back {
  * @other: another guest comes
  * @torn: the ring of the first stream was not stopped
  * @first: RESUME is there before the victim can say its own
+ * @crosses: and when it has begun to, but finds no room for it
  * @answers: streams that are resumed, a bit each, if it vanishes then
  * @vanishes: dom0 parts the two, and it says nothing any more
  * @unlent: and no ring was lent to those
@@ -89,6 +90,7 @@ struct back_case {
 	bool other;
 	bool torn;
 	bool first;
+	bool crosses;
 	u8 answers;
 	bool vanishes;
 	bool unlent;
@@ -244,6 +246,31 @@ static struct far_msg back_resume(const struct back *back, u32 n)
 	return msg;
 }
 
+/*
+ * As if the far end had much to hear yet: HELLO_ACK finds room, if the victim
+ * has that to say, and nothing else does. It is up then, and its streams ask.
+ */
+static int back_ask_without_room(struct far *far)
+{
+	u32 ack = far->low ?
+		xvmc_frame_bytes(xvmc_ctlmsg_len(XVMC_MSG_HELLO_ACK)) : 0;
+	u32 room = far->low ? xvmc_frame_bytes(XVMC_CTL_MAX_BODY) : 0;
+
+	xvmc_store(&far->rx_mem.hdr->cons, far->rx.cons + room - far->rx.size);
+	far_event(far);
+	far_settle(far);
+	return far_is_up(far) && xvmc_ring_used(&far->rx) == ack ? 0 :
+								   -EALREADY;
+}
+
+/* What it has read shows again */
+static void back_make_room(struct far *far)
+{
+	xvmc_ring_consume(&far->rx, 0);
+	far_event(far);
+	far_settle(far);
+}
+
 static int back_greet(struct back *back, const struct back_case *it)
 {
 	struct far *far = back->far;
@@ -256,12 +283,18 @@ static int back_greet(struct back *back, const struct back_case *it)
 		return err;
 	far_greeting(far, &msg);
 	far_put(far, &msg);
+	if (it->crosses)
+		err = back_ask_without_room(far);
+	if (err)
+		return err;
 	for (n = 0; it->first && n < BACK_STREAMS; n++) {
 		msg = back_resume(back, n);
 		far_put(far, &msg);
 	}
 	far_event(far);
 	far_settle(far);
+	if (it->crosses)
+		back_make_room(far);
 	far_hear(far);
 	return far_is_up(far) ? 0 : -ENOTCONN;
 }
@@ -392,6 +425,7 @@ static void back_vanish(struct back *back)
 static const struct back_case back_cases[] = {
 	{ .name = "back" },
 	{ .name = "back_first", .first = true },
+	{ .name = "back_crosses", .first = true, .crosses = true },
 	{ .name = "back_twice", .lie = lie_replay, .refuses = true },
 	{ .name = "back_cut_again", .lie = lie_again },
 	{ .name = "back_lends_first", .lie = lie_lend },
