@@ -39,6 +39,21 @@ static void check_range(const struct xvmc_ctlmsg *msg)
 	}
 }
 
+/* Where a message of a former version ends: the rest is zero then */
+static int former(u16 type)
+{
+	switch (type) {
+	case XVMC_MSG_CONNECT:
+		return offsetof(struct xvmc_msg_connect, token);
+	case XVMC_MSG_UPGRADE:
+		return offsetof(struct xvmc_msg_upgrade, nonce);
+	case XVMC_MSG_UPGRADE_OK:
+		return offsetof(struct xvmc_msg_yes, proof);
+	default:
+		return xvmc_ctlmsg_len(type);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz_input in = { data, size };
@@ -61,10 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_range(&msg);
 	len = xvmc_ctlmsg_encode(&msg, body);
 	fuzz_assert(len == xvmc_ctlmsg_len(type));
-	/* A former version ends before the token, which is zero then */
-	told = len;
-	if (type == XVMC_MSG_CONNECT && (int)in.left < len)
-		told = offsetof(struct xvmc_msg_connect, token);
+	told = (int)in.left < len ? former(type) : len;
 	fuzz_assert(told <= (int)in.left);
 	if (!changes_errno(&msg))
 		fuzz_assert(!memcmp(body, in.data, (size_t)told));
