@@ -3,7 +3,6 @@
 bring them together, what the tools show of that, a network that loses packets."""
 import contextlib
 import fcntl
-import json
 import os
 import struct
 import subprocess
@@ -15,7 +14,7 @@ sys.path += [HERE]
 
 # pylint: disable=wrong-import-position
 from park import (SUSPENDED, THERE, Counters, Way, channel,  # noqa: E402
-                  check, is_up, until, walk)
+                  check, is_up, until, views, walk)
 
 CARRY = "/proc/sys/net/xenvmc/carry"
 TCP_PORT = 22614
@@ -31,9 +30,7 @@ def policy(allowed):
 
 def paths():
     """Each direction of each end, as far as it is up."""
-    told = subprocess.run(["xenvmc", "-j", "conn", "show"], check=True,
-                          capture_output=True, text=True).stdout
-    return [conn[way] for conn in json.loads(told or "[]")
+    return [conn[way] for conn in views.conns()
             for way in ("tx", "rx") if conn["state"] == "up"]
 
 

@@ -9,7 +9,6 @@ both ends at once. Each case is a function; each byte is known by its place.
 import contextlib
 import ctypes
 import errno
-import json
 import os
 import select
 import signal
@@ -22,9 +21,11 @@ import time
 import traceback
 
 HERE = os.path.dirname(os.path.realpath(__file__))
-sys.path += [os.path.join(HERE, "../faults"), os.path.join(HERE, "../hook")]
+sys.path += [os.path.join(HERE, "..", folder)
+             for folder in ("faults", "hook", "netlink")]
 
 # pylint: disable=wrong-import-position
+import views  # noqa: E402
 import walk  # noqa: E402
 from late import Task, Way, asleep  # noqa: E402
 from netlink_test import CONN_EVENT, EVENT, Listener, gaps  # noqa: E402
@@ -53,9 +54,7 @@ def park_s(seconds):
 
 
 def states():
-    told = subprocess.run(["xenvmc", "-j", "conn", "show"], check=True,
-                          capture_output=True, text=True).stdout
-    return sorted(conn["state"] for conn in json.loads(told or "[]")
+    return sorted(conn["state"] for conn in views.conns()
                   if conn["kind"] == "stream")
 
 

@@ -18,6 +18,7 @@ sys.path += [HERE, os.path.join(HERE, "../netlink")]
 from netlink_test import (ENABLED, HOOK_GET, HOOK_SET,  # noqa: E402
                           LOOPBACK, PEER_GET, STAT_GET, Listener, Netlink,
                           Refused, attr, attrs, gaps)
+from views import stats  # noqa: E402
 
 KMEMLEAK = "/sys/kernel/debug/kmemleak"
 PARAMETERS = "/sys/module/xenvmc/parameters"
@@ -106,14 +107,6 @@ class Log:
 
 
 # ---- counters --------------------------------------------------------------
-
-def stats():
-    """All counters."""
-    entries, = Netlink().do(STAT_GET)
-    pairs = [dict(attrs(value)) for _, value in entries]
-    return {pair[2].rstrip(b"\0").decode(): struct.unpack("Q", pair[3])[0]
-            for pair in pairs}
-
 
 def effect(before, now):
     """What users are told of a walk: reasons to be on TCP, and trouble, with

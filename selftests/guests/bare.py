@@ -32,6 +32,8 @@ def make_initramfs(parts, folder):
                      "selftests/hook/path.py", "selftests/hook/rules.py",
                      "selftests/hook/waits.py",
                      "selftests/hook/nbd.py", "selftests/hook/cgroups.py",
+                     "selftests/netlink/views.py",
+                     "selftests/netlink/netlink_test.py",
                      "userspace/examples/check.sh"):
             archive.file("overlay/opt/" + os.path.basename(name),
                          os.path.join(TOP, name))

@@ -76,7 +76,7 @@ def is_told(sock, wanted):
 
 def is_over(sock):
     """In order, and nothing is left of it."""
-    until(lambda: not late.tool("b", "conn", "show"), "the connection is over")
+    until(lambda: not late.inside("b", late.views.conns), "the connection is over")
     check(not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), "an error")
     sock.close()
 

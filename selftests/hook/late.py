@@ -10,7 +10,6 @@ sees more of XenVMC than what the tool shows.
 """
 import contextlib
 import errno
-import json
 import os
 import select
 import signal
@@ -25,6 +24,13 @@ import traceback
 import pair
 from network import nothing_arrives
 from pair import Checker, Failure, check, pattern
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+sys.path += [os.path.join(HERE, "../netlink")]
+
+# pylint: disable=wrong-import-position
+import views  # noqa: E402
+from views import stat  # noqa: E402
 
 KNOBS = "/sys/module/xenvmc/parameters/"
 ADDRESS = "10.9.0.2"
@@ -65,23 +71,10 @@ def lose_a_ring():
     return lost
 
 
-def tool(side, *words):
-    done = subprocess.run(["ip", "netns", "exec", side, "xenvmc", "-j", *words],
-                          check=True, capture_output=True, text=True)
-    return json.loads(done.stdout or "[]")
-
-
 def hook(*words):
     for side in ("a", "b"):
         subprocess.run(["ip", "netns", "exec", side, "xenvmc", "hook", *words],
                        check=True)
-
-
-def stat(name):
-    stats = tool("a", "stat", "show", "zero")
-    if isinstance(stats, list):
-        stats = {entry["name"]: entry["value"] for entry in stats}
-    return stats[name]
 
 
 def until(cond, what):
@@ -95,7 +88,7 @@ def until(cond, what):
 def on_rings(sock):
     """Both ends of the connection have a ring each way."""
     port = sock.getsockname()[1]
-    ends = [conn for side in ("a", "b") for conn in tool(side, "conn", "show")
+    ends = [conn for side in ("a", "b") for conn in inside(side, views.conns)
             if port in (conn["sport"], conn["dport"])]
     return len(ends) == 2 and all(conn["state"] == "up" and
                                   conn["rx_ring"] and conn["tx_ring"]
@@ -394,7 +387,7 @@ def writer_that_has_always_more_moves():
             task.get()
         check(there.got.offset == there.sent, "bytes are missing at the end")
         until(lambda port=server.getsockname()[1]:
-              any(conn["tx_ring"] for conn in tool("b", "conn", "show")
+              any(conn["tx_ring"] for conn in inside("b", views.conns)
                   if conn["sport"] == port), "the other way has a ring")
         by_ring(back)
         client.close()
@@ -448,7 +441,7 @@ def half_closed_connection_moves():
         moved_way = both[1 - closer]
         until(lambda port=client.getsockname()[1]:
               any(conn["tx_ring"] for side in ("a", "b")
-                  for conn in tool(side, "conn", "show")
+                  for conn in inside(side, views.conns)
                   if port in (conn["sport"], conn["dport"])),
               "the open direction has a ring")
         by_ring(moved_way)
