@@ -258,6 +258,9 @@ static int late_take(struct hook_conn *hc)
 				      &hc->conn.proof))
 		return XENVMC_REASON_NO_PROOF;
 	why = hook_proto_fits(sk) ? late_unfit(sk) : XENVMC_REASON_SOCKMAP;
+	/* A peer that asks again and again would fill it, a ring each time */
+	if (!why && atomic_read(&sk->sk_rmem_alloc) > READ_ONCE(sk->sk_rcvbuf))
+		why = XENVMC_REASON_NO_MEMORY;
 	if (why)
 		return why;
 	/* What TCP has not sent may be held back: nobody knows */

@@ -280,6 +280,25 @@ def peek_asks_for_what_waits():
     end(client, server, both)
 
 
+@case
+def ring_that_nobody_read_is_the_last():
+    """A peer that goes and comes fills TCP's queue by no more than one."""
+    client, server, both = on_rings(0)
+    there = both[0]
+    while send_some(there):
+        pass
+    refused, starts = stat("fallback_no_memory"), stat("ring_starts")
+    late.peer(False)
+    until(lambda: ask(server, termios.FIONREAD) >= RING, "TCP has the ring's")
+    late.peer(True)
+    until(lambda: stat("fallback_no_memory") > refused, "it is refused")
+    check(stat("ring_starts") == starts, "another ring is written to")
+    there.catch_up()
+    moved(client)
+    by_ring(*both)
+    end(client, server, both)
+
+
 if __name__ == "__main__":
     late.CASES = CASES
     sys.exit(late.main())
