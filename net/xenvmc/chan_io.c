@@ -15,6 +15,7 @@
 
 #define CHAN_BATCH	64	/* messages served before others get a turn */
 #define CHAN_DULL	64	/* events in a row that may bring nothing new */
+#define CHAN_SHARE	4	/* one in so many bells must be for something */
 
 /**
  * xvmc_chan_event() - the transport's event came
@@ -116,13 +117,18 @@ static bool chan_ctl_moved(struct xvmc_chan *chan)
 /*
  * Did an event bring nothing? A bell of a ring that is lent and work that waits
  * are no proof, for the peer can ring without having written, and let messages
- * wait. Some such events come from honest ones: what a bell is for may have
- * been seen with the bell before. So it is those in a row that count.
+ * wait; nor is a byte in one ring if the bells of hundreds wake their readers.
+ * Some such events come from honest ones: what a bell is for may have been seen
+ * with the bell before. So it is those in a row that count.
  */
 static bool chan_is_spurious(struct xvmc_chan *chan,
 			     const struct chan_rung *rung, bool work)
 {
-	if (rung->moved || (work && chan_ctl_moved(chan))) {
+	u32 moved = rung->moved;
+
+	if (!moved && work && chan_ctl_moved(chan))
+		moved = 1;
+	if (moved && moved * CHAN_SHARE >= rung->known) {
 		chan->dull = 0;
 		return false;
 	}

@@ -9,8 +9,6 @@
  */
 #include "cases.h"
 
-#define STORM	1000	/* events */
-
 static struct far_msg made(u16 type, u32 a, u32 b, u32 c, u32 d)
 {
 	return far_msg(type, a, b, c, d);
@@ -223,41 +221,6 @@ static int tell_flood(struct far *far, const struct hostile_case *it)
 	return 0;
 }
 
-static int tell_storm(struct far *far, const struct hostile_case *it)
-{
-	u32 i;
-
-	for (i = 0; i < it->value; i++) {
-		xvmc_bell_set(far->tx_mem.hdr, i & 1, i / 2 % XVMC_MAX_RINGS);
-		far_event(far);
-	}
-	far_settle(far);
-	return 0;
-}
-
-/* Events that look like work, and bring none: most must be known as that */
-static int storm_is_seen(struct far *far, enum xvmc_bell kind, int ring)
-{
-	u64 before = xvmc_stat_read(XVMC_STAT_EVENTS_SPURIOUS);
-	u32 i;
-
-	for (i = 0; i < STORM; i++) {
-		if (ring >= 0)
-			xvmc_bell_set(far->tx_mem.hdr, kind, ring);
-		far_event(far);
-	}
-	far_settle(far);
-	return xvmc_stat_read(XVMC_STAT_EVENTS_SPURIOUS) - before < STORM / 2 ?
-	       -EPERM : 0;
-}
-
-/* Of a ring that is lent, to which nobody writes, or which nobody reads */
-static int tell_lent_storm(struct far *far, const struct hostile_case *it)
-{
-	return storm_is_seen(far, it->type, it->type == XVMC_BELL_DATA ?
-			     far_find_lent(far, 0) : 0);
-}
-
 /* One ring under many numbers: its pages count each time that it is mapped */
 static int tell_pages(struct far *far, const struct hostile_case *it)
 {
@@ -296,7 +259,7 @@ static int tell_no_last_word(struct far *far, const struct hostile_case *it)
 }
 
 /* Questions that are refused, while there is no room for the answers */
-static int tell_unheard(struct far *far, const struct hostile_case *it)
+int tell_unheard(struct far *far, const struct hostile_case *it)
 {
 	struct far_msg msg = hostile_honest(far, it->type);
 	u32 i;
@@ -309,12 +272,6 @@ static int tell_unheard(struct far *far, const struct hostile_case *it)
 		far_settle(far);
 	}
 	return 0;
-}
-
-/* As long as nobody reads them, the victim has work that it can not do */
-static int tell_unheard_storm(struct far *far, const struct hostile_case *it)
-{
-	return tell_unheard(far, it) ?: storm_is_seen(far, 0, -1);
 }
 
 /*

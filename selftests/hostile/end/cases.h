@@ -115,6 +115,13 @@ enum {
 struct far_msg hostile_honest(const struct far *far, u16 type);
 int tell_word(struct far *far, const struct hostile_case *it);
 int tell_answer(struct far *far, const struct hostile_case *it);
+int tell_unheard(struct far *far, const struct hostile_case *it);
+
+/* storm.c: events all the time */
+int tell_storm(struct far *far, const struct hostile_case *it);
+int tell_lent_storm(struct far *far, const struct hostile_case *it);
+int tell_unheard_storm(struct far *far, const struct hostile_case *it);
+int tell_storm_beside_a_byte(struct far *far, const struct hostile_case *it);
 
 /* vanish.c: silence from some step on */
 int tell_nothing(struct far *far, const struct hostile_case *it);
