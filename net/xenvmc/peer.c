@@ -454,8 +454,12 @@ static bool peer_note_listed(struct xvmc_peer *peer, u8 ev)
 		peer->listed = PEER_NO_EVENT;
 		return true;
 	case XVMC_PEV_OFFER:
-		/* The channel that failed to bind is still being closed */
-		return !peer_chan(peer);
+		/*
+		 * The channel that failed to bind is still being closed; or the
+		 * offer will be looked at, ever more slowly, however often the
+		 * peer makes another one.
+		 */
+		return !peer_chan(peer) && !delayed_work_pending(&peer->retry);
 	default:
 		return true;
 	}

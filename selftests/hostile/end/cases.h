@@ -122,6 +122,7 @@ int tell_storm(struct far *far, const struct hostile_case *it);
 int tell_lent_storm(struct far *far, const struct hostile_case *it);
 int tell_unheard_storm(struct far *far, const struct hostile_case *it);
 int tell_storm_beside_a_byte(struct far *far, const struct hostile_case *it);
+int tell_storm_of_offers(struct far *far, const struct hostile_case *it);
 
 /* vanish.c: silence from some step on */
 int tell_nothing(struct far *far, const struct hostile_case *it);

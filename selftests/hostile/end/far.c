@@ -111,6 +111,9 @@ static int far_bind(struct xvmc_peer *peer)
 	};
 	int err;
 
+	WRITE_ONCE(far->binds, far->binds + 1);
+	if (READ_ONCE(far->spoils))
+		return -EAGAIN;
 	err = far_chan_new(peer);
 	if (err)
 		return err;

@@ -100,6 +100,8 @@ struct far_lent {
  * @silent: left without stop marks and BYE: closing takes its time
  * @features: what we say that we have
  * @low: the near end has the lower domain id, and offers
+ * @binds: how often the near end has bound to an offer
+ * @spoils: each comes to nothing
  * @lock: protects @closed against events
  * @closed: no event reaches the near end any more
  * @tx_mem: the near end's control ring, mapped
@@ -124,6 +126,8 @@ struct far {
 	bool silent;
 	u32 features;
 	bool low;
+	u32 binds;
+	bool spoils;
 	spinlock_t lock;
 	bool closed;
 	struct xvmc_ring_mem tx_mem;

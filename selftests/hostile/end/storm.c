@@ -5,6 +5,7 @@
 #include "cases.h"
 
 #define STORM	1000	/* events */
+#define BINDS	20	/* for less than a second, if each is later than the last */
 
 /* Bells of rings of all numbers */
 int tell_storm(struct far *far, const struct hostile_case *it)
@@ -91,4 +92,29 @@ int tell_storm_beside_a_byte(struct far *far, const struct hostile_case *it)
 	if (err)
 		return err;
 	return storm_is_known(before) ? 0 : -EPERM;
+}
+
+/* Of another pair: each comes to nothing, and the next is there at once */
+int tell_storm_of_offers(struct far *far, const struct hostile_case *it)
+{
+	struct far *other = far_new(false);
+	unsigned long end;
+	u32 i, binds, state;
+
+	if (!other)
+		return -ENOENT;
+	other->spoils = true;
+	xvmc_peer_event(other->peer, XVMC_PEV_LISTED_HIGH, NULL);
+	for (i = 0; i < it->value; i++)
+		xvmc_peer_event(other->peer, XVMC_PEV_OFFER, NULL);
+	binds = READ_ONCE(other->binds);
+	WRITE_ONCE(other->spoils, false);
+	/* And the last, which is good, needs no event */
+	end = jiffies + HOSTILE_PATIENCE;
+	while (READ_ONCE(other->peer->state) != XVMC_PEER_HELLO &&
+	       time_before(jiffies, end))
+		schedule_timeout_uninterruptible(1);
+	state = READ_ONCE(other->peer->state);
+	far_leave(other, false);
+	return binds && binds < BINDS && state == XVMC_PEER_HELLO ? 0 : -EIO;
 }

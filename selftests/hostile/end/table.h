@@ -469,6 +469,7 @@ static const struct hostile_case hostile_cases[] = {
 	DO("storm_of_bytes", FINE, tell_lent_storm, XVMC_BELL_DATA, 0),
 	DO("storm_of_room", FINE, tell_lent_storm, XVMC_BELL_SPACE, 0),
 	DO("storm_beside_a_byte", FINE, tell_storm_beside_a_byte, 0, 7),
+	DO("storm_of_offers", FINE, tell_storm_of_offers, 0, 1000),
 	{ .name = "storm_before_unheard_answers", .tell = tell_unheard_storm,
 	  .expected = REFUSES_ALL, .type = XVMC_MSG_CONNECT, .word = 2,
 	  .value = S_CTL / 16 + XVMC_MAX_ANSWERS / 2, .stop = true },
