@@ -629,6 +629,8 @@ static const char *play(struct far *far, struct far *honest_pair,
 		return "it could not be told";
 	if (err == -EBADMSG)
 		return "a socket's answers do not agree";
+	if (err == -EPERM)
+		return "events that bring nothing are taken for work";
 	if (err == -EIO)
 		return "bytes or messages do not come through meanwhile";
 	if (err == -ETIMEDOUT)

@@ -63,12 +63,12 @@ static int more_streams(struct far *far, u32 first, u32 end)
 		msg.word[0] = n + 1;
 		far->conn[n] = (struct far_conn){ FAR_ASKING, false, 0 };
 		if (far_say(far, &msg) || far->conn[n].state != FAR_UP)
-			return -ECONNREFUSED;
+			return -EIO;
 		near_accept();
 		far_settle(far);
 		far_hear(far);
 		if (far_find_lent(far, n) < 0)
-			return -ENOBUFS;
+			return -EIO;
 	}
 	return 0;
 }
@@ -85,7 +85,7 @@ int tell_storm_beside_a_byte(struct far *far, const struct hostile_case *it)
 			xvmc_bell_set(far->tx_mem.hdr, XVMC_BELL_DATA,
 				      far_find_lent(far, n));
 		if (far_write(far, far_find_lent(far, 0), 1) != 1)
-			err = -ENOBUFS;
+			err = -EIO;
 	}
 	far_settle(far);
 	near_recv(near_socket(0), STORM);
