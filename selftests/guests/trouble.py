@@ -436,5 +436,10 @@ class Trouble(Lies):
         leaks.check(lab, self.unloaded)
 
 
+# Two minutes for what the matrix tests, too
+if os.environ.get("XENVMC_TEST_FEW"):
+    del Trouble.test_03_who_is_known_is_revoked_where_too_many_are_listed
+
+
 if __name__ == "__main__":
     sys.exit(tap.run([Trouble], sys.argv[1:]))
