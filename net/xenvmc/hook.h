@@ -121,7 +121,6 @@ enum hook_taken {
  * struct hook_conn - a hooked TCP socket
  * @conn: its end of the engine
  * @base: the socket's own struct proto
- * @base_ops: the socket's own struct proto_ops; NULL until it was seen
  * @by_sk: in the table of hooked sockets; RCU
  * @by_tuple: in the table of those that await an UPGRADE; RCU
  * @tuple: key of that table
@@ -164,7 +163,6 @@ enum hook_taken {
 struct hook_conn {
 	struct xvmc_conn conn;
 	const struct proto *base;
-	const struct proto_ops *base_ops;
 	struct hlist_node by_sk;
 	struct hlist_node by_tuple;
 	struct hook_tuple tuple;

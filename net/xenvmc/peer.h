@@ -81,8 +81,8 @@ void xvmc_peer_put(struct xvmc_peer *peer);
 struct xvmc_peer *xvmc_peer_get_by_domid(u16 domid);
 /*
  * The connected channel that leads to @addr, or NULL: one lookup under RCU, a
- * hint only (D5). Returns a reference. Any context. @known tells a miss from a
- * peer that is listed but not connected.
+ * hint only, see Documentation/protocol.rst, "Identity". Returns a reference.
+ * Any context. @known tells a miss from a peer that is listed, not connected.
  */
 struct xvmc_chan *xvmc_peer_chan_by_addr(const struct in6_addr *addr,
 					 bool *known);

@@ -30,9 +30,10 @@ enum xenvmc_cmd {
 #define XENVMC_CMD_MAX (__XENVMC_CMD_MAX - 1)
 
 /*
- * PEER_GET, PEER_EVENT. ADDR and what follows are absent in namespaces of other
- * user namespaces than the first, CONNS and what follows also without a
- * channel, UUID if it is not known.
+ * PEER_GET has DOMID to TX_BYTES: ADDR to TX_BYTES are absent in namespaces of
+ * other user namespaces than the first, CONNS to TX_BYTES also without a
+ * channel, UUID if it is not known. PEER_EVENT has SEQ, DOMID, STATE,
+ * TRANSPORT, UUID and REASON.
  */
 enum xenvmc_attr_peer {
 	XENVMC_A_PEER_UNSPEC,

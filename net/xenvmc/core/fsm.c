@@ -91,7 +91,7 @@ static const struct fsm_entry peer_table[XVMC_PEER_STATES][XVMC_PEER_EVENTS] = {
 						     XVMC_PACT_UP),
 		[PE(BYE)]         = GO(P(CLOSING), UNHELLO),
 		[PE(VIOLATION)]   = GO(P(BROKEN), BREAK_HELLO),
-		/* Tried again with the next offer, not before: no busy loop */
+		/* Tried again ever later, by peer.c: no busy loop */
 		[PE(FAILED)]      = GO(P(WAITING), 0),
 		[PE(LEAVE)]       = GO(P(CLOSING), UNHELLO),
 		[PE(SUSPEND)]     = GO(P(CLOSING), UNHELLO),
