@@ -34,7 +34,7 @@ help:
 #= make soak-hostile a lying peer until SECONDS have passed, or for ever
 #= make soak-migrate random suspends until SECONDS have passed, or for ever
 #= make soak-leaks modules load and unload 100 times, 10,000 connections
-#= make check      rules of the source only, and the kernel's checkpatch
+#= make check      rules of the source only, the kernel's checkpatch, pylint
 #= make unit       tests of the portable core only
 #= make fuzz       fuzz the decoders for longer (SECONDS_EACH=600)
 #= make bench      what a byte costs, on each way between two programs
@@ -49,7 +49,8 @@ help:
 #= make install    install-modules, -tools and -headers (DESTDIR= PREFIX=)
 #= make clean      remove build/
 #=
-#= Debian packages that demo and test need are installed, by sudo if need be.
+#= SUITES= is for all test-... of several suites, too. make packages: Debian's
+#= packages that demo and test need, which install them, by sudo if need be.
 #= Everything else goes to build/ and to XENVMC_CACHE (~/.cache/xenvmc).
 
 packages:
